@@ -1,0 +1,156 @@
+# Builds the echo servers and runs their tests. `make` alone lists what there is. Needs GNU make.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CFLAGS  ?= -O2 -g
+A       ?= poll_srv
+B       ?= epoll_lt
+
+SYSTEM := $(shell uname -s)
+
+SERVERS := select_srv poll_srv kqueue_srv
+ifeq ($(SYSTEM),Linux)
+SERVERS += epoll_lt epoll_et
+else
+SKIPPED := epoll_lt epoll_et
+endif
+
+STRICT   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+            -Wmissing-prototypes -Werror
+HARDENED := -fstack-protector-strong -fPIE
+ifeq ($(SANITIZE),)
+HARDENED += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+else
+# Frame pointers and no inlined tail calls: a sanitizer's report is read by people.
+HARDENED += -fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+ALL_CFLAGS  := -std=c17 $(CFLAGS) $(HARDENED) $(STRICT)
+ALL_LDFLAGS := $(LDFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+ifeq ($(SYSTEM),Linux)
+# accept4, ppoll, epoll: not in POSIX, so glibc shows them on request only.
+ALL_CFLAGS  += -D_GNU_SOURCE
+ALL_LDFLAGS += -pie -Wl,-z,relro,-z,now
+endif
+
+# kqueue: the system's own, else libkqueue, else the emulation beside the server.
+kqueue_sources := $(wildcard kqueue_srv/*.c)
+ifneq ($(SYSTEM),Linux)
+KQUEUE := native
+else ifeq ($(shell pkg-config --exists libkqueue 2>/dev/null && echo yes),yes)
+KQUEUE := libkqueue
+kqueue_cflags := $(shell pkg-config --cflags libkqueue)
+kqueue_libs   := $(shell pkg-config --libs libkqueue)
+else
+KQUEUE := emulation
+kqueue_cflags  := -Ikqueue_srv/emulation
+kqueue_sources += $(filter-out %/test_emulation.c,$(wildcard kqueue_srv/emulation/*.c))
+endif
+
+object_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+common_objects := $(call object_of,$(wildcard common/*.c))
+programs := $(addprefix $(BUILD)/,$(SERVERS))
+ifeq ($(KQUEUE),emulation)
+test_programs := $(BUILD)/test_emulation
+endif
+
+.PHONY: help all test test-asan test-ubsan test-deps compare format lint lint-deps marks install \
+        uninstall clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make all          build the servers into $(BUILD)/'
+	@echo 'make test         build, get what the tests need, run them on every server'
+	@echo 'make test-asan    the same with AddressSanitizer, in $(BUILD)/asan/'
+	@echo 'make test-ubsan   the same with UndefinedBehaviorSanitizer, in $(BUILD)/ubsan/'
+	@echo 'make compare A=$(A) B=$(B)'
+	@echo '                  two servers side by side'
+	@echo 'make format       lay the C sources out (clang-format)'
+	@echo 'make lint         layout, marks, clang-tidy, cppcheck'
+	@echo 'make install      servers into $(DESTDIR)$(PREFIX)/bin (PREFIX, DESTDIR)'
+	@echo 'make uninstall    … and out again'
+	@echo 'make clean        remove $(BUILD)/'
+	@echo
+	@echo 'ARGS="-k idle -x" hands arguments to pytest. CC, CFLAGS, LDFLAGS and BUILD are taken.'
+
+all: $(programs) $(test_programs)
+	@$(foreach server,$(SKIPPED),echo 'skipped: $(server) (needs Linux)';)
+
+# Objects depend on this file: it changes when the compiler or a flag does.
+flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(kqueue_cflags) $(ALL_LDFLAGS) $(kqueue_libs) $(KQUEUE)
+ifneq ($(flags_now),$(shell cat $(BUILD)/flags 2>/dev/null))
+$(shell mkdir -p $(BUILD) && rm -f $(BUILD)/flags)
+endif
+$(BUILD)/flags:
+	@mkdir -p $(BUILD)
+	@printf '%s\n' '$(flags_now)' > $@
+
+$(BUILD)/obj/kqueue_srv/%.o: ALL_CFLAGS += $(kqueue_cflags) -DKQUEUE_IMPLEMENTATION='"$(KQUEUE)"'
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define link
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LDLIBS) -lm
+endef
+
+$(BUILD)/select_srv $(BUILD)/poll_srv $(BUILD)/epoll_lt $(BUILD)/epoll_et: $(common_objects)
+	$(link)
+$(BUILD)/kqueue_srv: LDLIBS += $(kqueue_libs)
+$(BUILD)/kqueue_srv: $(common_objects) $(call object_of,$(kqueue_sources))
+	$(link)
+$(BUILD)/select_srv: $(call object_of,$(wildcard select_srv/*.c))
+$(BUILD)/poll_srv: $(call object_of,$(wildcard poll_srv/*.c))
+$(BUILD)/epoll_lt: $(call object_of,$(wildcard epoll_lt/*.c))
+$(BUILD)/epoll_et: $(call object_of,$(wildcard epoll_et/*.c))
+$(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
+	$(link)
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+test-deps:
+	@harness/require cc pytest strace
+
+test: test-deps
+	@$(MAKE) --no-print-directory all
+	@BUILD_DIR=$(BUILD) harness/pytest harness/conformance $(ARGS)
+
+# Sanitizer builds live in directories of their own: switching costs nothing.
+test-asan:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address
+test-ubsan:
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/ubsan SANITIZE=undefined
+
+compare:
+	@harness/compare $(A) $(B)
+
+sources := $(shell find common *_srv epoll_* harness -name '*.[ch]' 2>/dev/null)
+
+format:
+	@harness/require clang-format
+	clang-format -i $(sources)
+
+lint-deps:
+	@harness/require cc clang-format clang-tidy cppcheck
+
+marks:
+	@harness/check-marks
+
+lint: lint-deps marks
+	clang-format --dry-run -Werror $(sources)
+	@harness/check-text
+	clang-tidy --quiet --warnings-as-errors='*' $(filter %.c,$(sources)) -- -std=c17 -D_GNU_SOURCE \
+	    $(kqueue_cflags) -DKQUEUE_IMPLEMENTATION='"$(KQUEUE)"'
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+	    --inline-suppr --suppress=missingIncludeSystem $(filter %.c,$(sources))
+
+install: $(programs)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(programs) '$(DESTDIR)$(PREFIX)/bin'
+
+uninstall:
+	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin'/,$(SERVERS))
+
+clean:
+	rm -rf $(BUILD)

@@ -1,0 +1,35 @@
+#include "clock.h"
+
+uint64_t clock_now(void)
+{
+    struct timespec now;
+
+    /* Can fail only for a clock that the system lacks; POSIX systems that we build on have this
+     * one. */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
+}
+
+uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
+{
+    return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
+}
+
+const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left)
+{
+    uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+
+    if (deadline_ns == NEVER)
+        return NULL;
+    left->tv_sec = (time_t)(span / NANOSECONDS_A_SECOND);
+    left->tv_nsec = (long)(span % NANOSECONDS_A_SECOND);
+    return left;
+}
+
+int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns)
+{
+    const uint64_t millisecond = NANOSECONDS_A_SECOND / 1000;
+    uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 1;
+
+    return (int64_t)((span - 1) / millisecond + 1);
+}

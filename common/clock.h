@@ -1,0 +1,26 @@
+/* Time: monotonic nanoseconds in 64 bits, which last for 584 years of uptime. */
+#ifndef COMMON_CLOCK_H
+#define COMMON_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define NANOSECONDS_A_SECOND UINT64_C(1000000000)
+#define NEVER                UINT64_MAX
+
+/* CLOCK_MONOTONIC in nanoseconds (clock_gettime(2)): not moved by anyone who sets the date. */
+uint64_t clock_now(void);
+
+/* start + span, or NEVER where that would overflow. */
+uint64_t clock_after(uint64_t start_ns, uint64_t span_ns);
+
+/* The time from now to a deadline, for a call that takes a timespec: fills left and returns it,
+ * zero for a deadline that has passed, or returns NULL, which such calls take for "no timeout", for
+ * NEVER. */
+const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
+
+/* The same in milliseconds, rounded up and at least 1: rounded down, the last fraction of a
+ * millisecond would be spent waking up again and again. */
+int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns);
+
+#endif

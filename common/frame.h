@@ -1,0 +1,24 @@
+/* Framing: where whole frames end in a run of bytes. No input or output happens here.
+ *
+ * A frame is a 4-byte big-endian payload length N, then N bytes (docs/protocol.md). */
+#ifndef COMMON_FRAME_H
+#define COMMON_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FRAME_HEADER_BYTES = 4 };
+
+struct frame_scan {
+    size_t whole;    /* bytes, from the first on, that make up whole frames with their headers */
+    uint64_t frames; /* how many frames those are */
+    bool oversize;   /* the frame that starts at `whole` announces more than max_frame bytes */
+};
+
+/* Scans size bytes that begin at a frame boundary. The caller keeps the tail after `whole` and
+ * scans again from there when more bytes have come: a tail costs one look at its header, however
+ * long it is. Cannot fail; any bytes are valid input. */
+struct frame_scan frame_scan(const uint8_t *bytes, size_t size, uint32_t max_frame);
+
+#endif

@@ -1,0 +1,224 @@
+#include "listener.h"
+
+#include "clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const uint64_t rest_ns = NANOSECONDS_A_SECOND;
+
+static int open_spare(void)
+{
+    return open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static int make_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static struct addrinfo *resolve(const struct options *options, struct error *error)
+{
+    const struct addrinfo hints = {
+        .ai_family = AF_UNSPEC,
+        .ai_socktype = SOCK_STREAM,
+        .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+    };
+    struct addrinfo *found = NULL;
+    char port[8];
+
+    (void)snprintf(port, sizeof port, "%u", (unsigned)options->port);
+    int result = getaddrinfo(options->bind, port, &hints, &found);
+    if (result != 0) {
+        (void)snprintf(error->text, sizeof error->text, "--bind %s: not a numeric address: %s",
+                       options->bind, gai_strerror(result));
+        return NULL;
+    }
+    return found;
+}
+
+static int bind_and_listen(int fd, const struct addrinfo *where, const struct options *options,
+                           struct error *error)
+{
+    char name[PEER_NAME_BYTES];
+    int on = 1;
+
+    (void)address_name(where->ai_addr, where->ai_addrlen, name);
+    /* A restart must not wait for the TIME_WAIT of its predecessor's connections (socket(7)). */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
+        return error_set(error, "setsockopt SO_REUSEADDR", name, errno);
+    if (where->ai_family == AF_INET6 &&
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+        return error_set(error, "setsockopt IPV6_V6ONLY", name, errno);
+    if (make_nonblocking(fd) < 0)
+        return error_set(error, "fcntl", name, errno);
+    if (bind(fd, where->ai_addr, where->ai_addrlen) < 0)
+        return error_set(error, "bind", name, errno);
+    if (listen(fd, options->backlog) < 0)
+        return error_set(error, "listen", name, errno);
+    return 0;
+}
+
+int listener_open(struct listener *listener, const struct options *options, struct error *error)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    struct addrinfo *where = resolve(options, error);
+
+    *listener = (struct listener){.watch = {.fd = -1, .kind = WATCH_LISTENER}, .spare = -1};
+    if (where == NULL)
+        return -1;
+    int fd = socket(where->ai_family, where->ai_socktype, where->ai_protocol);
+    int result = fd < 0 ? error_set(error, "socket", options->bind, errno)
+                        : bind_and_listen(fd, where, options, error);
+    freeaddrinfo(where);
+    if (result == 0 && getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        result = error_set(error, "getsockname", options->bind, errno);
+    if (result == 0) {
+        listener->spare = open_spare();
+        if (listener->spare < 0)
+            result = error_set(error, "open", "/dev/null", errno);
+    }
+    if (result < 0) {
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    listener->watch.fd = fd;
+    (void)address_name((struct sockaddr *)&address, size, listener->address);
+    return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+    if (listener->watch.fd >= 0)
+        (void)close(listener->watch.fd);
+    if (listener->spare >= 0)
+        (void)close(listener->spare);
+    listener->watch.fd = listener->spare = -1;
+}
+
+unsigned listener_wants(const struct listener *listener)
+{
+    return listener->resting_until_ns == 0 ? READABLE : NOTHING;
+}
+
+/* accept4(2) makes the socket non-blocking in the same call; macOS lacks it. Linux gives no flag of
+ * the listener to the accepted socket, the BSDs give O_NONBLOCK: set it, do not hope. */
+static int accept_nonblocking(int listening)
+{
+#ifdef __APPLE__
+    int fd = accept(listening, NULL, NULL);
+    if (fd >= 0 && make_nonblocking(fd) < 0) {
+        (void)close(fd);
+        errno = ECONNABORTED;
+        return -1;
+    }
+    return fd;
+#else
+    return accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#endif
+}
+
+/* The peer went away before it was accepted, or the network has an error pending for it, which
+ * Linux hands to accept (accept(2), "Error handling"): its own misfortune, the next one may be
+ * fine. */
+static bool peers_own_error(int number)
+{
+    switch (number) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+#ifdef ENONET
+    case ENONET:
+#endif
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Out of descriptors, accept fails and the peer stays in the queue, where it is reported again at
+ * once and for ever. So the spare one is given up to take the peer at the head and close it: it is
+ * told, rather than left to hang. The others keep their place while the listener rests, and are
+ * served as soon as a connection ends. Test: test_descriptors.py */
+static void refuse_with_spare(struct listener *listener, struct stats *stats, int number,
+                              uint64_t now_ns)
+{
+    listener->resting_until_ns = clock_after(now_ns, rest_ns);
+    if (listener->spare >= 0)
+        (void)close(listener->spare);
+    stats->accepts++;
+    int fd = accept(listener->watch.fd, NULL, NULL);
+    if (fd >= 0)
+        listener_refuse(listener, stats, fd, strerror(number), now_ns);
+    listener->spare = open_spare();
+}
+
+int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns)
+{
+    int on = 1;
+    int fd;
+
+    do {
+        stats->accepts++;
+        fd = accept_nonblocking(listener->watch.fd);
+    } while (fd < 0 && peers_own_error(errno));
+
+    if (fd >= 0) {
+        /* Nagle's algorithm would hold a small echo back until the one before it is acknowledged.
+         */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        return fd;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        stats->would_block++;
+        return ACCEPT_WOULD_BLOCK;
+    }
+    refuse_with_spare(listener, stats, errno, now_ns);
+    return ACCEPT_EXHAUSTED;
+}
+
+void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
+                     uint64_t now_ns)
+{
+    char peer[PEER_NAME_BYTES];
+
+    stats->refused++;
+    /* One line a run of refusals, and one a second at most: a flood must not fill a disk. */
+    if (!listener->refusing && now_ns >= clock_after(listener->reported_ns, NANOSECONDS_A_SECOND)) {
+        report("%s: refused, as more will be until connections end: %s", peer_name(fd, peer),
+               reason);
+        listener->reported_ns = now_ns;
+    }
+    listener->refusing = true;
+    (void)close(fd);
+}
+
+void listener_admit(struct listener *listener, struct stats *stats)
+{
+    stats->accepted++;
+    listener->refusing = false;
+}
+
+void listener_wake(struct listener *listener)
+{
+    listener->resting_until_ns = 0;
+}

@@ -1,0 +1,28 @@
+/* The command line, the same for every server. */
+#ifndef COMMON_OPTIONS_H
+#define COMMON_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct options {
+    const char *bind; /* points into argv, or at a constant */
+    uint16_t port;    /* 0: the kernel picks */
+    uint32_t max_frame;
+    size_t max_conns; /* 0: what the descriptor limit allows */
+    uint32_t high_water;
+    uint32_t low_water;
+    uint64_t idle_timeout_ns; /* NEVER: off */
+    uint64_t max_lifetime_ns; /* NEVER: off */
+    uint64_t drain_timeout_ns;
+    int backlog;
+    const char *stats_path; /* NULL: standard error */
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
+
+/* Fills options from the command line by getopt_long(3). Prints the help for --help on standard
+ * output, and one line on standard error for a bad option. The strings live as long as argv. */
+enum options_result options_parse(struct options *options, int argc, char **argv);
+
+#endif

@@ -1,0 +1,100 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <unistd.h>
+
+const int signals_wanted[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
+
+/* Counted, not flagged: a second SIGTERM means something else than the first. The handler runs only
+ * while the loop waits, so plain reads and writes outside of it do not race with it. */
+static volatile sig_atomic_t caught[SIGNALS];
+static int pipe_ends[2] = {-1, -1};
+
+void signals_set(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)sigaddset(set, signals_wanted[i]);
+}
+
+int signals_pop(sigset_t *set)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (sigismember(set, signals_wanted[i])) {
+            (void)sigdelset(set, signals_wanted[i]);
+            return signals_wanted[i];
+        }
+    return 0;
+}
+
+int signals_block(struct error *error)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigset_t set;
+
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
+        return error_set(error, "sigaction", "SIGPIPE", errno);
+    signals_set(&set);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return error_set(error, "sigprocmask", "", errno);
+    return 0;
+}
+
+static void note(int number)
+{
+    int saved = errno;
+
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (signals_wanted[i] == number)
+            caught[i]++;
+    if (pipe_ends[1] >= 0) /* full is as good as written: a byte is there to wake the loop */
+        (void)!write(pipe_ends[1], "", 1);
+    errno = saved;
+}
+
+int signals_catch(sigset_t *mask, struct error *error)
+{
+    struct sigaction action = {.sa_handler = note};
+
+    (void)sigfillset(&action.sa_mask);
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (sigaction(signals_wanted[i], &action, NULL) < 0)
+            return error_set(error, "sigaction", "", errno);
+    if (sigprocmask(SIG_BLOCK, NULL, mask) < 0)
+        return error_set(error, "sigprocmask", "", errno);
+    for (size_t i = 0; i < SIGNALS; i++)
+        (void)sigdelset(mask, signals_wanted[i]);
+    return 0;
+}
+
+static void empty_pipe(void)
+{
+    char bytes[16];
+
+    while (pipe_ends[0] >= 0 && read(pipe_ends[0], bytes, sizeof bytes) > 0)
+        continue;
+}
+
+int signals_take(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++)
+        if (caught[i] > 0) {
+            caught[i]--;
+            return signals_wanted[i];
+        }
+    empty_pipe();
+    return 0;
+}
+
+int signals_pipe(struct error *error)
+{
+    if (pipe(pipe_ends) < 0)
+        return error_set(error, "pipe", "", errno);
+    for (int end = 0; end < 2; end++)
+        if (fcntl(pipe_ends[end], F_SETFL, O_NONBLOCK) < 0 ||
+            fcntl(pipe_ends[end], F_SETFD, FD_CLOEXEC) < 0)
+            return error_set(error, "fcntl", "signal pipe", errno);
+    return pipe_ends[0];
+}

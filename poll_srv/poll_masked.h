@@ -1,0 +1,23 @@
+/* ppoll(2), by the name of what it does, since macOS lacks it.
+ *
+ * There a self-pipe stands in: the handlers of common/signals.c write a byte into it, so a signal
+ * that comes between the change of the mask and the poll is not lost, but ends the poll at once. */
+#ifndef POLL_SRV_POLL_MASKED_H
+#define POLL_SRV_POLL_MASKED_H
+
+#include <poll.h>
+#include <signal.h>
+#include <time.h>
+
+#if defined(__APPLE__) && !defined(WITHOUT_PPOLL)
+#define WITHOUT_PPOLL
+#endif
+
+/* Entries that the array must have room for beyond count: the pipe's. */
+enum { POLL_MASKED_SPARE = 1 };
+
+/* As ppoll(2): timeout NULL waits for ever; -1 with EINTR after a signal. */
+int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                const sigset_t *mask);
+
+#endif
