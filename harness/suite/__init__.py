@@ -1,0 +1,1 @@
+"""What the tests and the experiments share: servers as processes, peers, and what the kernel knows of them."""

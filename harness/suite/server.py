@@ -1,0 +1,175 @@
+"""A server as a process: started on a port of the kernel's choice, watched, stopped, its statistics read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from suite import peer, servers, steps, waiting
+
+LISTENING = re.compile(r"listening on (?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:]+)):(?P<port>\d+)(?: \((?P<by>\w+)\))?\n")
+
+
+class Server:
+    """Starts `name` and returns when it listens. A context manager: leaving it kills what is left."""
+
+    def __init__(
+        self,
+        name: str,
+        *options: str,
+        wrapper: Sequence[str] = (),
+        preexec: Callable[[], None] | None = None,
+        environment: dict[str, str] | None = None,
+    ):
+        self.name = name
+        self.command = [*wrapper, str(servers.program(name)), "--port", "0", *options]
+        self._lines: list[str] = []
+        self._changed = threading.Condition()
+        self._peers: list[peer.Peer] = []
+        self.process = subprocess.Popen(
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=preexec,
+            env={**os.environ, **(environment or {})},
+        )
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+        self.announcement = self.process.stdout.readline()
+        match = LISTENING.fullmatch(self.announcement)
+        if match is None:
+            self.process.wait(waiting.PATIENCE)
+            self._reader.join(waiting.PATIENCE)
+            raise AssertionError(
+                f"{shlex.join(self.command)} printed {self.announcement!r} in place of its ready line, "
+                f"exit status {self.process.returncode}, stderr: {self.errors()!r}"
+            )
+        self.address = (match["v6"] or match["v4"], int(match["port"]))
+        self.implementation = match["by"] or "native"
+        steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
+
+    def _read_errors(self) -> None:
+        for line in self.process.stderr:
+            with self._changed:
+                self._lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    # -- the process -------------------------------------------------------------------------------
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself, also when it runs under a wrapper."""
+        if len(self.command) and self.command[0] == str(servers.program(self.name)):
+            return self.process.pid
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0])
+
+    def signal(self, number: signal.Signals) -> None:
+        steps.note(f"{self.name}: gets {number.name}")
+        os.kill(self.pid, number)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """While the server is stopped, peers can act; it then meets all of that in one wake-up."""
+        self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    # -- what it prints ----------------------------------------------------------------------------
+
+    def errors(self) -> list[str]:
+        """The lines on standard error so far."""
+        with self._changed:
+            return list(self._lines)
+
+    def wait_error(self, pattern: str, count: int = 1) -> list[str]:
+        """Waits for `count` lines on standard error that match."""
+
+        def matching() -> list[str]:
+            found = [line for line in self.errors() if re.search(pattern, line)]
+            return found if len(found) >= count else []
+
+        return waiting.until(matching, f"{count} lines on standard error like {pattern!r}, came {self.errors()}")
+
+    def statistics(self) -> dict:
+        """The statistics now (SIGUSR1)."""
+        before = len(self._statistics_lines())
+        os.kill(self.pid, signal.SIGUSR1)
+        waiting.until(lambda: len(self._statistics_lines()) > before, f"{self.name}: statistics after SIGUSR1")
+        return json.loads(self._statistics_lines()[before])
+
+    def wait_statistics(self, condition: Callable[[dict], bool], what: str) -> dict:
+        """Asks for statistics until they fulfil the condition; returns those."""
+        last: dict = {}
+
+        def fulfilled() -> bool:
+            last.clear()
+            last.update(self.statistics())
+            return condition(last)
+
+        try:
+            waiting.until(fulfilled, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; the last statistics were {last}") from None
+        steps.note(f"{self.name}: statistics show {what}")
+        return last
+
+    def _statistics_lines(self) -> list[str]:
+        return [line for line in self.errors() if line.startswith("{")]
+
+    # -- peers and the end -------------------------------------------------------------------------
+
+    def connect(self, name: str = "", receive_buffer: int | None = None) -> peer.Peer:
+        """A new peer, closed before the server is stopped."""
+        new = peer.Peer(self.address, name or f"peer {len(self._peers) + 1}", receive_buffer)
+        self._peers.append(new)
+        return new
+
+    def wait_exit(self) -> int:
+        status = self.process.wait(waiting.PATIENCE)
+        self._reader.join(waiting.PATIENCE)
+        steps.note(f"{self.name}: exited with status {status}")
+        return status
+
+    def stop(self) -> dict:
+        """Closes the peers, stops the server, expects status 0, and returns the final statistics."""
+        for each in self._peers:
+            each.close()
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        status = self.wait_exit()
+        assert status == 0, f"{self.name}: exit status {status} after SIGTERM, stderr: {self.errors()}"
+        finals = self._statistics_lines()
+        return json.loads(finals[-1]) if finals else {}
+
+    def kill(self) -> None:
+        """For a test that has failed: nothing is left behind."""
+        for each in self._peers:
+            each.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join(waiting.PATIENCE)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()

@@ -1,0 +1,89 @@
+/*
+ * <sys/event.h> for Linux, so that a program written for native kqueue compiles there. Names and
+ * numbers are FreeBSD's. What the emulation does not do is not declared, so that a program which
+ * needs it fails to compile instead of misbehaving; README.md has the list.
+ */
+#ifndef EMULATION_SYS_EVENT_H
+#define EMULATION_SYS_EVENT_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define EVFILT_READ (-1)
+#define EVFILT_WRITE (-2)
+#define EVFILT_SIGNAL (-6)
+#define EVFILT_TIMER (-7)
+#define EVFILT_USER (-11)
+
+/* What a change does. */
+#define EV_ADD 0x0001
+#define EV_DELETE 0x0002
+#define EV_ENABLE 0x0004
+#define EV_DISABLE 0x0008
+
+/* How the event behaves: fixed when it is first added. */
+#define EV_ONESHOT 0x0010
+#define EV_CLEAR 0x0020
+#define EV_RECEIPT 0x0040
+
+/* Set by kevent() only. */
+#define EV_ERROR 0x4000
+#define EV_EOF 0x8000
+
+/* EVFILT_USER: the two top bits say what to do with the 24 low ones, which are the user's. */
+#define NOTE_FFNOP 0x00000000U
+#define NOTE_FFAND 0x40000000U
+#define NOTE_FFOR 0x80000000U
+#define NOTE_FFCOPY 0xc0000000U
+#define NOTE_FFCTRLMASK 0xc0000000U
+#define NOTE_FFLAGSMASK 0x00ffffffU
+#define NOTE_TRIGGER 0x01000000U
+
+/* EVFILT_TIMER: the unit of data; milliseconds when none is given. */
+#define NOTE_SECONDS 0x00000001U
+#define NOTE_MSECONDS 0x00000002U
+#define NOTE_USECONDS 0x00000004U
+#define NOTE_NSECONDS 0x00000008U
+
+struct kevent {
+    uintptr_t ident;
+    int16_t filter;
+    uint16_t flags;
+    uint32_t fflags;
+    intptr_t data;
+    void *udata;
+};
+
+/* The casts let callers pass an int descriptor or a computed flag word under -Wconversion. */
+#define EV_SET(event, ident_, filter_, flags_, fflags_, data_, udata_)                             \
+    (*(event) = (struct kevent){.ident = (uintptr_t)(ident_),                                      \
+                                .filter = (int16_t)(filter_),                                      \
+                                .flags = (uint16_t)(flags_),                                       \
+                                .fflags = (uint32_t)(fflags_),                                     \
+                                .data = (intptr_t)(data_),                                         \
+                                .udata = (udata_)})
+
+/*
+ * Makes an event queue. The caller owns the descriptor and closes it with close(2). A queue costs
+ * 8 descriptors; the 7 inner ones stay open after close() until the next call of kqueue().
+ * Returns -1 with errno EMFILE, ENFILE or ENOMEM. Follows kqueue(2), FreeBSD manual page.
+ */
+int kqueue(void);
+
+/*
+ * Applies nchanges changes, then fetches up to nevents events, waiting at most *timeout (seconds
+ * and nanoseconds; NULL: without end; zero: not at all). Both lists stay the caller's and may be
+ * the same array; udata is kept and handed back, never followed. One kqueue belongs to one thread
+ * at a time.
+ *
+ * Returns the number of events stored, 0 when the time is up or nevents is 0. A change that fails
+ * becomes an event with EV_ERROR and an errno in data: EBADF (descriptor not open), ENOENT (nothing
+ * there to change), EINVAL (filter, flags or time), EPERM (regular file), ENOMEM, ENOSPC. Without
+ * room for it the return value is -1 with that errno, and later changes are not applied. Also -1:
+ * EBADF or EINVAL (kq is not an open kqueue), EINVAL (negative length, impossible timeout), EINTR
+ * (a handler ran; the changes stay applied). Follows kqueue(2), FreeBSD manual page.
+ */
+int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent *eventlist,
+           int nevents, const struct timespec *timeout);
+
+#endif
