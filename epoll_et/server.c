@@ -315,7 +315,7 @@ static int turn(struct server *server)
         server->done |= service->connections.count == 0;
         return 0;
     }
-    if (peers_wait)
+    if (peers_wait && listener_wants(&service->listener)) /* edges come while it rests, too */
         accept_peers(server);
     return mux_update(&server->mux, listener, listener_wants(&service->listener));
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -57,9 +58,22 @@ def start(server_name: str) -> Iterator[StartServer]:
             server.kill()
 
 
+LONGEST = 120  # seconds: a test that takes longer hangs, and must fail rather than hang the suite
+
+
+def give_up(*_: object) -> None:
+    raise AssertionError(f"the test was not over after {LONGEST} s")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     steps.begin()
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST)
+
+
+def pytest_runtest_teardown() -> None:
+    signal.alarm(0)
 
 
 @pytest.hookimpl(hookwrapper=True)

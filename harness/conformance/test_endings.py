@@ -210,9 +210,10 @@ def test_data_and_reset_in_one_wake_up(start):
     with server.frozen():
         for i, peer in enumerate(peers):
             peer.send_frame(payload(100, i))
+        for peer in peers:
             peer.wait_delivered()
-            if i % 2:
-                peer.reset()
+        for peer in peers[1::2]:
+            peer.reset()
     for i, peer in enumerate(peers):
         if i % 2 == 0:
             peer.expect_frame(payload(100, i))

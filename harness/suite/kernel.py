@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import resource
+import subprocess
 import sys
 from pathlib import Path
 
 HAS_PROC = sys.platform.startswith("linux")
 NO_PROC = "reads /proc, which only Linux has"
+
+
+def is_stopped(pid: int) -> bool:
+    """Stopped by a signal, under a tracer or not."""
+    if HAS_PROC:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in ("T", "t")
+    state = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return state.strip().startswith("T")
 
 
 def cpu_seconds(pid: int) -> float:

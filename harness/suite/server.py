@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from suite import peer, servers, steps, waiting
+from suite import kernel, peer, servers, steps, waiting
 
 LISTENING = re.compile(r"listening on (?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:]+)):(?P<port>\d+)(?: \((?P<by>\w+)\))?\n")
 
@@ -34,6 +34,7 @@ class Server:
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._peers: list[peer.Peer] = []
+        self._many: list[peer.Peer] = []
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.DEVNULL,
@@ -84,7 +85,7 @@ class Server:
     def frozen(self) -> Iterator[None]:
         """While the server is stopped, peers can act; it then meets all of that in one wake-up."""
         self.signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+        waiting.until(lambda: kernel.is_stopped(self.pid), f"{self.name}: stopped by SIGSTOP")
         try:
             yield
         finally:
@@ -140,16 +141,34 @@ class Server:
         self._peers.append(new)
         return new
 
+    def connect_many(self, count: int) -> list[peer.Peer]:
+        """New peers by the thousand, arranged while the server is stopped: it accepts them in batches,
+        where one at a time would cost a wait over all that are there already. They reset at the end,
+        which leaves no TIME_WAIT behind."""
+        many = []
+        while len(many) < count:
+            with self.frozen():
+                for _ in range(min(1000, count - len(many))):
+                    many.append(peer.Peer(self.address, f"{len(many) + 1} of many"))
+                    self._many.append(many[-1])
+            self.wait_statistics(lambda s: s["accepted"] + s["refused"] >= len(many), f"{len(many)} accepted")
+        return many
+
     def wait_exit(self) -> int:
         status = self.process.wait(waiting.PATIENCE)
         self._reader.join(waiting.PATIENCE)
         steps.note(f"{self.name}: exited with status {status}")
         return status
 
-    def stop(self) -> dict:
-        """Closes the peers, stops the server, expects status 0, and returns the final statistics."""
+    def _close_peers(self) -> None:
+        while self._many:
+            self._many.pop().reset()
         for each in self._peers:
             each.close()
+
+    def stop(self) -> dict:
+        """Closes the peers, stops the server, expects status 0, and returns the final statistics."""
+        self._close_peers()
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         status = self.wait_exit()
@@ -159,8 +178,7 @@ class Server:
 
     def kill(self) -> None:
         """For a test that has failed: nothing is left behind."""
-        for each in self._peers:
-            each.close()
+        self._close_peers()
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()

@@ -1,0 +1,156 @@
+"""What a message costs in system calls, by the server's own statistics and by strace."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from suite import waiting
+from suite.frames import frame, payload
+
+CONNECTIONS = 100
+ROUNDS = 20
+
+UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
+
+
+def exchange(server) -> None:
+    """Every connection has one 64-byte frame outstanding, in every round."""
+    peers = [server.connect() for _ in range(CONNECTIONS)]
+    for turn in range(ROUNDS):
+        for i, peer in enumerate(peers):
+            peer.send_frame(payload(64, (i, turn)))
+        for i, peer in enumerate(peers):
+            peer.expect_frame(payload(64, (i, turn)))
+
+
+@pytest.mark.cause("a call too many in the common path")
+def test_one_read_and_one_write_a_message(start):
+    server = start()
+    exchange(server)
+    counted = server.statistics()
+    messages = CONNECTIONS * ROUNDS
+    assert counted["frames"] == messages
+    assert counted["reads"] + counted["writes"] <= 2.05 * messages
+    assert counted["interest_changes"] == 0
+    assert counted["partial_writes"] == 0
+
+
+@pytest.mark.only("epoll_et")
+@pytest.mark.cause("a short read is followed by another that would block")
+def test_edge_triggered_stops_at_a_short_read(start):
+    server = start()
+    exchange(server)
+    counted = server.statistics()
+    # accept ends with EAGAIN, once a wake-up at most; no recv does.
+    assert counted["reads"] == CONNECTIONS * ROUNDS
+    assert counted["would_block"] <= counted["accepts"] - counted["accepted"]
+
+
+@pytest.mark.cause("read interest and write interest are set more often than they change")
+def test_interest_changes_come_in_pairs(start, server_name):
+    server = start("--high-water", "100000", "--low-water", "50000")
+    peer = server.connect(receive_buffer=4096)
+    sent = 0
+    stream = frame(payload(50_000)) * 64
+    while server.statistics()["pauses"] == 0:
+        sent += peer.send_what_fits(stream[sent % 50_004 :])
+    for _ in range(sent // 50_004):
+        peer.expect_frame(payload(50_000))
+    server.wait_statistics(lambda s: s["bytes_out"] == sent // 50_004 * 50_004, "all whole frames echoed")
+    counted = server.stop()
+    if server_name == "epoll_et":
+        assert counted["interest_changes"] == 0
+    else:
+        # Write interest on, read interest off at a pause, on again, write interest off; several such
+        # pairs, but no more than there were full socket buffers and pauses.
+        assert 2 <= counted["interest_changes"] <= 2 * (counted["partial_writes"] + counted["would_block"] + counted["pauses"]) + 2
+
+
+def can_trace() -> str | None:
+    if shutil.which("strace") is None:
+        return "strace is not installed"
+    status = Path("/proc/sys/kernel/yama/ptrace_scope")
+    if status.exists() and int(status.read_text()) > 2:
+        return "ptrace is not allowed here (kernel.yama.ptrace_scope)"
+    return None
+
+
+NO_TRACE = can_trace()
+CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?", re.MULTILINE)
+
+
+def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
+    """(name, arguments, result, errno) of each call; one that was interrupted is put together again, and has
+    result -1 if a signal ended it."""
+    text = re.sub(r" <unfinished \.\.\.>\n(\d+) +<\.\.\. \w+ resumed>", "", trace.read_text())
+    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in CALL.finditer(text)]
+
+
+WAITS = {
+    "select_srv": ("pselect6",),
+    "poll_srv": ("ppoll",),
+    "epoll_lt": ("epoll_wait", "epoll_pwait"),
+    "epoll_et": ("epoll_wait", "epoll_pwait"),
+}
+
+
+@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@pytest.mark.cause("a counter is forgotten at one of the places where its call is made")
+def test_statistics_agree_with_strace(start, server_name, tmp_path):
+    trace = tmp_path / "trace"
+    server = start(
+        "--high-water", "100000", "--low-water", "50000", "--max-conns", "12",
+        wrapper=["strace", "-f", "-o", str(trace)], environment=UNDER_STRACE,
+    )
+    peers = [server.connect() for _ in range(10)]
+    for i, peer in enumerate(peers):
+        for size in (0, 64, 70_000):
+            peer.echo(payload(size, i))
+    slow = server.connect("slow", receive_buffer=4096)
+    sent = 0
+    stream = frame(payload(50_000)) * 64
+    while server.statistics()["pauses"] == 0:
+        sent += slow.send_what_fits(stream[sent % 50_004 :])
+    for _ in range(sent // 50_004):
+        slow.expect_frame(payload(50_000))
+    peers[0].reset()
+    peers[1].half_close()
+    peers[1].expect_end()
+    peers[2].send(b"\xff\xff\xff\xff")
+    peers[2].expect_end()
+    counted = server.stop()
+    waiting.until(lambda: "+++ exited" in trace.read_text(), "the end of the trace")
+
+    calls = calls_of(trace)
+    number = Counter(name for name, *_ in calls)
+    assert counted["reads"] == number["recvfrom"]
+    assert counted["writes"] == number["sendto"]
+    assert counted["accepts"] == number["accept4"] + number["accept"]
+    assert counted["accepted"] + counted["refused"] == sum(
+        1 for name, _, result, _ in calls if name in ("accept4", "accept") and result >= 0
+    )
+    assert counted["would_block"] == sum(
+        1 for name, _, _, error in calls
+        if name in ("recvfrom", "sendto", "accept4", "accept") and error == "EAGAIN"
+    )
+    assert counted["bytes_in"] == sum(r for name, _, r, _ in calls if name == "recvfrom" and r > 0)
+    assert counted["bytes_out"] == sum(r for name, _, r, _ in calls if name == "sendto" and r > 0)
+    assert counted["partial_writes"] == sum(
+        1 for name, arguments, result, _ in calls
+        if name == "sendto" and 0 <= result < int(re.search(r", (\d+), \w+, NULL, 0$", arguments)[1])
+    )
+    if server_name not in WAITS:
+        return  # the stand-ins for kqueue make other calls than the server does
+    waits = [result for name, _, result, _ in calls if name in WAITS[server_name]]
+    assert counted["waits"] == len(waits)
+    assert counted["events"] == sum(result for result in waits if result > 0)
+    if server_name.startswith("epoll"):
+        changes = [arguments for name, arguments, *_ in calls if name == "epoll_ctl"]
+        assert counted["interest_changes"] == sum("EPOLL_CTL_MOD" in each for each in changes)
+        registered = sum("EPOLL_CTL_ADD" in each for each in changes)
+        assert registered == counted["accepted"] + 3, "each connection once; listener, signals and timer"

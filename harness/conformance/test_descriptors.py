@@ -1,0 +1,167 @@
+"""Out of descriptors, or out of what the API can take: the rest goes on, and it recovers."""
+
+from __future__ import annotations
+
+import resource
+
+import pytest
+
+from suite import kernel, waiting
+from suite.frames import payload
+
+from test_idle import assert_asleep
+
+needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+
+
+def limit_to(server, room: int) -> None:
+    """Lowers the server's descriptor limit, so that `room` more descriptors can be opened."""
+    limit = kernel.descriptors(server.pid) + room
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, hard))
+
+
+@needs_proc
+@pytest.mark.cause("EMFILE leaves the listener ready and armed: the loop spins")
+def test_out_of_descriptors(start):
+    server = start()
+    old = [server.connect("old") for _ in range(5)]
+    for peer in old:
+        peer.echo(b"before")
+    limit_to(server, 2)
+    fits = [server.connect("fits") for _ in range(2)]
+    for peer in fits:
+        peer.echo(b"fits")
+    waits = [server.connect("waits") for _ in range(4)]
+    server.wait_statistics(lambda s: s["refused"] >= 1, "a peer refused")
+    for i, peer in enumerate(old):
+        peer.echo(payload(1000, i))
+    assert len(server.wait_error("Too many open files")) == 1
+
+    # The head of the queue was told; the others keep their place until descriptors are free.
+    gone = [peer for peer in waits if peer.has_input()]
+    assert 1 <= len(gone) <= 3, "one peer a second is refused, the others wait"
+    left = [peer for peer in waits if peer not in gone]
+    for peer in fits + old[:3]:
+        peer.close()
+    for peer in left[-1:]:
+        peer.echo(b"served at last")
+    server.connect("late").echo(b"as before")
+
+
+@needs_proc
+@pytest.mark.cause("EMFILE leaves the listener ready and armed: the loop spins")
+def test_asleep_while_out_of_descriptors(start):
+    server = start()
+    limit_to(server, 1)
+    server.connect("fits").echo(b"x")
+    for _ in range(20):
+        server.connect("waits")
+    server.wait_statistics(lambda s: s["refused"] >= 1, "a peer refused")
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause("the spare descriptor is not opened again, or was never there")
+def test_out_of_descriptors_again_and_again(start):
+    server = start()
+    before = kernel.descriptors(server.pid)
+    limit_to(server, 3)
+    for turn in range(3):
+        peers = [server.connect() for _ in range(4)]
+        server.wait_statistics(lambda s: s["refused"] > turn, "a peer refused")
+        for peer in peers:
+            peer.reset()
+        server.wait_statistics(lambda s: s["connections"] == 0, "all gone")
+        waiting.until(lambda: kernel.descriptors(server.pid) == before, "as many descriptors as at the start")
+    server.connect().echo(b"as before")
+
+
+@pytest.mark.cause("the limit is off by one, or the refused are not closed, or not counted")
+def test_max_conns(start):
+    server = start("--max-conns", "3")
+    peers = [server.connect() for _ in range(3)]
+    for peer in peers:
+        peer.echo(b"in")
+    for _ in range(5):
+        server.connect("one too many").expect_gone()
+    assert len(server.wait_error("--max-conns")) == 1, "one line for a run of refusals"
+    for peer in peers:
+        peer.echo(b"still in")
+    peers[0].close()
+    server.wait_statistics(lambda s: s["connections"] == 2, "one gone")
+    server.connect("next").echo(b"in")
+    statistics = server.stop()
+    assert statistics["refused"] == 5
+    assert statistics["accepted"] == 4
+
+
+@needs_proc
+@pytest.mark.cause("a descriptor leaks where a connection ends")
+def test_no_descriptor_leaks(start):
+    server = start("--max-conns", "10")
+    before = kernel.descriptors(server.pid)
+    for turn in range(30):
+        ends = [server.connect() for _ in range(4)]
+        ends[0].echo(b"x")
+        ends[0].close()
+        ends[1].reset()
+        ends[2].send(b"\xff\xff\xff\xff")
+        ends[2].expect_end()
+        ends[2].close()
+        ends[3].send(b"\x00")
+        ends[3].half_close()
+        ends[3].expect_end()
+    server.wait_statistics(lambda s: s["connections"] == 0, "all gone")
+    assert kernel.descriptors(server.pid) == before
+
+
+@pytest.mark.only("select_srv")
+@pytest.mark.cause("FD_SET beyond FD_SETSIZE: it is the descriptor's number that counts, not how many there are")
+def test_select_refuses_by_the_value_of_the_descriptor(start):
+    server = start("--max-conns", "5000")
+    server.wait_error("--max-conns 5000")  # a limit that cannot be reached is said at the start
+    peers = [server.connect() for _ in range(1100)]
+    statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 1100, "all looked at")
+    assert 1000 < statistics["accepted"] < 1024
+    refused = [peer for peer in peers if peer.has_input()]
+    assert len(refused) == statistics["refused"]
+    assert len(server.wait_error("FD_SETSIZE")) == 1
+    for i, peer in enumerate(peers):
+        if peer not in refused:
+            peer.echo(payload(100, i))
+    # The number counts: with a low one free, there is room again.
+    peers[3].close()
+    server.wait_statistics(lambda s: s["connections"] == statistics["accepted"] - 1, "one gone")
+    server.connect("next").echo(b"in")
+
+
+@pytest.mark.only("select_srv")
+@pytest.mark.cause("--max-conns is not derived from FD_SETSIZE")
+def test_select_knows_its_limit(start):
+    server = start()
+    peers = [server.connect() for _ in range(1030)]
+    statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 1030, "all looked at")
+    assert 1000 <= statistics["accepted"] <= 1024
+    assert len(server.wait_error("--max-conns reached")) == 1
+    for peer in peers[: statistics["accepted"]]:
+        peer.echo(b"x")
+
+
+MANY = 19_900
+
+
+@needs_proc
+@pytest.mark.only("poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
+@pytest.mark.cause("an array does not grow, or a limit is lower than need be")
+def test_as_many_connections_as_descriptors(start):
+    limit = kernel.raise_descriptor_limit()
+    if limit < MANY + 50:
+        pytest.skip(f"needs a descriptor limit of {MANY + 50}, it is {limit}")
+    server = start()
+    peers = server.connect_many(MANY)
+    for peer in peers[::500] + peers[-3:]:
+        peer.echo(b"one of many")
+    statistics = server.statistics()
+    assert statistics["connections"] == MANY
+    assert statistics["refused"] == 0 and statistics["accepted"] == MANY

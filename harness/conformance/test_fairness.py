@@ -1,0 +1,64 @@
+"""One busy peer does not keep the others waiting. Counted in system calls, not in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.frames import frame, payload
+
+from test_counts import NO_TRACE, UNDER_STRACE, calls_of
+
+READS_A_TURN = {"epoll_et": 16}  # the others read once
+
+
+@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@pytest.mark.cause("a connection is read until it is dry, however long that takes")
+def test_a_flooder_does_not_starve_a_quiet_peer(start, server_name, tmp_path):
+    trace = tmp_path / "trace"
+    server = start("--high-water", "50000000", "--low-water", "1", wrapper=["strace", "-f", "-o", str(trace)],
+                   environment=UNDER_STRACE)
+    flooder = server.connect("flooder")
+    quiet = server.connect("quiet")
+    for _ in range(8):  # lets the kernel widen the flooder's receive window
+        flooder.echo(payload(1 << 20))
+    quiet.echo(b"before")
+    small = frame(b"12345678")
+    for _ in range(3):
+        with server.frozen():
+            sent = flooder.send_what_fits(small * 200_000)
+            quiet.send_frame(b"quiet!")
+            quiet.wait_delivered()
+        quiet.expect_frame(b"quiet!")
+        frames_begun = -(-sent // len(small))
+        flooder.send((small * frames_begun)[sent:])
+        assert flooder.receive(frames_begun * len(small)) == small * frames_begun
+    server.stop()
+
+    run_length = longest = 0
+    last = None
+    for name, arguments, _, _ in calls_of(trace):
+        if name == "recvfrom":
+            descriptor = arguments.split(",")[0]
+            run_length = run_length + 1 if descriptor == last else 1
+            last = descriptor
+            longest = max(longest, run_length)
+        elif name in ("epoll_wait", "epoll_pwait", "epoll_pwait2", "ppoll", "pselect6"):
+            last = None
+    assert longest <= READS_A_TURN.get(server_name, 1), "reads of one connection in a row, within one wake-up"
+    if server_name == "epoll_et":
+        assert longest > 1, "the flooder never filled a read: the test has lost its point"
+
+
+@pytest.mark.cause("the ready list comes before the events, or is served until it is empty")
+def test_many_quiet_peers_beside_flooders(start):
+    server = start()
+    flooders = [server.connect("flooder") for _ in range(3)]
+    quiet = [server.connect("quiet") for _ in range(20)]
+    stream = frame(payload(1000)) * 500
+    for turn in range(5):
+        sent = [flooder.send_what_fits(stream) for flooder in flooders]
+        for i, peer in enumerate(quiet):
+            peer.echo(payload(50, (turn, i)))
+        for flooder, count in zip(flooders, sent):
+            flooder.send(stream[count:])
+            assert flooder.receive(len(stream)) == stream

@@ -1,0 +1,128 @@
+"""A server that has nothing to do does nothing."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from suite import kernel
+from suite.frames import frame, payload
+
+FRAME = frame(payload(50_000))
+
+
+def wake_ups(server) -> int:
+    return server.statistics()["waits"]
+
+
+def assert_asleep(server) -> None:
+    """No wake-up but the ones that asking for statistics makes, and next to no CPU time."""
+    wake_ups(server)
+    before, cpu_before = wake_ups(server), kernel.cpu_seconds(server.pid)
+    began = time.monotonic()
+    time.sleep(0.5)  # not a wait for anything: the time over which nothing may happen
+    cpu = kernel.cpu_seconds(server.pid) - cpu_before
+    seconds = time.monotonic() - began
+    woken = wake_ups(server) - before
+    assert woken <= 2, f"{woken} wake-ups in {seconds:.1f} s with nothing to do"
+    assert cpu < 0.01 * seconds, f"{cpu:.4f} s of CPU in {seconds:.1f} s with nothing to do"
+
+
+def pause(server, peer) -> None:
+    """Sends without reading until the server has paused, and until no more fits between the two."""
+    stream = FRAME * 64
+    server.wait_statistics(
+        lambda s: peer.send_what_fits(stream) < 0 or s["pauses"] >= 1, "the connection paused"
+    )
+
+
+needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+SPINS = "a descriptor stays ready and is reported again and again, or a timeout is rounded to 0"
+
+
+@needs_proc
+@pytest.mark.cause(SPINS)
+def test_without_connections(start):
+    assert_asleep(start())
+
+
+@needs_proc
+@pytest.mark.cause("write interest is left on: a socket is writable nearly always")
+def test_with_connections_that_have_been_served(start):
+    server = start()
+    for i in range(20):
+        server.connect().echo(payload(10_000, i))
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause("write interest is left on after the output that needed it has gone")
+def test_after_a_blocked_connection_was_drained(start):
+    server = start("--high-water", "100000", "--low-water", "50000")
+    peer = server.connect(receive_buffer=4096)
+    sent = peer.send_what_fits(FRAME * 200)
+    for _ in range(sent // len(FRAME)):
+        peer.expect_frame(payload(50_000))
+    server.wait_statistics(lambda s: s["bytes_out"] == sent // len(FRAME) * len(FRAME), "all sent")
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause(SPINS)
+def test_with_timeouts_far_away(start):
+    server = start("--idle-timeout", "3600", "--max-lifetime", "7200.5")
+    server.connect().echo(b"x")
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause("a paused connection keeps its read interest")
+def test_with_a_paused_connection(start):
+    server = start()
+    pause(server, server.connect(receive_buffer=4096))
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause("the end of the input of a paused connection is reported for ever")
+def test_with_a_paused_connection_whose_peer_has_ended(start):
+    server = start()
+    peer = server.connect(receive_buffer=4096)
+    pause(server, peer)
+    peer.half_close()
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause("after the end of the input it is still waited for input, which is always ready then")
+def test_with_a_half_closed_connection_whose_output_is_stuck(start):
+    server = start("--high-water", "8000000", "--low-water", "1000000")
+    peer = server.connect(receive_buffer=4096)
+    data = frame(payload(250_000)) * 24
+    peer.send(data)
+    peer.half_close()
+    server.wait_statistics(lambda s: s["bytes_in"] == len(data), "all received")
+    assert_asleep(server)
+    assert server.statistics()["connections"] == 1
+
+
+@needs_proc
+@pytest.mark.cause("a hang-up that cannot be masked is reported for ever")
+def test_after_a_paused_connection_was_reset(start):
+    server = start()
+    peer = server.connect(receive_buffer=4096)
+    pause(server, peer)
+    peer.reset()
+    server.wait_statistics(lambda s: s["connections"] == 0, "the reset noticed though reading is paused")
+    assert_asleep(server)
+
+
+@needs_proc
+@pytest.mark.cause(SPINS)
+def test_while_lingering_after_an_oversize_frame(start):
+    server = start("--drain-timeout", "3600")
+    peer = server.connect()
+    peer.send(b"\xff\xff\xff\xff")
+    peer.expect_end()
+    assert_asleep(server)

@@ -1,0 +1,80 @@
+"""An idle connection holds a small struct and no buffer, and the common case copies nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite import kernel, servers
+from suite.frames import frame, payload
+
+CONNECTIONS = 10_000
+# For 10,000 connections: at most 128 bytes of struct each, and what malloc(3) adds. poll has 16 bytes
+# a connection in its arrays besides, kqueue 64 in its event array (on Linux, 32 in the emulation).
+BOUND = {"epoll_lt": 2_000_000, "epoll_et": 2_000_000, "poll_srv": 2_600_000, "kqueue_srv": 4_000_000}
+
+
+@pytest.mark.only(*BOUND)
+@pytest.mark.cause("a buffer is kept while nothing is pending, or the connection has grown")
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+def test_idle_connections_are_small(start, server_name):
+    limit = kernel.raise_descriptor_limit()
+    if limit < CONNECTIONS + 50:
+        pytest.skip(f"needs a descriptor limit of {CONNECTIONS + 50}, it is {limit}")
+    server = start()
+    with server.connect("warm-up") as first:
+        first.echo(b"one frame")
+    server.wait_statistics(lambda s: s["connections"] == 0, "the first one gone")
+    before = kernel.resident_bytes(server.pid)
+    peers = server.connect_many(CONNECTIONS)
+    with server.frozen():
+        for peer in peers:
+            peer.send_frame(b"one frame")
+    for peer in peers:
+        peer.expect_frame(b"one frame")
+    grown = kernel.resident_bytes(server.pid) - before
+    statistics = server.statistics()
+    assert statistics["connections"] == CONNECTIONS
+    assert statistics["buffers"] == 0
+    assert grown < BOUND[server_name], f"{grown} bytes for {CONNECTIONS} idle connections"
+
+
+@pytest.mark.cause("whole frames are copied before they are sent")
+def test_whole_frames_are_not_copied(start):
+    server = start()
+    peers = [server.connect() for _ in range(10)]
+    for i, peer in enumerate(peers):
+        for size in (0, 1, 64, 5000):
+            peer.echo(payload(size, i))
+    with server.frozen():
+        for peer in peers:
+            peer.send(frame(payload(64)) * 20)
+    for peer in peers:
+        for _ in range(20):
+            peer.expect_frame(payload(64))
+    assert server.stop()["copied_bytes"] == 0
+
+
+@pytest.mark.cause("a buffer outlives the bytes that it was for")
+def test_a_buffer_exists_only_while_bytes_are_pending(start):
+    server = start()
+    peer = server.connect()
+    peer.send(frame(payload(1000))[:500])
+    server.wait_statistics(lambda s: s["bytes_in"] == 500 and s["buffers"] == 1, "a buffer for half a frame")
+    peer.send(frame(payload(1000))[500:])
+    peer.expect_frame(payload(1000))
+    server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer after it")
+
+
+@pytest.mark.cause("memory is reserved for what a header announces, before it has come")
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+def test_a_header_reserves_nothing(start):
+    server = start("--max-frame", "200000000")
+    before = kernel.resident_bytes(server.pid)
+    peers = [server.connect() for _ in range(200)]
+    for peer in peers:
+        peer.send((200_000_000).to_bytes(4, "big") + b"x" * 10)
+    server.wait_statistics(lambda s: s["bytes_in"] == 14 * len(peers), "all headers in")
+    grown = kernel.resident_bytes(server.pid) - before
+    assert grown < len(peers) * 8192 + 200_000

@@ -1,0 +1,183 @@
+"""Signals: a stop that loses nothing, a second one that does not wait, statistics on request."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+
+import pytest
+
+from suite.frames import frame, header, payload
+
+STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+@pytest.mark.cause("the signal is not waited for in the same call as the descriptors")
+@pytest.mark.parametrize("number", STOPS)
+def test_stops_when_idle(start, number):
+    server = start()
+    server.signal(number)
+    assert server.wait_exit() == 0
+    assert json.loads(server.errors()[-1])["connections"] == 0
+
+
+@pytest.mark.cause("a stop drops what was pending")
+@pytest.mark.parametrize("number", STOPS)
+def test_a_stop_sends_what_is_pending(start, number):
+    server = start("--drain-timeout", "60")
+    peer = server.connect(receive_buffer=4096)
+    sent = peer.send_what_fits(frame(payload(100_000)) * 100)
+    before = server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    server.signal(number)
+    peer.half_close()
+    received = bytearray()
+    while piece := peer.socket.recv(1 << 18):
+        received += piece
+    assert server.wait_exit() == 0
+    whole = len(received) // 100_004
+    assert len(received) == whole * 100_004, "a frame was cut"
+    assert before["frames"] <= whole <= sent // 100_004
+    assert received == frame(payload(100_000)) * whole
+
+
+@pytest.mark.cause("what had come before the stop, in the same wake-up, is not served")
+def test_data_and_stop_in_one_wake_up(start):
+    server = start()
+    peers = [server.connect() for _ in range(300)]  # more than one batch of events
+    for peer in peers:
+        peer.echo(b"x")
+    with server.frozen():
+        for i, peer in enumerate(peers):
+            peer.send_frame(payload(100, i))
+        for peer in peers:
+            peer.wait_delivered()
+        server.signal(signal.SIGTERM)
+    for i, peer in enumerate(peers):
+        peer.expect_frame(payload(100, i))
+        peer.expect_end()
+        peer.close()
+    assert server.wait_exit() == 0
+    assert server.stop()["frames"] == 600
+
+
+@pytest.mark.cause("the listener stays open during a stop")
+def test_a_stop_accepts_no_more(start):
+    server = start("--drain-timeout", "60")
+    peer = server.connect()
+    peer.echo(b"x")
+    server.signal(signal.SIGTERM)
+    peer.expect_end()
+    with pytest.raises(ConnectionRefusedError):
+        server.connect("late")
+    peer.close()
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.cause("a second signal is merged with the first, or waits for the drain as well")
+@pytest.mark.parametrize("second", STOPS)
+def test_a_second_signal_stops_at_once(start, second):
+    server = start("--drain-timeout", "3600")
+    peer = server.connect(receive_buffer=4096)
+    peer.send_what_fits(frame(payload(100_000)) * 100)
+    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    server.signal(signal.SIGTERM)
+    # SIGUSR1 is answered in a wake-up after SIGTERM's: so the two do not meet in one.
+    assert server.statistics()["connections"] == 1
+    server.signal(second)
+    assert server.wait_exit() == 0
+    assert server.stop()["closed"]["stop"] == 1
+
+
+@pytest.mark.cause("two signals that meet in one wake-up count as one")
+def test_two_signals_in_one_wake_up(start):
+    server = start("--drain-timeout", "3600")
+    peer = server.connect()
+    peer.echo(b"x")
+    with server.frozen():
+        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGINT)
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.cause("statistics are printed twice, or not flushed, or end the wait with an error")
+def test_statistics_on_request(start):
+    server = start()
+    peer = server.connect()
+    for i in range(5):
+        peer.echo(payload(10, i))
+        statistics = server.statistics()
+        assert statistics["frames"] == i + 1
+        assert statistics["connections"] == 1
+    assert len([line for line in server.errors() if line.startswith("{")]) == 5
+
+
+@pytest.mark.cause("EINTR is taken for an error, or a signal gets lost between check and wait")
+def test_a_storm_of_signals_disturbs_nobody(start):
+    server = start()
+    peers = [server.connect() for _ in range(5)]
+    over = threading.Event()
+
+    def storm() -> None:
+        while not over.is_set():
+            os.kill(server.pid, signal.SIGUSR1)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    try:
+        for turn in range(60):
+            for i, peer in enumerate(peers):
+                peer.send_frame(payload(3000, (turn, i)))
+            for i, peer in enumerate(peers):
+                peer.expect_frame(payload(3000, (turn, i)))
+    finally:
+        over.set()
+        thread.join()
+
+
+@pytest.mark.cause("EINTR is taken for an error: a stopped process that goes on has its wait interrupted")
+def test_stopping_and_continuing_the_process_disturbs_nobody(start):
+    server = start("--idle-timeout", "60")
+    peer = server.connect()
+    for i in range(30):
+        with server.frozen():
+            pass
+        peer.echo(payload(100, i))
+
+
+@pytest.mark.cause("SIGPIPE has its default action: it ends the process")
+def test_no_sigpipe(start):
+    server = start()
+    for _ in range(10):
+        rude = server.connect("rude")
+        with server.frozen():
+            rude.send(frame(payload(30_000)))
+            rude.reset()
+        server.wait_statistics(lambda s: s["connections"] == 0, "the rude one gone")
+    assert server.process.poll() is None
+
+
+@pytest.mark.cause("a connection that is closing when the stop comes is closed or counted twice")
+def test_a_stop_under_load_and_with_every_kind_of_connection(start):
+    server = start("--drain-timeout", "0.5")
+    idle = server.connect("idle")
+    idle.echo(b"x")
+    half = server.connect("half a frame")
+    half.send(header(100) + b"half")
+    lingering = server.connect("lingering")
+    lingering.send(b"\xff\xff\xff\xff")
+    lingering.expect_end()
+    blocked = server.connect("blocked", receive_buffer=4096)
+    blocked.send_what_fits(frame(payload(100_000)) * 100)
+    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    with server.frozen():
+        ended = server.connect("ended")
+        ended.send(frame(b"last"))
+        ended.half_close()
+        server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+    statistics = server.stop()
+    assert sum(statistics["closed"].values()) == statistics["accepted"]
+    assert statistics["connections"] == 0 and statistics["buffers"] == 0
+    assert statistics["closed"]["oversize"] == 1
