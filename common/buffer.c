@@ -89,8 +89,7 @@ void buffer_settle(struct connections *connections, struct connection *connectio
     if (connection->used == connection->start) {
         buffer_free(connections, connection);
     } else if (connection->borrowed && !own_pending(connections, connection)) {
-        connection->reason = CLOSE_error;
-        connection->state = CONNECTION_CLOSED;
         buffer_free(connections, connection);
+        connection_close(connection, CLOSE_error);
     }
 }

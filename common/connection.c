@@ -24,9 +24,8 @@ unsigned connection_wants(const struct connection *connection)
     return wants;
 }
 
-static void close_now(struct connection *connection, enum close_reason reason)
+void connection_close(struct connection *connection, enum close_reason reason)
 {
-    /* A close that had its reason already keeps it: what follows a FIN of ours is no news. */
     if (connection->state == CONNECTION_OPEN)
         connection->reason = (uint8_t)reason;
     connection->state = CONNECTION_CLOSED;
@@ -38,7 +37,8 @@ static void close_now(struct connection *connection, enum close_reason reason)
  * Test: test_endings.py */
 static enum io_result close_failed(struct connection *connection, int number)
 {
-    close_now(connection, number == ECONNRESET || number == EPIPE ? CLOSE_reset : CLOSE_error);
+    connection_close(connection,
+                     number == ECONNRESET || number == EPIPE ? CLOSE_reset : CLOSE_error);
     return IO_END;
 }
 

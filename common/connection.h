@@ -18,7 +18,7 @@
 
 enum connection_state {
     CONNECTION_OPEN,      /* takes frames */
-    CONNECTION_FLUSHING,  /* takes no more; its output is still leaving */
+    CONNECTION_FLUSHING,  /* takes no more, as peer or server ended it; output is still leaving */
     CONNECTION_LINGERING, /* FIN sent; discards input until the peer closes too */
     CONNECTION_CLOSED,    /* done: to be retired, or retired already */
 };
@@ -117,6 +117,10 @@ void connection_settle(struct connections *connections, struct connection *conne
  * already. */
 void connection_finish(struct connections *connections, struct connection *connection,
                        enum close_reason reason);
+
+/* Drops what is pending: the connection is done. Its first reason stays: one that the peer ended
+ * inside a frame is truncated, however its last echoes fared. */
+void connection_close(struct connection *connection, enum close_reason reason);
 
 /* Puts a connection aside, closed or given up by the loop, and counts it. Its descriptor stays open
  * and its memory stays valid until connections_reap, so that no event of the same wake-up can reach

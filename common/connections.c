@@ -104,13 +104,12 @@ struct connection *connections_expired(struct connections *connections)
     struct connection *first = TAILQ_FIRST(&connections->closing);
 
     if (first != NULL && is_over(connections, first->since_ns, options->drain_timeout_ns)) {
-        first->state = CONNECTION_CLOSED;
+        connection_close(first, CLOSE_stop); /* it has its reason already */
         return first;
     }
     first = TAILQ_FIRST(&connections->idle);
     if (first != NULL && is_over(connections, first->activity_ns, options->idle_timeout_ns)) {
-        first->state = CONNECTION_CLOSED;
-        first->reason = CLOSE_idle;
+        connection_close(first, CLOSE_idle);
         return first;
     }
     first = TAILQ_FIRST(&connections->open);

@@ -156,20 +156,32 @@ static bool peers_own_error(int number)
 }
 
 /* Out of descriptors, accept fails and the peer stays in the queue, where it is reported again at
- * once and for ever. So the spare one is given up to take the peer at the head and close it: it is
- * told, rather than left to hang. The others keep their place while the listener rests, and are
- * served as soon as a connection ends. Test: test_descriptors.py */
-static void refuse_with_spare(struct listener *listener, struct stats *stats, int number,
-                              uint64_t now_ns)
+ * once and for ever. So the listener rests. The spare descriptor is given up to take the peer at
+ * the head and close it: it is told, rather than left to hang. The others keep their place, and are
+ * served as soon as a connection ends; so no more than one is refused in the time of a rest.
+ * Test: test_descriptors.py */
+static enum accept_result out_of_descriptors(struct listener *listener, struct stats *stats,
+                                             int number, uint64_t now_ns)
 {
     listener->resting_until_ns = clock_after(now_ns, rest_ns);
+    if (now_ns < clock_after(listener->spare_used_ns, rest_ns))
+        return ACCEPT_EXHAUSTED;
     if (listener->spare >= 0)
         (void)close(listener->spare);
     stats->accepts++;
     int fd = accept(listener->watch.fd, NULL, NULL);
+    bool nobody_waits = fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (fd >= 0)
         listener_refuse(listener, stats, fd, strerror(number), now_ns);
     listener->spare = open_spare();
+    if (!nobody_waits) {
+        listener->spare_used_ns = now_ns;
+        return ACCEPT_EXHAUSTED;
+    }
+    /* Linux looks for a free descriptor before it looks for a peer. */
+    stats->would_block++;
+    listener_wake(listener);
+    return ACCEPT_WOULD_BLOCK;
 }
 
 int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns)
@@ -183,8 +195,7 @@ int listener_accept(struct listener *listener, struct stats *stats, uint64_t now
     } while (fd < 0 && peers_own_error(errno));
 
     if (fd >= 0) {
-        /* Nagle's algorithm would hold a small echo back until the one before it is acknowledged.
-         */
+        /* Nagle's algorithm would hold an echo back until the one before it is acknowledged. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         return fd;
     }
@@ -192,8 +203,7 @@ int listener_accept(struct listener *listener, struct stats *stats, uint64_t now
         stats->would_block++;
         return ACCEPT_WOULD_BLOCK;
     }
-    refuse_with_spare(listener, stats, errno, now_ns);
-    return ACCEPT_EXHAUSTED;
+    return out_of_descriptors(listener, stats, errno, now_ns);
 }
 
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
@@ -207,8 +217,8 @@ void listener_refuse(struct listener *listener, struct stats *stats, int fd, con
         report("%s: refused, as more will be until connections end: %s", peer_name(fd, peer),
                reason);
         listener->reported_ns = now_ns;
+        listener->refusing = true;
     }
-    listener->refusing = true;
     (void)close(fd);
 }
 

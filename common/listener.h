@@ -16,6 +16,7 @@ struct listener {
     int spare;                 /* a descriptor kept to be given up, or -1 */
     bool refusing;             /* the current run of refusals has been reported */
     uint64_t resting_until_ns; /* accepts nothing before; 0: not resting */
+    uint64_t spare_used_ns;    /* when the spare descriptor last served to refuse a peer */
     uint64_t reported_ns;
     char address[PEER_NAME_BYTES]; /* as bound: with the port that the kernel picked */
 };
@@ -37,12 +38,11 @@ unsigned listener_wants(const struct listener *listener);
 
 /* Accepts one peer (accept(2)). Returns a non-blocking, close-on-exec descriptor that the caller
  * owns, ACCEPT_WOULD_BLOCK when nobody waits, or ACCEPT_EXHAUSTED when descriptors or memory ran
- * out. In the last case one peer has been refused and the listener rests: until listener_wake, or
- * for a second, since the descriptors may be another process's to free (ENFILE). */
+ * out. Then the listener rests: until listener_wake, or for a second, since the descriptors may be
+ * another process's to free (ENFILE). At most one peer a second is refused meanwhile. */
 int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns);
 
-/* Counts a refused peer and closes fd. The first of a run of refusals is reported with the reason.
- */
+/* Counts a refused peer and closes fd. The first of a run of refusals is reported with its reason. */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns);
 

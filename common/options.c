@@ -180,6 +180,15 @@ static bool consistent(const struct options *options)
     return true;
 }
 
+static enum options_result show_help(const char *program)
+{
+    (void)printf("Usage: %s [OPTION]...\n%s", program, help_text);
+    if (fflush(stdout) == 0)
+        return OPTIONS_HELP_SHOWN;
+    report("--help: write standard output: %s", strerror(errno));
+    return OPTIONS_BAD;
+}
+
 enum options_result options_parse(struct options *options, int argc, char **argv)
 {
     *options = (struct options){
@@ -193,17 +202,19 @@ enum options_result options_parse(struct options *options, int argc, char **argv
         .drain_timeout_ns = 5 * NANOSECONDS_A_SECOND,
         .backlog = 4096,
     };
+    opterr = 0; /* the lines about bad options are ours, like all others */
     for (;;) {
         int index = 0;
-        int key = getopt_long(argc, argv, "", option_table, &index);
+        int key = getopt_long(argc, argv, ":", option_table, &index);
         if (key == -1)
             break;
-        if (key == '?')
-            return OPTIONS_BAD; /* getopt_long has said why */
-        if (key == OPTION_HELP) {
-            (void)printf("Usage: %s [OPTION]...\n%s", argv[0], help_text);
-            return fflush(stdout) == 0 ? OPTIONS_HELP_SHOWN : OPTIONS_BAD;
+        if (key == ':' || key == '?') {
+            report("'%s': %s; see --help", argv[optind - 1],
+                   key == ':' ? "needs a value" : "no such option");
+            return OPTIONS_BAD;
         }
+        if (key == OPTION_HELP)
+            return show_help(argv[0]);
         if (!parse_option(options, key, option_table[index].name, optarg))
             return OPTIONS_BAD;
     }

@@ -20,7 +20,7 @@ const char *address_name(const struct sockaddr *address, socklen_t size, char na
 
 const char *peer_name(int fd, char name[PEER_NAME_BYTES])
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
 
     if (getpeername(fd, (struct sockaddr *)&address, &size) != 0)

@@ -4,6 +4,7 @@
 #include "signals.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -18,24 +19,27 @@ static size_t raise_descriptor_limit(void)
         return RESERVED_DESCRIPTORS + 1;
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return (size_t)soft; /* macOS says RLIM_INFINITY and does not mean it */
-    return (size_t)limit.rlim_cur;
+#ifdef __APPLE__ /* it says RLIM_INFINITY, and takes no more than this */
+    if (limit.rlim_cur > OPEN_MAX)
+        limit.rlim_cur = OPEN_MAX;
+#endif
+    return (size_t)(setrlimit(RLIMIT_NOFILE, &limit) < 0 ? soft : limit.rlim_cur);
 }
 
 static void set_max_conns(struct options *options, size_t descriptor_ceiling)
 {
     size_t limit = raise_descriptor_limit();
 
-    if (descriptor_ceiling != 0 && limit > descriptor_ceiling)
-        limit = descriptor_ceiling;
     size_t possible = limit > RESERVED_DESCRIPTORS ? limit - RESERVED_DESCRIPTORS : 1;
+    if (descriptor_ceiling != 0 && possible > descriptor_ceiling)
+        possible = descriptor_ceiling;
     if (options->max_conns == 0)
         options->max_conns = possible;
     else if (options->max_conns > possible)
-        report("--max-conns %zu: about %zu connections fit in the %zu descriptors that this server "
-               "can have; beyond them peers wait or are refused",
-               options->max_conns, possible, limit);
+        report(
+            "--max-conns %zu: the descriptors that this server can use are enough for about %zu; "
+            "peers beyond that wait or are refused",
+            options->max_conns, possible);
 }
 
 static int open_stats(struct service *service, struct error *error)

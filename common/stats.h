@@ -11,7 +11,7 @@
     X(truncated) /* … inside a frame */                                                          \
     X(oversize)  /* announced more than max-frame */                                               \
     X(reset)     /* ECONNRESET or EPIPE */                                                         \
-    X(idle)      /* no byte moved for idle-timeout */                                              \
+    X(idle)      /* no byte moved in either direction for idle-timeout */                          \
     X(lifetime)  /* max-lifetime was over */                                                       \
     X(stop)      /* the server stopped */                                                          \
     X(error)     /* any other failed call, or no memory */
@@ -24,17 +24,17 @@ enum close_reason {
 };
 
 #define COUNTERS(X)                                                                                \
-    X(accepted)         /* connections that were served */                                         \
-    X(refused)          /* peers closed at once: max-conns, no descriptor, FD_SETSIZE */           \
-    X(frames)           /* whole frames received, each to be echoed once */                        \
-    X(bytes_in)         /* bytes received, bytes discarded after an oversize header included */    \
-    X(bytes_out)        /* bytes sent */                                                           \
-    X(copied_bytes)     /* bytes moved from one buffer to another, or within one */                \
-    X(waits)            /* calls that waited for readiness */                                      \
-    X(events)           /* what they returned, added up */                                         \
-    X(reads)            /* recv(2) calls on connections */                                         \
-    X(writes)           /* send(2) calls on connections */                                         \
-    X(accepts)          /* accept(2) calls */                                                      \
+    X(accepted)     /* connections that were served */                                             \
+    X(refused)      /* peers closed at once: max-conns, no descriptor, FD_SETSIZE */               \
+    X(frames)       /* whole frames received, each to be echoed once */                            \
+    X(bytes_in)     /* bytes received, bytes discarded after an oversize header included */        \
+    X(bytes_out)    /* bytes sent */                                                               \
+    X(copied_bytes) /* bytes moved from one buffer to another, or within one */                    \
+    X(waits)        /* calls that waited for readiness */                                          \
+    X(events)  /* what they returned, added up; signals and timers are among them in some APIs */  \
+    X(reads)   /* recv(2) calls on connections */                                                  \
+    X(writes)  /* send(2) calls on connections */                                                  \
+    X(accepts) /* accept(2) calls */                                                               \
     X(interest_changes) /* changes of what a registered descriptor is watched for */               \
     X(would_block)      /* recv, send and accept calls that answered EAGAIN */                     \
     X(partial_writes)   /* send calls that took less than was offered */                           \

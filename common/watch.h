@@ -21,7 +21,7 @@ struct watch {
     int fd;
     uint32_t slot; /* index in a dense array, for an API that keeps its interest in one */
     uint8_t kind;  /* enum watch_kind */
-    uint8_t armed; /* what the API was last asked to report */
+    uint8_t armed; /* what the API was last asked to report; edge-triggered, what is wanted */
     uint8_t ready; /* what it has reported */
     bool queued;   /* is on a ready list */
     TAILQ_ENTRY(watch) turn;

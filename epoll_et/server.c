@@ -31,6 +31,7 @@ struct mux {
     int next;
     int count;
     struct watch_queue again; /* ready and wanted, though no edge will come for them */
+    int queued;               /* how many those are */
     int due;                  /* of them, how many have their turn now */
     struct epoll_event events[EVENTS_A_WAIT];
 };
@@ -51,11 +52,15 @@ static unsigned epoll_readiness(uint32_t events)
 }
 
 /* A descriptor of the loop's own: its events carry a pointer to where it is kept. */
-static int add_own(struct mux *mux, int *fd)
+static int add_own(struct mux *mux, int *fd, const char *call, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
 
-    return *fd < 0 ? -1 : epoll_ctl(mux->fd, EPOLL_CTL_ADD, *fd, &event);
+    if (*fd < 0)
+        return error_set(error, call, "", errno);
+    if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, *fd, &event) < 0)
+        return error_set(error, "epoll_ctl", call, errno);
+    return 0;
 }
 
 static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
@@ -69,12 +74,10 @@ static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
         return error_set(error, "epoll_create1", "", errno);
     signals_set(&set);
     mux->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (add_own(mux, &mux->signals) < 0)
-        return error_set(error, "signalfd", "", errno);
+    if (add_own(mux, &mux->signals, "signalfd", error) < 0)
+        return -1;
     mux->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (add_own(mux, &mux->timer) < 0)
-        return error_set(error, "timerfd_create", "", errno);
-    return 0;
+    return add_own(mux, &mux->timer, "timerfd_create", error);
 }
 
 static void mux_close(struct mux *mux)
@@ -98,52 +101,56 @@ static int mux_add(struct mux *mux, struct watch *watch, unsigned wants, struct 
     return 0;
 }
 
+static void unqueue(struct mux *mux, struct watch *watch)
+{
+    TAILQ_REMOVE(&mux->again, watch, turn);
+    watch->queued = false;
+    mux->queued--;
+}
+
 /* No system call. But the edge for what is wanted now may have come before, while a budget was used
  * up or reading was paused, and it will not come again: such a watch has its turn without one. */
 static int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
 {
     watch->armed = (uint8_t)wants;
     if ((watch->ready & wants) && !watch->queued) {
-        watch->queued = true;
         TAILQ_INSERT_TAIL(&mux->again, watch, turn);
+        watch->queued = true;
+        mux->queued++;
     }
     return 0;
 }
 
-/* close(2) takes a descriptor out of the set, unless a duplicate of it is open (epoll(7), questions
- * and answers, 6). Nobody duplicates one here. */
+/* close(2) takes a descriptor out of the set, unless a duplicate of it is open (epoll(7), "Will
+ * closing a file descriptor cause it to be removed"). Nobody duplicates one here. */
 static void mux_remove(struct mux *mux, struct watch *watch)
 {
     watch->armed = NOTHING;
     if (watch->queued)
-        TAILQ_REMOVE(&mux->again, watch, turn);
-    watch->queued = false;
+        unqueue(mux, watch);
 }
 
 /* [8] Timeouts: a timer is one more descriptor. It is set only to go off earlier than it would: an
  * idle deadline moves on with every byte, and a system call for each would double the cost of a
  * message. Gone off too early, it is set anew. */
-static void set_timer(struct mux *mux, uint64_t deadline_ns)
+static int set_timer(struct mux *mux, uint64_t deadline_ns)
 {
     struct itimerspec when = {0};
 
     if (deadline_ns >= mux->timer_ns)
-        return;
+        return 0;
     mux->timer_ns = deadline_ns;
     (void)clock_left(deadline_ns, 0, &when.it_value);
-    (void)timerfd_settime(mux->timer, TFD_TIMER_ABSTIME, &when, NULL);
+    return timerfd_settime(mux->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /* [2] Wait: the call costs what is ready, not what is watched. It does not sleep while somebody is
  * to have a turn without an edge. */
 static int mux_wait(struct mux *mux, const struct service *service)
 {
-    struct watch *watch;
-
-    set_timer(mux, service_deadline(service));
-    mux->due = 0;
-    TAILQ_FOREACH (watch, &mux->again, turn)
-        mux->due++;
+    if (set_timer(mux, service_deadline(service)) < 0)
+        return -1;
+    mux->due = mux->queued;
     mux->stats->waits++;
     mux->next = 0;
     mux->count = epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, mux->due > 0 ? 0 : -1);
@@ -179,8 +186,7 @@ static struct watch *mux_next(struct mux *mux)
     if (mux->due == 0 || watch == NULL)
         return NULL;
     mux->due--;
-    TAILQ_REMOVE(&mux->again, watch, turn);
-    watch->queued = false;
+    unqueue(mux, watch);
     return watch;
 }
 
@@ -195,10 +201,10 @@ static int mux_signal(struct mux *mux)
     return 0;
 }
 
-/* [4] Read policy: until a recv would block, or brings less than it had room for (epoll(7),
- * questions and answers, 9), because no other edge will tell of what is left. After a hang-up a
- * short one is not enough: the end that follows it has had its edge. A budget keeps one busy peer
- * from starving the rest; mux_update takes care of what it leaves.
+/* [4] Read policy: until a recv would block, or brings less than it had room for (epoll(7), "Do I
+ * need to continuously read/write a file descriptor until EAGAIN"), because no other edge will tell
+ * of what is left. After a hang-up a short one is not enough: the end that follows it has had its
+ * edge. A budget keeps one busy peer from starving the rest; what it leaves, mux_update sees to.
  * [5] Partial write: echoes are sent at once. When a send falls short, the edge that tells of room
  * again is sure to come, as EPOLLOUT is always armed. */
 static void serve(struct server *server, struct watch *watch)
@@ -226,10 +232,9 @@ static void serve(struct server *server, struct watch *watch)
     }
 }
 
-/* [3] Accept: all that wait, up to a budget; mux_update takes care of the rest, for no other edge
- * will.
- * [7] Out of descriptors: one peer has been refused, and the listener wants nothing until a
- * descriptor is free. No edge comes for those that wait meanwhile: its readiness is kept. */
+/* [3] Accept: all that wait, up to a budget; what it leaves, mux_update sees to: no edge will.
+ * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
+ * is free. No edge comes for those that wait meanwhile: its readiness is kept. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

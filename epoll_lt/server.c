@@ -53,11 +53,15 @@ static unsigned epoll_readiness(uint32_t events)
 }
 
 /* A descriptor of the loop's own: its events carry a pointer to where it is kept. */
-static int add_own(struct mux *mux, int *fd)
+static int add_own(struct mux *mux, int *fd, const char *call, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
 
-    return *fd < 0 ? -1 : epoll_ctl(mux->fd, EPOLL_CTL_ADD, *fd, &event);
+    if (*fd < 0)
+        return error_set(error, call, "", errno);
+    if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, *fd, &event) < 0)
+        return error_set(error, "epoll_ctl", call, errno);
+    return 0;
 }
 
 static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
@@ -70,12 +74,10 @@ static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
         return error_set(error, "epoll_create1", "", errno);
     signals_set(&set);
     mux->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (add_own(mux, &mux->signals) < 0)
-        return error_set(error, "signalfd", "", errno);
+    if (add_own(mux, &mux->signals, "signalfd", error) < 0)
+        return -1;
     mux->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (add_own(mux, &mux->timer) < 0)
-        return error_set(error, "timerfd_create", "", errno);
-    return 0;
+    return add_own(mux, &mux->timer, "timerfd_create", error);
 }
 
 static void mux_close(struct mux *mux)
@@ -109,8 +111,8 @@ static int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return epoll_ctl(mux->fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
-/* Nothing to do: close(2) takes a descriptor out of the set, unless a duplicate of it is open
- * (epoll(7), questions and answers, 6). Nobody duplicates one here. */
+/* close(2) takes a descriptor out of the set, unless a duplicate of it is open (epoll(7), "Will
+ * closing a file descriptor cause it to be removed"). Nobody duplicates one here. */
 static void mux_remove(struct mux *mux, struct watch *watch)
 {
     (void)mux;
@@ -120,21 +122,22 @@ static void mux_remove(struct mux *mux, struct watch *watch)
 /* [8] Timeouts: a timer is one more descriptor. It is set only to go off earlier than it would: an
  * idle deadline moves on with every byte, and a system call for each would double the cost of a
  * message. Gone off too early, it is set anew. */
-static void set_timer(struct mux *mux, uint64_t deadline_ns)
+static int set_timer(struct mux *mux, uint64_t deadline_ns)
 {
     struct itimerspec when = {0};
 
     if (deadline_ns >= mux->timer_ns)
-        return;
+        return 0;
     mux->timer_ns = deadline_ns;
     (void)clock_left(deadline_ns, 0, &when.it_value);
-    (void)timerfd_settime(mux->timer, TFD_TIMER_ABSTIME, &when, NULL);
+    return timerfd_settime(mux->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
 /* [2] Wait: the call costs what is ready, not what is watched. */
 static int mux_wait(struct mux *mux, const struct service *service)
 {
-    set_timer(mux, service_deadline(service));
+    if (set_timer(mux, service_deadline(service)) < 0)
+        return -1;
     mux->stats->waits++;
     mux->next = 0;
     mux->count = epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, -1);
@@ -202,8 +205,8 @@ static void serve(struct server *server, struct watch *watch)
 }
 
 /* [3] Accept: all that wait, up to a budget; the rest is reported again.
- * [7] Out of descriptors: one peer has been refused, and the listener wants nothing until a
- * descriptor is free. Left armed, it would be reported for ever. */
+ * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
+ * is free. Left armed, it would be reported for ever. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

@@ -125,11 +125,12 @@ static int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return set_interest(mux, watch, wants);
 }
 
-/* close(2) takes a descriptor's filters out of the set. */
+/* close(2) would take the filters out of a kernel's set; but libkqueue on Linux does not hear of it,
+ * and would report the number's next owner to this one. */
 static void mux_remove(struct mux *mux, struct watch *watch)
 {
     mux->watched--;
-    watch->armed = NOTHING;
+    (void)set_interest(mux, watch, NOTHING);
 }
 
 /* [8] Timeouts: a timer is one more filter. It is set only to go off earlier than it would: an idle
@@ -217,8 +218,8 @@ static void serve(struct server *server, struct watch *watch)
 }
 
 /* [3] Accept: all that wait, up to a budget; the rest is reported again.
- * [7] Out of descriptors: one peer has been refused, and the listener wants nothing until a
- * descriptor is free. Left armed, it would be reported for ever. */
+ * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
+ * is free. Left armed, it would be reported for ever. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

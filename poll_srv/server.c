@@ -69,7 +69,7 @@ static int grow(struct mux *mux)
     if (fds == NULL)
         return -1;
     mux->fds = fds;
-    struct watch **watches = realloc(mux->watches, capacity * sizeof *watches);
+    struct watch **watches = realloc(mux->watches, capacity * sizeof(struct watch *));
     if (watches == NULL)
         return -1;
     mux->watches = watches;
@@ -184,8 +184,8 @@ static void serve(struct server *server, struct watch *watch)
 }
 
 /* [3] Accept: all that wait, up to a budget; the rest is reported again.
- * [7] Out of descriptors: one peer has been refused, and the listener wants nothing until a
- * descriptor is free. Left armed, it would be reported for ever. */
+ * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
+ * is free. Left armed, it would be reported for ever. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

@@ -1,5 +1,5 @@
-/* Preloaded: counts calls of clock_gettime(2), and writes their number to the file named by COUNT_CLOCK
- * when the process ends. */
+/* Preloaded: counts calls of clock_gettime(2), and writes their number, when the process ends, to
+ * the file named by COUNT_CLOCK. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

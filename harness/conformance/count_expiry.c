@@ -1,7 +1,7 @@
 /* Usage: count_expiry N. Opens N connections, lets three expire, asks for the next deadline. The
  * caller counts what that costs: it must not depend on N. */
-#include "common/clock.h"
-#include "common/connection.h"
+#include "../../common/clock.h"
+#include "../../common/connection.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -93,7 +93,7 @@ def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
 
 WAITS = {
     "select_srv": ("pselect6",),
-    "poll_srv": ("ppoll",),
+    "poll_srv": ("ppoll", "poll"),
     "epoll_lt": ("epoll_wait", "epoll_pwait"),
     "epoll_et": ("epoll_wait", "epoll_pwait"),
 }

@@ -9,6 +9,7 @@ import pytest
 from suite import kernel, waiting
 from suite.frames import payload
 
+from test_counts import NO_TRACE, UNDER_STRACE, calls_of
 from test_idle import assert_asleep
 
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
@@ -47,6 +48,58 @@ def test_out_of_descriptors(start):
     for peer in left[-1:]:
         peer.echo(b"served at last")
     server.connect("late").echo(b"as before")
+
+
+@needs_proc
+@pytest.mark.cause("each connection that ends lets one peer in, and has another refused")
+def test_waiting_peers_are_served_as_descriptors_become_free(start):
+    server = start()
+    limit_to(server, 4)
+    served = [server.connect("served") for _ in range(4)]
+    for peer in served:
+        peer.echo(b"x")
+    with server.frozen():  # all in one wake-up: one of them is refused, the others wait
+        waiting_peers = [server.connect("waits") for _ in range(9)]
+    server.wait_statistics(lambda s: s["refused"] == 1, "one refused")
+    waiting_peers[0].expect_gone()
+    for peer in waiting_peers[1:5]:
+        served.pop().close()
+        peer.echo(b"in its turn")
+    assert server.statistics()["refused"] <= 2, "refused one by one, though others were let in"
+
+
+@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@pytest.mark.only("select_srv", "poll_srv")
+@pytest.mark.cause("a free descriptor is noticed only when the listener's rest is over")
+def test_a_free_descriptor_is_used_at_once(start, tmp_path):
+    """Counted: no wait ends by its timeout before the waiting peer is served."""
+    trace = tmp_path / "trace"
+    server = start(wrapper=["strace", "-f", "-o", str(trace)], environment=UNDER_STRACE)
+    first = server.connect("first")
+    first.echo(b"x")
+    limit_to(server, 0)
+    refused, waits = server.connect("refused"), server.connect("waits")
+    refused.expect_gone()
+    with server.frozen():
+        first.close()
+        waits.send_frame(b"at last")
+    waits.expect_frame(b"at last")
+    server.stop()
+    waits_made = [result for name, _, result, _ in calls_of(trace) if name in ("ppoll", "poll", "pselect6")]
+    assert 0 not in waits_made, "a wait that lasted until its timeout"
+
+
+@needs_proc
+@pytest.mark.cause("the line of statistics takes an empty queue for a refused peer")
+def test_a_full_table_with_nobody_waiting(start):
+    """Linux answers EMFILE before it looks whether a peer waits at all."""
+    server = start()
+    limit_to(server, 3)
+    for _ in range(3):
+        server.connect("fits").echo(b"x")
+    statistics = server.statistics()
+    assert statistics["accepted"] == 3 and statistics["refused"] == 0
+    assert not [line for line in server.errors() if "Too many" in line]
 
 
 @needs_proc
@@ -137,13 +190,13 @@ def test_select_refuses_by_the_value_of_the_descriptor(start):
 
 
 @pytest.mark.only("select_srv")
-@pytest.mark.cause("--max-conns is not derived from FD_SETSIZE")
+@pytest.mark.cause("a default that goes beyond FD_SETSIZE, or one that hides it")
 def test_select_knows_its_limit(start):
     server = start()
     peers = [server.connect() for _ in range(1030)]
     statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 1030, "all looked at")
     assert 1000 <= statistics["accepted"] <= 1024
-    assert len(server.wait_error("--max-conns reached")) == 1
+    assert len(server.wait_error("FD_SETSIZE")) == 1, "one clear line"
     for peer in peers[: statistics["accepted"]]:
         peer.echo(b"x")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from suite import kernel
+from suite import kernel, waiting
 from suite.frames import frame, payload
 
 FRAME = frame(payload(50_000))
@@ -18,8 +18,16 @@ def wake_ups(server) -> int:
 
 def assert_asleep(server) -> None:
     """No wake-up but the ones that asking for statistics makes, and next to no CPU time."""
-    wake_ups(server)
-    before, cpu_before = wake_ups(server), kernel.cpu_seconds(server.pid)
+
+    def settled() -> bool:  # what was on its way through the kernel has arrived
+        before = wake_ups(server)
+        time.sleep(0.05)
+        return wake_ups(server) - before <= 1
+
+    waiting.until(settled, "50 ms without a wake-up")
+    before = wake_ups(server)
+    waiting.until(lambda: kernel.state(server.pid) == "S", "the server asleep, after it has answered")
+    cpu_before = kernel.cpu_seconds(server.pid)
     began = time.monotonic()
     time.sleep(0.5)  # not a wait for anything: the time over which nothing may happen
     cpu = kernel.cpu_seconds(server.pid) - cpu_before
@@ -125,4 +133,23 @@ def test_while_lingering_after_an_oversize_frame(start):
     peer = server.connect()
     peer.send(b"\xff\xff\xff\xff")
     peer.expect_end()
+    assert_asleep(server)
+
+
+CONNECTIONS = 10_000
+
+
+@needs_proc
+@pytest.mark.only("poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
+@pytest.mark.cause(SPINS)
+def test_with_ten_thousand_connections_one_paused_and_one_hung_up(start):
+    limit = kernel.raise_descriptor_limit()
+    if limit < CONNECTIONS + 50:
+        pytest.skip(f"needs a descriptor limit of {CONNECTIONS + 50}, it is {limit}")
+    server = start()
+    server.connect_many(CONNECTIONS)
+    pause(server, server.connect("paused", receive_buffer=4096))
+    hung_up = server.connect("hung up", receive_buffer=4096)
+    hung_up.send(frame(payload(250_000)) * 12)
+    hung_up.half_close()
     assert_asleep(server)

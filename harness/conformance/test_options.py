@@ -119,6 +119,18 @@ def test_statistics_that_do_not_fit_the_disk(start):
 
 
 @needs_full
+def test_help_that_nobody_can_read(server_name):
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    with open("/dev/full", "w", encoding="ascii") as full:
+        result = subprocess.run(
+            [str(servers.program(server_name)), "--help"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20
+        )
+    assert result.returncode == 2
+    assert result.stderr.startswith(f"{server_name}: --help: write standard output: ")
+
+
+@needs_full
 def test_no_standard_output_to_announce_on(server_name):
     reason = servers.absent(server_name)
     if reason:

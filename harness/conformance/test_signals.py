@@ -43,17 +43,21 @@ def test_a_stop_sends_what_is_pending(start, number):
 
 
 @pytest.mark.cause("what had come before the stop, in the same wake-up, is not served")
-def test_data_and_stop_in_one_wake_up(start):
+@pytest.mark.parametrize("first", ("data", "signal"))
+def test_data_and_stop_in_one_wake_up(start, first):
     server = start()
     peers = [server.connect() for _ in range(300)]  # more than one batch of events
     for peer in peers:
         peer.echo(b"x")
     with server.frozen():
+        if first == "signal":
+            server.signal(signal.SIGTERM)
         for i, peer in enumerate(peers):
             peer.send_frame(payload(100, i))
         for peer in peers:
             peer.wait_delivered()
-        server.signal(signal.SIGTERM)
+        if first == "data":
+            server.signal(signal.SIGTERM)
     for i, peer in enumerate(peers):
         peer.expect_frame(payload(100, i))
         peer.expect_end()

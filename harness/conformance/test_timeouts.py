@@ -52,6 +52,16 @@ def test_a_peer_that_takes_nothing_is_idle_too(start):
     assert server.stop()["buffers"] == 0
 
 
+@pytest.mark.cause("a later reason takes the place of the first")
+def test_the_first_reason_for_an_end_stays(start):
+    server = start("--idle-timeout", "0.5", "--high-water", "8000000", "--low-water", "1000000")
+    peer = server.connect(receive_buffer=4096)
+    peer.send(frame(payload(250_000)) * 24 + header(10))
+    peer.half_close()
+    server.wait_statistics(lambda s: s["connections"] == 0, "cut off, as it takes nothing")
+    assert server.stop()["closed"]["truncated"] == 1
+
+
 @pytest.mark.cause("several that expire in one wake-up: one is passed over")
 def test_many_expire_together(start):
     server = start("--idle-timeout", "0.4")
@@ -126,7 +136,7 @@ def test_expiry_costs_what_expires(tmp_path):
     program = tmp_path / "count_expiry"
     sources = [HERE / "count_expiry.c", *(servers.ROOT / "common").glob("*.c")]
     subprocess.run(
-        ["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", f"-I{servers.ROOT}", "-o", program, *sources, "-lm"],
+        ["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-o", program, *sources, "-lm"],
         check=True,
     )
     counts = []

@@ -12,12 +12,11 @@ HAS_PROC = sys.platform.startswith("linux")
 NO_PROC = "reads /proc, which only Linux has"
 
 
-def is_stopped(pid: int) -> bool:
-    """Stopped by a signal, under a tracer or not."""
+def state(pid: int) -> str:
+    """The letter of a process's state: R running, S asleep, T stopped by a signal, t under a tracer."""
     if HAS_PROC:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] in ("T", "t")
-    state = subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout
-    return state.strip().startswith("T")
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
 
 
 def cpu_seconds(pid: int) -> float:

@@ -85,7 +85,7 @@ class Server:
     def frozen(self) -> Iterator[None]:
         """While the server is stopped, peers can act; it then meets all of that in one wake-up."""
         self.signal(signal.SIGSTOP)
-        waiting.until(lambda: kernel.is_stopped(self.pid), f"{self.name}: stopped by SIGSTOP")
+        waiting.until(lambda: kernel.state(self.pid) in ("T", "t"), f"{self.name}: stopped by SIGSTOP")
         try:
             yield
         finally:

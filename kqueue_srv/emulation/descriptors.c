@@ -19,7 +19,7 @@
 
 #include "emulation.h"
 
-#define KEPT_FLAGS (EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
+#define KEPT_FLAGS     (EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
 #define FIRST_CAPACITY 64
 /* On the stack, 12 KiB. Not filled by a second epoll_wait: that would report some twice. */
 #define COLLECTED_AT_ONCE 1024

@@ -13,18 +13,11 @@
 
 #include <sys/event.h>
 
-#define NANOSECONDS_PER_SECOND INT64_C(1000000000)
+#define NANOSECONDS_PER_SECOND      INT64_C(1000000000)
 #define NANOSECONDS_PER_MILLISECOND INT64_C(1000000)
 
 /* Everything a kqueue can wait for; each is one descriptor in the kqueue's outer epoll set. */
-enum source {
-    SOURCE_READ,
-    SOURCE_WRITE,
-    SOURCE_TIMER,
-    SOURCE_SIGNAL,
-    SOURCE_USER,
-    SOURCE_COUNT
-};
+enum source { SOURCE_READ, SOURCE_WRITE, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_USER, SOURCE_COUNT };
 
 /* One filter on one descriptor: 16 bytes, as there may be tens of thousands. */
 struct registration {

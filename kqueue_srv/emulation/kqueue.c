@@ -198,8 +198,7 @@ int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent 
     }
     int reports = 0;
     int error = 0;
-    bool all_applied =
-        apply_all(state, changelist, nchanges, eventlist, nevents, &reports, &error);
+    bool all_applied = apply_all(state, changelist, nchanges, eventlist, nevents, &reports, &error);
     if (nchanges > 0) {
         doorbell_update(state);
     }

@@ -8,7 +8,7 @@
 
 #include "emulation.h"
 
-#define KEPT_FLAGS (EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
+#define KEPT_FLAGS     (EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
 #define FIRST_CAPACITY 4
 
 struct note *notes_find(struct note_list *list, uintptr_t ident)

@@ -790,8 +790,9 @@ static void test_timer_units(void)
     int64_t start = now();
     CHECK_EQUAL(change(kq, 9, EVFILT_TIMER, EV_ADD | EV_ONESHOT, NOTE_SECONDS, 60, NULL), 0);
     for (int i = 0; i < 4; i++) {
-        CHECK_EQUAL(change(kq, i, EVFILT_TIMER, EV_ADD | EV_ONESHOT, units[i], amounts[i],
-                           &first_udata), 0);
+        CHECK_EQUAL(
+            change(kq, i, EVFILT_TIMER, EV_ADD | EV_ONESHOT, units[i], amounts[i], &first_udata),
+            0);
     }
     for (int i = 0; i < 4; i++) {
         CHECK_EQUAL(kevent(kq, NULL, 0, &event, 1, &long_wait), 1);

@@ -10,7 +10,7 @@
 
 #include "emulation.h"
 
-#define FOREVER INT64_MAX
+#define FOREVER      INT64_MAX
 #define NOTE_SOURCES (1U << SOURCE_TIMER | 1U << SOURCE_SIGNAL | 1U << SOURCE_USER)
 
 /*
@@ -125,8 +125,7 @@ static int64_t duration_of(const struct timespec *timeout)
     if (timeout == NULL) {
         return FOREVER;
     }
-    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 ||
-        timeout->tv_nsec >= NANOSECONDS_PER_SECOND) {
+    if (timeout->tv_sec < 0 || timeout->tv_nsec < 0 || timeout->tv_nsec >= NANOSECONDS_PER_SECOND) {
         return -1;
     }
     int64_t seconds = multiply_saturating(timeout->tv_sec, NANOSECONDS_PER_SECOND);

@@ -9,38 +9,38 @@
 #include <stdint.h>
 #include <time.h>
 
-#define EVFILT_READ (-1)
-#define EVFILT_WRITE (-2)
+#define EVFILT_READ   (-1)
+#define EVFILT_WRITE  (-2)
 #define EVFILT_SIGNAL (-6)
-#define EVFILT_TIMER (-7)
-#define EVFILT_USER (-11)
+#define EVFILT_TIMER  (-7)
+#define EVFILT_USER   (-11)
 
 /* What a change does. */
-#define EV_ADD 0x0001
-#define EV_DELETE 0x0002
-#define EV_ENABLE 0x0004
+#define EV_ADD     0x0001
+#define EV_DELETE  0x0002
+#define EV_ENABLE  0x0004
 #define EV_DISABLE 0x0008
 
 /* How the event behaves: fixed when it is first added. */
 #define EV_ONESHOT 0x0010
-#define EV_CLEAR 0x0020
+#define EV_CLEAR   0x0020
 #define EV_RECEIPT 0x0040
 
 /* Set by kevent() only. */
 #define EV_ERROR 0x4000
-#define EV_EOF 0x8000
+#define EV_EOF   0x8000
 
 /* EVFILT_USER: the two top bits say what to do with the 24 low ones, which are the user's. */
-#define NOTE_FFNOP 0x00000000U
-#define NOTE_FFAND 0x40000000U
-#define NOTE_FFOR 0x80000000U
-#define NOTE_FFCOPY 0xc0000000U
+#define NOTE_FFNOP      0x00000000U
+#define NOTE_FFAND      0x40000000U
+#define NOTE_FFOR       0x80000000U
+#define NOTE_FFCOPY     0xc0000000U
 #define NOTE_FFCTRLMASK 0xc0000000U
 #define NOTE_FFLAGSMASK 0x00ffffffU
-#define NOTE_TRIGGER 0x01000000U
+#define NOTE_TRIGGER    0x01000000U
 
 /* EVFILT_TIMER: the unit of data; milliseconds when none is given. */
-#define NOTE_SECONDS 0x00000001U
+#define NOTE_SECONDS  0x00000001U
 #define NOTE_MSECONDS 0x00000002U
 #define NOTE_USECONDS 0x00000004U
 #define NOTE_NSECONDS 0x00000008U
