@@ -42,7 +42,7 @@ unsigned listener_wants(const struct listener *listener);
  * another process's to free (ENFILE). At most one peer a second is refused meanwhile. */
 int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns);
 
-/* Counts a refused peer and closes fd. The first of a run of refusals is reported with its reason. */
+/* Counts a refused peer and closes fd. The first of a run of refusals is reported, with reason. */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns);
 

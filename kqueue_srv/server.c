@@ -125,7 +125,7 @@ static int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return set_interest(mux, watch, wants);
 }
 
-/* close(2) would take the filters out of a kernel's set; but libkqueue on Linux does not hear of it,
+/* A kernel takes the filters out of its set at close(2). libkqueue on Linux does not hear of that,
  * and would report the number's next owner to this one. */
 static void mux_remove(struct mux *mux, struct watch *watch)
 {
