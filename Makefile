@@ -110,7 +110,8 @@ $(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 test-deps:
-	@harness/require cc pytest strace
+	@harness/require cc pytest
+	@harness/require --optional strace valgrind
 
 test: test-deps
 	@$(MAKE) --no-print-directory all

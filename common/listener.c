@@ -48,6 +48,18 @@ static struct addrinfo *resolve(const struct options *options, struct error *err
     return found;
 }
 
+/* Accepted sockets take these over (UNP volume 1, 7.4), which saves two calls a connection. Without
+ * the first, Nagle's algorithm would hold an echo back until the one before it is acknowledged;
+ * without the second, nobody would notice that a silent peer has vanished (RFC 1122, 4.2.3.6). */
+static int set_inherited_options(int fd)
+{
+    int on = 1;
+
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
+        return -1;
+    return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
 static int bind_and_listen(int fd, const struct addrinfo *where, const struct options *options,
                            struct error *error)
 {
@@ -61,6 +73,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
     if (where->ai_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return error_set(error, "setsockopt IPV6_V6ONLY", name, errno);
+    if (set_inherited_options(fd) < 0)
+        return error_set(error, "setsockopt", name, errno);
     if (make_nonblocking(fd) < 0)
         return error_set(error, "fcntl", name, errno);
     if (bind(fd, where->ai_addr, where->ai_addrlen) < 0)
@@ -186,7 +200,6 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
 
 int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns)
 {
-    int on = 1;
     int fd;
 
     do {
@@ -194,11 +207,8 @@ int listener_accept(struct listener *listener, struct stats *stats, uint64_t now
         fd = accept_nonblocking(listener->watch.fd);
     } while (fd < 0 && peers_own_error(errno));
 
-    if (fd >= 0) {
-        /* Nagle's algorithm would hold an echo back until the one before it is acknowledged. */
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (fd >= 0)
         return fd;
-    }
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
         stats->would_block++;
         return ACCEPT_WOULD_BLOCK;

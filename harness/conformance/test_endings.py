@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from suite import kernel, waiting
 from suite.frames import frame, header, payload
 
 END = "the end of the input is taken from a hang-up event, before all of the input was read"
@@ -233,3 +236,19 @@ def test_peer_closes_without_reading_its_echoes(start):
     other.echo(b"still here")
     closed = server.stop()["closed"]
     assert closed["reset"] + closed["end"] + closed["stop"] + closed["truncated"] == 21
+
+
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.cause("a silent peer that vanishes would never be noticed")
+def test_keep_alive_probes_are_on(start):
+    server = start()
+    peer = server.connect()
+    peer.echo(b"x")
+    peer.wait_delivered()
+    ends = f":{server.address[1]:04X} 0100007F:{peer.port:04X} 01 "
+
+    def probing() -> bool:  # proc(5): the sixth field is the timer that runs, 02 for keep-alive
+        table = Path("/proc/net/tcp").read_text().splitlines()
+        return next(line for line in table if ends in line).split()[5].startswith("02:")
+
+    waiting.until(probing, "the keep-alive timer to run on the server's side of the connection")
