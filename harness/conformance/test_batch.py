@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from suite.flood import Flood
 from suite.frames import frame, payload
 
 
@@ -114,10 +115,10 @@ def test_readable_and_writable_and_reset_in_one_wake_up(start, high_water):
     lost = 0
     for _ in range(10):
         peer = server.connect(receive_buffer=4096)
-        stream = frame(payload(50_000)) * 64
+        flood = Flood(server, peer, payload(50_000))
         pending = 0
         while pending < 100_000:  # more than the socket takes: so writing is waited for
-            peer.send_what_fits(stream)
+            flood.more()
             statistics = server.statistics()
             pending = statistics["bytes_in"] - statistics["bytes_out"] - lost
         with server.frozen():
@@ -126,4 +127,4 @@ def test_readable_and_writable_and_reset_in_one_wake_up(start, high_water):
         lost = statistics["bytes_in"] - statistics["bytes_out"]
     server.connect().echo(b"still here")
     closed = server.stop()["closed"]
-    assert closed["reset"] + closed["truncated"] == 10
+    assert closed["reset"] + closed["truncated"] == 10, closed

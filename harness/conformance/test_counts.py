@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from suite import waiting
-from suite.frames import frame, payload
+from suite.flood import Flood
+from suite.frames import payload
 
 CONNECTIONS = 100
 ROUNDS = 20
@@ -54,21 +55,16 @@ def test_edge_triggered_stops_at_a_short_read(start):
 @pytest.mark.cause("read interest and write interest are set more often than they change")
 def test_interest_changes_come_in_pairs(start, server_name):
     server = start("--high-water", "100000", "--low-water", "50000")
-    peer = server.connect(receive_buffer=4096)
-    sent = 0
-    stream = frame(payload(50_000)) * 64
-    while server.statistics()["pauses"] == 0:
-        sent += peer.send_what_fits(stream[sent % 50_004 :])
-    for _ in range(sent // 50_004):
-        peer.expect_frame(payload(50_000))
-    server.wait_statistics(lambda s: s["bytes_out"] == sent // 50_004 * 50_004, "all whole frames echoed")
+    flood = Flood(server, server.connect(receive_buffer=4096), payload(50_000)).until_paused()
+    flood.read_back()
     counted = server.stop()
     if server_name == "epoll_et":
         assert counted["interest_changes"] == 0
     else:
         # Write interest on, read interest off at a pause, on again, write interest off; several such
         # pairs, but no more than there were full socket buffers and pauses.
-        assert 2 <= counted["interest_changes"] <= 2 * (counted["partial_writes"] + counted["would_block"] + counted["pauses"]) + 2
+        reasons = counted["partial_writes"] + counted["would_block"] + counted["pauses"]
+        assert 2 <= counted["interest_changes"] <= 2 * reasons + 2
 
 
 def can_trace() -> str | None:
@@ -111,13 +107,7 @@ def test_statistics_agree_with_strace(start, server_name, tmp_path):
     for i, peer in enumerate(peers):
         for size in (0, 64, 70_000):
             peer.echo(payload(size, i))
-    slow = server.connect("slow", receive_buffer=4096)
-    sent = 0
-    stream = frame(payload(50_000)) * 64
-    while server.statistics()["pauses"] == 0:
-        sent += slow.send_what_fits(stream[sent % 50_004 :])
-    for _ in range(sent // 50_004):
-        slow.expect_frame(payload(50_000))
+    Flood(server, server.connect("slow", receive_buffer=4096), payload(50_000)).until_paused().read_back()
     peers[0].reset()
     peers[1].half_close()
     peers[1].expect_end()

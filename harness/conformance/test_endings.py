@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from suite import kernel, waiting
+from suite.flood import Flood
 from suite.frames import frame, header, payload
 
 END = "the end of the input is taken from a hang-up event, before all of the input was read"
@@ -195,8 +196,7 @@ def test_reset_with_output_pending(start):
     server = start()
     other = server.connect("other")
     victim = server.connect("victim", receive_buffer=4096)
-    victim.send_what_fits(frame(payload(100_000)) * 100)
-    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    Flood(server, victim, payload(100_000)).until_paused()
     victim.reset()
     statistics = server.wait_statistics(lambda s: s["connections"] == 1, "the reset noticed")
     other.echo(b"still here")

@@ -7,10 +7,8 @@ import time
 import pytest
 
 from suite import kernel, waiting
+from suite.flood import Flood
 from suite.frames import frame, payload
-
-FRAME = frame(payload(50_000))
-
 
 def wake_ups(server) -> int:
     return server.statistics()["waits"]
@@ -37,12 +35,12 @@ def assert_asleep(server) -> None:
     assert cpu < 0.01 * seconds, f"{cpu:.4f} s of CPU in {seconds:.1f} s with nothing to do"
 
 
-def pause(server, peer) -> None:
-    """Sends without reading until the server has paused, and until no more fits between the two."""
-    stream = FRAME * 64
-    server.wait_statistics(
-        lambda s: peer.send_what_fits(stream) < 0 or s["pauses"] >= 1, "the connection paused"
-    )
+def paused(server) -> Flood:
+    """A connection that the server reads no more from, with all buffers between the two full."""
+    flood = Flood(server, server.connect("paused", receive_buffer=4096), payload(50_000)).until_paused()
+    while flood.more():
+        pass
+    return flood
 
 
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
@@ -68,11 +66,7 @@ def test_with_connections_that_have_been_served(start):
 @pytest.mark.cause("write interest is left on after the output that needed it has gone")
 def test_after_a_blocked_connection_was_drained(start):
     server = start("--high-water", "100000", "--low-water", "50000")
-    peer = server.connect(receive_buffer=4096)
-    sent = peer.send_what_fits(FRAME * 200)
-    for _ in range(sent // len(FRAME)):
-        peer.expect_frame(payload(50_000))
-    server.wait_statistics(lambda s: s["bytes_out"] == sent // len(FRAME) * len(FRAME), "all sent")
+    paused(server).read_back()
     assert_asleep(server)
 
 
@@ -88,7 +82,7 @@ def test_with_timeouts_far_away(start):
 @pytest.mark.cause("a paused connection keeps its read interest")
 def test_with_a_paused_connection(start):
     server = start()
-    pause(server, server.connect(receive_buffer=4096))
+    paused(server)
     assert_asleep(server)
 
 
@@ -96,9 +90,7 @@ def test_with_a_paused_connection(start):
 @pytest.mark.cause("the end of the input of a paused connection is reported for ever")
 def test_with_a_paused_connection_whose_peer_has_ended(start):
     server = start()
-    peer = server.connect(receive_buffer=4096)
-    pause(server, peer)
-    peer.half_close()
+    paused(server).peer.half_close()
     assert_asleep(server)
 
 
@@ -119,9 +111,7 @@ def test_with_a_half_closed_connection_whose_output_is_stuck(start):
 @pytest.mark.cause("a hang-up that cannot be masked is reported for ever")
 def test_after_a_paused_connection_was_reset(start):
     server = start()
-    peer = server.connect(receive_buffer=4096)
-    pause(server, peer)
-    peer.reset()
+    paused(server).peer.reset()
     server.wait_statistics(lambda s: s["connections"] == 0, "the reset noticed though reading is paused")
     assert_asleep(server)
 
@@ -148,7 +138,7 @@ def test_with_ten_thousand_connections_one_paused_and_one_hung_up(start):
         pytest.skip(f"needs a descriptor limit of {CONNECTIONS + 50}, it is {limit}")
     server = start()
     server.connect_many(CONNECTIONS)
-    pause(server, server.connect("paused", receive_buffer=4096))
+    paused(server)
     hung_up = server.connect("hung up", receive_buffer=4096)
     hung_up.send(frame(payload(250_000)) * 12)
     hung_up.half_close()

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from suite.flood import Flood
 from suite.frames import frame, header, payload
 
 STOPS = (signal.SIGTERM, signal.SIGINT)
@@ -28,8 +29,8 @@ def test_stops_when_idle(start, number):
 def test_a_stop_sends_what_is_pending(start, number):
     server = start("--drain-timeout", "60")
     peer = server.connect(receive_buffer=4096)
-    sent = peer.send_what_fits(frame(payload(100_000)) * 100)
-    before = server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    flood = Flood(server, peer, payload(100_000)).until_paused()
+    before = server.statistics()
     server.signal(number)
     peer.half_close()
     received = bytearray()
@@ -38,7 +39,7 @@ def test_a_stop_sends_what_is_pending(start, number):
     assert server.wait_exit() == 0
     whole = len(received) // 100_004
     assert len(received) == whole * 100_004, "a frame was cut"
-    assert before["frames"] <= whole <= sent // 100_004
+    assert before["frames"] <= whole <= flood.whole_frames
     assert received == frame(payload(100_000)) * whole
 
 
@@ -83,9 +84,7 @@ def test_a_stop_accepts_no_more(start):
 @pytest.mark.parametrize("second", STOPS)
 def test_a_second_signal_stops_at_once(start, second):
     server = start("--drain-timeout", "3600")
-    peer = server.connect(receive_buffer=4096)
-    peer.send_what_fits(frame(payload(100_000)) * 100)
-    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    Flood(server, server.connect(receive_buffer=4096), payload(100_000)).until_paused()
     server.signal(signal.SIGTERM)
     # SIGUSR1 is answered in a wake-up after SIGTERM's: so the two do not meet in one.
     assert server.statistics()["connections"] == 1
@@ -172,9 +171,7 @@ def test_a_stop_under_load_and_with_every_kind_of_connection(start):
     lingering = server.connect("lingering")
     lingering.send(b"\xff\xff\xff\xff")
     lingering.expect_end()
-    blocked = server.connect("blocked", receive_buffer=4096)
-    blocked.send_what_fits(frame(payload(100_000)) * 100)
-    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    Flood(server, server.connect("blocked", receive_buffer=4096), payload(100_000)).until_paused()
     with server.frozen():
         ended = server.connect("ended")
         ended.send(frame(b"last"))

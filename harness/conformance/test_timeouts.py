@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from suite import servers
+from suite.flood import Flood
 from suite.frames import frame, header, payload
 
 HERE = Path(__file__).parent
@@ -46,7 +47,7 @@ def test_a_peer_that_sends_is_kept_while_a_silent_one_goes(start):
 def test_a_peer_that_takes_nothing_is_idle_too(start):
     server = start("--idle-timeout", "0.5")
     peer = server.connect(receive_buffer=4096)
-    peer.send_what_fits(frame(payload(100_000)) * 100)
+    Flood(server, peer, payload(100_000)).until_paused()
     server.wait_statistics(lambda s: s["closed"]["idle"] == 1, "closed as idle though output was pending")
     peer.expect_gone()
     assert server.stop()["buffers"] == 0
@@ -181,9 +182,7 @@ def test_the_clock_is_read_once_a_wake_up(start, tmp_path):
 @pytest.mark.cause("a stop waits for ever for a peer that does not read")
 def test_drain_timeout_bounds_a_stop(start):
     server = start("--drain-timeout", "0.3")
-    peer = server.connect(receive_buffer=4096)
-    peer.send_what_fits(frame(payload(100_000)) * 100)
-    server.wait_statistics(lambda s: s["pauses"] == 1, "the connection paused")
+    Flood(server, server.connect(receive_buffer=4096), payload(100_000)).until_paused()
     server.signal(signal.SIGTERM)
     assert server.wait_exit() == 0
     assert server.stop()["closed"]["stop"] == 1

@@ -1,0 +1,56 @@
+"""A peer that sends without reading: until the buffers between it and the server are full, and longer."""
+
+from __future__ import annotations
+
+from suite.frames import frame
+from suite.peer import Peer
+from suite.server import Server
+
+
+class Flood:
+    """Repeats one frame; each call goes on where the one before had to stop, inside a frame or not."""
+
+    def __init__(self, server: Server, peer: Peer, payload: bytes):
+        self.server = server
+        self.peer = peer
+        self.payload = payload
+        self.frame = frame(payload)
+        self.sent = 0
+
+    def more(self) -> int:
+        """Sends what fits now, of a few megabytes. Returns how many bytes."""
+        repeats = self.frame * (1 + 4_000_000 // len(self.frame))
+        sent = self.peer.send_what_fits(repeats[self.sent % len(self.frame) :])
+        self.sent += sent
+        return sent
+
+    def until_paused(self) -> Flood:
+        """Sends until the server has stopped reading from one connection more than before."""
+        before = self.server.statistics()["pauses"]
+
+        def paused(statistics: dict) -> bool:
+            self.more()
+            return statistics["pauses"] > before
+
+        self.server.wait_statistics(paused, "one more connection paused")
+        return self
+
+    @property
+    def whole_frames(self) -> int:
+        return self.sent // len(self.frame)
+
+    @property
+    def begun(self) -> int:
+        """How many bytes of the last frame have been sent, if it was cut."""
+        return self.sent % len(self.frame)
+
+    def read_whole_frames(self) -> None:
+        for _ in range(self.whole_frames):
+            self.peer.expect_frame(self.payload)
+
+    def read_back(self) -> None:
+        """Reads every echo, that of the last frame too, whose rest is sent."""
+        self.read_whole_frames()
+        if self.begun:
+            self.peer.send(self.frame[self.begun :])
+            self.peer.expect_frame(self.payload)
