@@ -79,7 +79,7 @@ all: $(programs) $(test_programs)
 # Objects depend on this file: it changes when the compiler or a flag does.
 flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(kqueue_cflags) $(ALL_LDFLAGS) $(kqueue_libs) $(KQUEUE)
 ifneq ($(flags_now),$(shell cat $(BUILD)/flags 2>/dev/null))
-$(shell mkdir -p $(BUILD) && rm -f $(BUILD)/flags)
+$(shell rm -f $(BUILD)/flags)
 endif
 $(BUILD)/flags:
 	@mkdir -p $(BUILD)
