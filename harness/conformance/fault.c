@@ -1,5 +1,5 @@
-/* Preloaded: FAULT=CALL:WHAT:N makes every N-th recv, send or accept of a process fail with EINTR or
- * EAGAIN, or, where WHAT is short, do one byte only. */
+/* Preloaded: FAULT=CALL:WHAT:N makes every N-th recv, send or accept of a process fail with EINTR
+ * or EAGAIN, or, where WHAT is short, do one byte only. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>

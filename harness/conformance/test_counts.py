@@ -138,7 +138,8 @@ def test_statistics_agree_with_strace(start, server_name, tmp_path):
         return  # the stand-ins for kqueue make other calls than the server does
     waits = [result for name, _, result, _ in calls if name in WAITS[server_name]]
     assert counted["waits"] == len(waits)
-    assert counted["events"] == sum(result for result in waits if result > 0)
+    if not number["poll"]:  # the stand-in for ppoll keeps the event of its pipe to itself
+        assert counted["events"] == sum(result for result in waits if result > 0)
     if server_name.startswith("epoll"):
         changes = [arguments for name, arguments, *_ in calls if name == "epoll_ctl"]
         assert counted["interest_changes"] == sum("EPOLL_CTL_MOD" in each for each in changes)

@@ -42,7 +42,7 @@ def test_a_flooder_does_not_starve_a_quiet_peer(start, server_name, tmp_path):
             run_length = run_length + 1 if descriptor == last else 1
             last = descriptor
             longest = max(longest, run_length)
-        elif name in ("epoll_wait", "epoll_pwait", "epoll_pwait2", "ppoll", "pselect6"):
+        elif name in ("epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll", "pselect6"):
             last = None
     assert longest <= READS_A_TURN.get(server_name, 1), "reads of one connection in a row, within one wake-up"
     if server_name == "epoll_et":
