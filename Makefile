@@ -59,15 +59,17 @@ endif
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make all          build the servers into $(BUILD)/'
+	@echo 'make all          build the servers and the load generator into $(BUILD)/'
 	@echo 'make test         build, get what the tests need, run them on every server'
 	@echo 'make test-asan    the same with AddressSanitizer, in $(BUILD)/asan/'
 	@echo 'make test-ubsan   the same with UndefinedBehaviorSanitizer, in $(BUILD)/ubsan/'
+	@echo 'make test-tsan    the load generator, which has threads, with ThreadSanitizer'
+	@echo 'make micro        what the load generator costs, and its proof of its own figures'
 	@echo 'make compare A=$(A) B=$(B)'
 	@echo '                  two servers side by side'
 	@echo 'make format       lay the C sources out (clang-format)'
 	@echo 'make lint         layout, marks, clang-tidy, cppcheck'
-	@echo 'make install      servers into $(DESTDIR)$(PREFIX)/bin (PREFIX, DESTDIR)'
+	@echo 'make install      servers and loadgen into $(DESTDIR)$(PREFIX)/bin (PREFIX, DESTDIR)'
 	@echo 'make uninstall    … and out again'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo
@@ -106,6 +108,8 @@ $(BUILD)/epoll_lt: $(call object_of,$(wildcard epoll_lt/*.c))
 $(BUILD)/epoll_et: $(call object_of,$(wildcard epoll_et/*.c))
 $(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
 	$(link)
+
+include harness/loadgen/loadgen.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -149,12 +153,13 @@ lint: lint-deps marks
 	    --suppress=ctuuninitvar \
 	    $(filter %.c,$(sources))
 
-install: $(programs)
+installed := $(programs) $(BUILD)/loadgen
+install: $(installed)
 	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(programs) '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(installed) '$(DESTDIR)$(PREFIX)/bin'
 
 uninstall:
-	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin'/,$(SERVERS))
+	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin'/,$(notdir $(installed)))
 
 clean:
 	rm -rf $(BUILD)

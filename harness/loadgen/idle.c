@@ -1,0 +1,77 @@
+#include "idle.h"
+
+#include "../../common/clock.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* What a server is sent at most on a connection that is never read: many times what the kernel and
+ * a server with a high-water mark will hold, but an end for one without. */
+enum { UNREAD_MOST_BYTES = 16 * 1024 * 1024 };
+
+/* Whole frames for a server whose echoes nobody will read: until it stops reading too. They are
+ * counted in `sending` and not kept track of, since nothing will ever be compared with them. */
+static void send_unread(struct traffic *traffic, struct flow *flow)
+{
+    uint64_t identity = flow_identity(traffic, flow, 1);
+    uint32_t size = payload_size(&traffic->load->payload, identity);
+    size_t whole = PAYLOAD_HEADER_BYTES + (size_t)size;
+
+    while (flow->state == FLOW_OPEN && flow->sending < UNREAD_MOST_BYTES / whole) {
+        size_t part = whole - flow->send_offset;
+        if (part > FLOW_SCRATCH_BYTES)
+            part = FLOW_SCRATCH_BYTES;
+        payload_frame(identity, size, flow->send_offset, traffic->output, part);
+        ssize_t count = wire_send(flow->fd, traffic->output, part);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (count < 0) {
+            tally_error(&traffic->tally, ERROR_closed, "idle connection %" PRIu32 ": send: %s",
+                        flow->id, strerror(errno));
+            flow_end(traffic, flow);
+            return;
+        }
+        traffic->tally.bytes_out += (uint64_t)count;
+        flow->send_offset += (uint32_t)count;
+        if (flow->send_offset == whole) {
+            flow->send_offset = 0;
+            flow->sending++;
+        }
+    }
+}
+
+static void send_half(struct traffic *traffic, struct flow *flow)
+{
+    uint32_t size = payload_size(&traffic->load->payload, flow_identity(traffic, flow, 1));
+
+    if (flow_issue(traffic, flow, clock_now()))
+        flow_flush(traffic, flow, (PAYLOAD_HEADER_BYTES + (size_t)size) / 2 + 1);
+}
+
+void idle_begin(struct traffic *traffic, struct flow *flow)
+{
+    if (traffic->load->idle == IDLE_HALF_FRAME)
+        send_half(traffic, flow);
+    else if (traffic->load->idle == IDLE_NOT_READING)
+        send_unread(traffic, flow);
+}
+
+void idle_writable(struct traffic *traffic, struct flow *flow)
+{
+    flow->writable = true;
+    if (traffic->load->idle == IDLE_NOT_READING)
+        send_unread(traffic, flow);
+}
+
+void idle_trickle(struct traffic *traffic, struct flow *flow)
+{
+    if (flow->state != FLOW_OPEN)
+        return;
+    if (flow->sending == flow->issued && !flow_issue(traffic, flow, clock_now()))
+        return;
+    flow_flush(traffic, flow, 1);
+}

@@ -1,0 +1,273 @@
+#include "misread.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SMALL_SEARCH = 64, /* how far to look for a payload too small to carry its identity */
+};
+
+struct misread {
+    size_t used;
+    size_t capacity;
+    uint8_t bytes[];
+};
+
+struct missing {
+    size_t count;
+    size_t capacity;
+    uint64_t numbers[];
+};
+
+size_t misread_missing(const struct missing *missing)
+{
+    return missing == NULL ? 0 : missing->count;
+}
+
+uint64_t misread_missing_number(const struct missing *missing, size_t index)
+{
+    return missing->numbers[index];
+}
+
+static int no_memory(struct traffic *traffic, struct flow *flow)
+{
+    tally_error(&traffic->tally, ERROR_failed, "no memory for a wrong reply");
+    flow_end(traffic, flow);
+    return -1;
+}
+
+static uint32_t expected_size(const struct traffic *traffic, const struct flow *flow,
+                              uint64_t number)
+{
+    return payload_size(&traffic->load->payload, flow_identity(traffic, flow, number));
+}
+
+/* Makes room for `size` bytes in all. */
+static int reserve(struct traffic *traffic, struct flow *flow, size_t size)
+{
+    struct misread *misread = flow->misread;
+
+    if (misread != NULL && misread->capacity >= size)
+        return 0;
+    struct misread *larger = realloc(misread, sizeof *larger + size);
+    if (larger == NULL)
+        return no_memory(traffic, flow);
+    if (misread == NULL)
+        larger->used = 0;
+    larger->capacity = size;
+    flow->misread = larger;
+    return 0;
+}
+
+int misread_begin(struct traffic *traffic, struct flow *flow)
+{
+    size_t right = flow->receive_offset;
+
+    if (reserve(traffic, flow, right + PAYLOAD_HEADER_BYTES) < 0)
+        return -1;
+    if (right > 0) /* they were right, so they need not have been kept */
+        payload_frame(flow_identity(traffic, flow, flow->awaited),
+                      expected_size(traffic, flow, flow->awaited), 0, flow->misread->bytes, right);
+    flow->misread->used = right;
+    flow->receive_offset = 0;
+    return 0;
+}
+
+static uint32_t length_of(const uint8_t *header)
+{
+    return (uint32_t)header[0] << 24 | (uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 |
+           (uint32_t)header[3];
+}
+
+static bool is_number(const struct traffic *traffic, const struct flow *flow, uint64_t number,
+                      const uint8_t *frame, uint32_t length)
+{
+    return expected_size(traffic, flow, number) == length &&
+           payload_matches(flow_identity(traffic, flow, number), length, 0, frame,
+                           PAYLOAD_HEADER_BYTES + (size_t)length);
+}
+
+/* Counts numbers from awaited to before `number` as overtaken. */
+static int note_missing(struct traffic *traffic, struct flow *flow, uint64_t number)
+{
+    size_t count = misread_missing(flow->missing);
+    size_t more = (size_t)(number - flow->awaited);
+
+    if (flow->missing == NULL || flow->missing->capacity < count + more) {
+        size_t capacity = 2 * (count + more);
+        struct missing *larger =
+            realloc(flow->missing, sizeof *larger + capacity * sizeof larger->numbers[0]);
+        if (larger == NULL)
+            return no_memory(traffic, flow);
+        larger->count = count;
+        larger->capacity = capacity;
+        flow->missing = larger;
+    }
+    while (flow->awaited < number)
+        flow->missing->numbers[flow->missing->count++] = flow->awaited++;
+    return 0;
+}
+
+static bool forget_missing(struct flow *flow, uint64_t number)
+{
+    for (size_t i = 0; i < misread_missing(flow->missing); i++)
+        if (flow->missing->numbers[i] == number) {
+            flow->missing->numbers[i] = flow->missing->numbers[--flow->missing->count];
+            return true;
+        }
+    return false;
+}
+
+/* A message of this connection, but not the awaited one. */
+static void judge_own(struct traffic *traffic, struct flow *flow, uint64_t number,
+                      uint64_t received_ns)
+{
+    if (number >= flow->awaited) {
+        if (note_missing(traffic, flow, number) == 0)
+            flow_complete(traffic, flow, received_ns);
+    } else if (forget_missing(flow, number)) {
+        if (flow->active)
+            traffic->outstanding--;
+        tally_error(&traffic->tally, ERROR_reordered,
+                    "connection %" PRIu32 ", reply %" PRIu64 ": came after reply %" PRIu64,
+                    flow->id, number, flow->awaited - 1);
+    } else {
+        tally_error(&traffic->tally, ERROR_duplicated,
+                    "connection %" PRIu32 ", reply %" PRIu64 ": came again", flow->id, number);
+    }
+}
+
+static void judge_corrupted(struct traffic *traffic, struct flow *flow, const uint8_t *frame,
+                            uint32_t length, uint64_t received_ns)
+{
+    size_t size = PAYLOAD_HEADER_BYTES + (size_t)length;
+    size_t right = 0;
+
+    if (flow->awaited == flow->issued) {
+        tally_error(&traffic->tally, ERROR_corrupted,
+                    "connection %" PRIu32 ": %" PRIu32 " bytes that nothing asked for", flow->id,
+                    length);
+        return;
+    }
+    while (right < size &&
+           payload_matches(flow_identity(traffic, flow, flow->awaited),
+                           expected_size(traffic, flow, flow->awaited), right, frame + right, 1))
+        right++;
+    tally_error(&traffic->tally, ERROR_corrupted,
+                "connection %" PRIu32 ", reply %" PRIu64 ": byte %zu of its frame is 0x%02x",
+                flow->id, flow->awaited, right, right < size ? frame[right] : 0U);
+    flow_complete(traffic, flow, received_ns);
+}
+
+/* Whether it is the awaited message with some bytes wrong: the same size, and most bytes right. */
+static bool is_mostly_awaited(const struct traffic *traffic, const struct flow *flow,
+                              const uint8_t *frame, uint32_t length)
+{
+    size_t right = 0;
+
+    if (flow->awaited == flow->issued || expected_size(traffic, flow, flow->awaited) != length)
+        return false;
+    uint64_t identity = flow_identity(traffic, flow, flow->awaited);
+    for (size_t i = 0; i < length; i++)
+        right += payload_matches(identity, length, PAYLOAD_HEADER_BYTES + i,
+                                 frame + PAYLOAD_HEADER_BYTES + i, 1);
+    return right > length / 2;
+}
+
+/* Too small to carry an identity: a message near the awaited one with the same bytes will be it. */
+static bool judge_small(struct traffic *traffic, struct flow *flow, const uint8_t *frame,
+                        uint32_t length, uint64_t received_ns)
+{
+    uint64_t first = flow->awaited > SMALL_SEARCH ? flow->awaited - SMALL_SEARCH : 0;
+
+    for (uint64_t number = flow->awaited; number < flow->issued; number++)
+        if (number - flow->awaited < SMALL_SEARCH &&
+            is_number(traffic, flow, number, frame, length)) {
+            judge_own(traffic, flow, number, received_ns);
+            return true;
+        }
+    for (uint64_t number = flow->awaited; number-- > first;)
+        if (is_number(traffic, flow, number, frame, length)) {
+            judge_own(traffic, flow, number, received_ns);
+            return true;
+        }
+    return false;
+}
+
+/* Says what a whole frame is that is not the awaited one. */
+static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *frame, uint32_t length,
+                  uint64_t received_ns)
+{
+    uint32_t owner = 0;
+    uint64_t identity = 0;
+    uint64_t number = 0;
+
+    if (length < PAYLOAD_IDENTITY_BYTES) {
+        if (!judge_small(traffic, flow, frame, length, received_ns))
+            judge_corrupted(traffic, flow, frame, length, received_ns);
+        return;
+    }
+    memcpy(&identity, frame + PAYLOAD_HEADER_BYTES, sizeof identity);
+    payload_owner(traffic->key, identity, &owner, &number);
+    bool genuine =
+        owner < traffic->load->connections &&
+        payload_size(&traffic->load->payload, identity) == length &&
+        payload_matches(identity, length, 0, frame, PAYLOAD_HEADER_BYTES + (size_t)length);
+    if (!genuine || is_mostly_awaited(traffic, flow, frame, length) ||
+        (owner == flow->id && number >= flow->issued))
+        judge_corrupted(traffic, flow, frame, length, received_ns);
+    else if (owner != flow->id)
+        tally_error(&traffic->tally, ERROR_crossed,
+                    "connection %" PRIu32 ", reply %" PRIu64 ": is reply %" PRIu64
+                    " of connection %" PRIu32,
+                    flow->id, flow->awaited, number, owner);
+    else
+        judge_own(traffic, flow, number, received_ns);
+}
+
+/* How many bytes the frame has in all, as far as is known. 0 after an impossible length: nothing
+ * after it can be read, so the flow has ended. */
+static size_t frame_size(struct traffic *traffic, struct flow *flow)
+{
+    const struct misread *misread = flow->misread;
+
+    if (misread->used < PAYLOAD_HEADER_BYTES)
+        return PAYLOAD_HEADER_BYTES;
+    uint32_t length = length_of(misread->bytes);
+    if (length <= traffic->load->payload.most)
+        return PAYLOAD_HEADER_BYTES + (size_t)length;
+    tally_error(&traffic->tally, ERROR_corrupted,
+                "connection %" PRIu32 ", reply %" PRIu64 ": its header announces %" PRIu32 " bytes",
+                flow->id, flow->awaited, length);
+    flow_end(traffic, flow);
+    return 0;
+}
+
+size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *bytes, size_t size,
+                    uint64_t received_ns)
+{
+    size_t taken = 0;
+    size_t whole;
+
+    while ((whole = frame_size(traffic, flow)) > 0) {
+        struct misread *misread = flow->misread;
+        if (misread->used >= PAYLOAD_HEADER_BYTES && misread->used == whole) {
+            flow->misread = NULL; /* judged may mean completed, and the next one may be wrong too */
+            judge(traffic, flow, misread->bytes, (uint32_t)(whole - PAYLOAD_HEADER_BYTES),
+                  received_ns);
+            free(misread);
+            break;
+        }
+        if (taken == size || reserve(traffic, flow, whole) < 0)
+            break;
+        misread = flow->misread;
+        size_t part = whole - misread->used;
+        if (part > size - taken)
+            part = size - taken;
+        memcpy(misread->bytes + misread->used, bytes + taken, part);
+        misread->used += part;
+        taken += part;
+    }
+    return taken;
+}

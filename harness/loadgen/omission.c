@@ -1,0 +1,180 @@
+#include "omission.h"
+
+#include "echo.h"
+#include "run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#define MILLISECOND UINT64_C(1000000)
+
+/* The stalls, and the load: 10,000 requests, so that p99.9 may be printed, over a whole number of
+ * periods. So few a second that what a stall holds up is soon worked off; few connections with one
+ * request each on the wire, so that most requests of a stall wait for their turn, as they would in
+ * a closed loop. */
+static const uint64_t period_ms = 500;
+static const uint64_t stall_ms = 300;
+static const uint32_t rate = 2000;
+static const uint32_t connections = 8;
+
+static const struct {
+    const char *name;
+    uint32_t thousandths;
+} point_list[OMISSION_POINTS] = {{"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}};
+
+uint64_t omission_paper_ns(const struct omission *omission, uint32_t thousandths)
+{
+    uint64_t above_ns = omission->period_ns / 100000 * (100000 - (uint64_t)thousandths);
+
+    return omission->stall_ns > above_ns ? omission->stall_ns - above_ns : 0;
+}
+
+static struct load derive(const struct load *load, uint16_t port)
+{
+    struct load derived = *load;
+
+    derived.host = "127.0.0.1";
+    derived.port = port;
+    derived.threads = 1;
+    derived.placement = PLACEMENT_FIRST;
+    derived.churn = 0;
+    derived.fragment = false;
+    derived.server_pid = 0;
+    derived.ceiling_milli = 0;
+    derived.pipeline = 1;
+    derived.urgent = true;
+    derived.arrivals = ARRIVALS_CONSTANT;
+    return derived;
+}
+
+static int run_open(struct omission *omission, const struct load *load, uint16_t port,
+                    const atomic_bool *stop, struct error *error)
+{
+    struct load open = derive(load, port);
+
+    open.connections = open.active = connections;
+    open.rate_milli = (uint64_t)rate * 1000;
+    open.warmup_ns = period_ms * MILLISECOND;
+    open.duration_ns = 10 * period_ms * MILLISECOND;
+    if (outcome_init(&omission->open, &open, error) < 0)
+        return -1;
+    int result = run_load(&omission->open, stop, error);
+    omission->open.load = load; /* `open` ends with this function */
+    return result;
+}
+
+static int run_closed(struct omission *omission, const struct load *load, uint16_t port,
+                      const atomic_bool *stop, struct error *error)
+{
+    struct load closed = derive(load, port);
+
+    closed.connections = closed.active = 1;
+    closed.rate_milli = 0;
+    closed.warmup_ns = 0;
+    closed.duration_ns = 2 * period_ms * MILLISECOND;
+    if (outcome_init(&omission->closed, &closed, error) < 0)
+        return -1;
+    int result = run_load(&omission->closed, stop, error);
+    omission->closed.load = load;
+    return result;
+}
+
+static uint64_t apart(uint64_t one, uint64_t other)
+{
+    return one > other ? one - other : other - one;
+}
+
+static uint64_t percentile_ns(const struct histogram *histogram, uint32_t thousandths)
+{
+    return outcome_percentile(histogram, NULL, thousandths).ns;
+}
+
+/* What the machine does to the figures: stalls that end late, requests that leave late, round trips
+ * that take long; and the time in which the echo works off what a stall has held up. The latter
+ * from the round trips of the same run: a request in such a burst takes the time of connections
+ * requests. None of it depends on when requests were due, which is what is to be proved. */
+static void measure_machine(struct omission *omission, const struct echo *echo)
+{
+    const struct latencies *latencies = &omission->open.latencies;
+    uint64_t burst_ns = percentile_ns(latencies->service, 90000);
+
+    omission->jitter_ns = echo->late_ns + (uint64_t)omission->open.figures.witness_most +
+                          percentile_ns(latencies->lag, 99900) +
+                          percentile_ns(latencies->service, 99000) +
+                          MILLISECOND; /* and requests fall due every half a millisecond */
+    omission->drain_ns = burst_ns / connections * (rate * stall_ms / 1000);
+}
+
+static void judge(struct omission *omission)
+{
+    uint64_t machine_ns = omission->jitter_ns + omission->drain_ns;
+
+    /* The smallest of the figures must still be told apart from nothing. */
+    omission->conclusive =
+        machine_ns < omission_paper_ns(omission, point_list[0].thousandths) / 5 * 4;
+    omission->right = true;
+    for (int i = 0; i < OMISSION_POINTS; i++) {
+        struct omission_point *point = &omission->points[i];
+        uint32_t thousandths = point_list[i].thousandths;
+        *point = (struct omission_point){
+            .name = point_list[i].name,
+            .thousandths = thousandths,
+            .paper_ns = omission_paper_ns(omission, thousandths),
+            .corrected_ns = percentile_ns(omission->open.latencies.response, thousandths),
+            .uncorrected_ns = percentile_ns(omission->open.latencies.service, thousandths),
+            .closed_loop_ns = percentile_ns(omission->closed.latencies.service, thousandths),
+        };
+        point->tolerance_ns = machine_ns + (point->paper_ns >> HISTOGRAM_STEP_BITS);
+        point->right = apart(point->corrected_ns, point->paper_ns) <= point->tolerance_ns;
+        point->shown_wrong = apart(point->uncorrected_ns, point->paper_ns) > point->tolerance_ns ||
+                             apart(point->closed_loop_ns, point->paper_ns) > point->tolerance_ns;
+        omission->right &= point->right;
+    }
+}
+
+int omission_prove(struct omission *omission, const struct load *load, const atomic_bool *stop,
+                   struct error *error)
+{
+    struct echo echo;
+    struct load urgent = *load; /* arithmetic is to be proved, not how busy the machine is */
+
+    urgent.urgent = true;
+    *omission = (struct omission){
+        .period_ns = period_ms * MILLISECOND,
+        .stall_ns = stall_ms * MILLISECOND,
+    };
+    if (echo_start(&echo, &urgent, omission->period_ns, omission->stall_ns, error) < 0)
+        return -1;
+    int result = run_open(omission, load, echo.port, stop, error);
+    if (result == 0)
+        result = run_closed(omission, load, echo.port, stop, error);
+    echo_stop(&echo);
+    if (result == 0 && (!outcome_has_figures(&omission->open) ||
+                        !outcome_has_figures(&omission->closed) || atomic_load(stop)))
+        result = error_set(error, "the proof", "did not run to its end", EINTR);
+    if (result < 0)
+        return -1;
+    measure_machine(omission, &echo);
+    judge(omission);
+    return 0;
+}
+
+void omission_destroy(struct omission *omission)
+{
+    outcome_destroy(&omission->open);
+    outcome_destroy(&omission->closed);
+}
+
+int omission_print_curves(FILE *stream, const struct omission *omission)
+{
+    (void)fputs("percentile,paper_ms,corrected_ms,uncorrected_ms,closed_loop_ms\n", stream);
+    for (uint32_t thousandths = 1000; thousandths < 100000;
+         thousandths += thousandths < 99000 ? 1000 : (thousandths < 99900 ? 100 : 10))
+        (void)fprintf(stream, "%.3f,%.3f,%.3f,%.3f,%.3f\n", thousandths / 1e3,
+                      (double)omission_paper_ns(omission, thousandths) / 1e6,
+                      (double)percentile_ns(omission->open.latencies.response, thousandths) / 1e6,
+                      (double)percentile_ns(omission->open.latencies.service, thousandths) / 1e6,
+                      (double)percentile_ns(omission->closed.latencies.service, thousandths) / 1e6);
+    return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+}

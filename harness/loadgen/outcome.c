@@ -1,0 +1,84 @@
+#include "outcome.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+const struct outcome_column outcome_columns[OUTCOME_PERCENTILES] = {
+    {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"p99.99", 99990},
+};
+
+int outcome_init(struct outcome *outcome, const struct load *load, struct error *error)
+{
+    *outcome = (struct outcome){
+        .load = load,
+        .latencies = {histogram_new(), histogram_new(), histogram_new(), histogram_new()},
+        .server_bytes_a_connection = -1,
+        .runs = 1,
+    };
+    if (!outcome->latencies.response || !outcome->latencies.service || !outcome->latencies.lag ||
+        !outcome->latencies.censored)
+        return error_set(error, "malloc", "", ENOMEM);
+    return 0;
+}
+
+void outcome_destroy(struct outcome *outcome)
+{
+    free(outcome->latencies.response);
+    free(outcome->latencies.service);
+    free(outcome->latencies.lag);
+    free(outcome->latencies.censored);
+    free(outcome->settings);
+}
+
+bool outcome_has_figures(const struct outcome *outcome)
+{
+    return tally_errors(&outcome->tally) == 0 && outcome->started_unix_ns != 0;
+}
+
+/* The far percentiles are worth printing when ten values or so lie above them. */
+static bool enough(uint64_t count, uint32_t thousandths)
+{
+    uint64_t above = UINT64_C(100000) - thousandths; /* of 100,000 */
+
+    return count > 0 && (thousandths <= 99000 || count >= UINT64_C(1000000) / above);
+}
+
+/* The value of a rank in both histograms together, slot by slot. */
+static uint64_t joint_at_rank(const struct histogram *done, const struct histogram *censored,
+                              uint64_t rank, bool *at_least)
+{
+    uint64_t passed = 0;
+    uint64_t hidden = 0;
+    uint32_t slot = 0;
+
+    for (; slot < HISTOGRAM_SLOTS; slot++) {
+        hidden += histogram_load(&censored->slots[slot]);
+        passed += histogram_load(&censored->slots[slot]) + histogram_load(&done->slots[slot]);
+        if (passed >= rank)
+            break;
+    }
+    /* Each unanswered one at or below may really belong above, and push the percentile up. */
+    *at_least = hidden > 0;
+    uint64_t highest = histogram_slot_highest(slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1);
+    uint64_t most = histogram_load(&done->most_ns);
+    if (histogram_load(&censored->most_ns) > most)
+        most = histogram_load(&censored->most_ns);
+    return highest < most ? highest : most;
+}
+
+struct percentile outcome_percentile(const struct histogram *done, const struct histogram *censored,
+                                     uint32_t thousandths)
+{
+    uint64_t unanswered = censored == NULL ? 0 : histogram_load(&censored->count);
+    uint64_t count = histogram_load(&done->count) + unanswered;
+    struct percentile percentile = {.known = enough(count, thousandths)};
+    uint64_t rank = histogram_rank(count, thousandths);
+
+    if (count == 0)
+        return percentile;
+    if (unanswered == 0)
+        percentile.ns = histogram_at_rank(done, rank);
+    else
+        percentile.ns = joint_at_rank(done, censored, rank, &percentile.at_least);
+    return percentile;
+}

@@ -1,0 +1,65 @@
+/* All that is known when a run is over, or when several have been merged: what every kind of output
+ * is made from. */
+#ifndef LOADGEN_OUTCOME_H
+#define LOADGEN_OUTCOME_H
+
+#include "flow.h"
+#include "load.h"
+#include "sample.h"
+#include "tally.h"
+#include "usage.h"
+#include "verdict.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct outcome {
+    const struct load *load;
+    char target[PEER_NAME_BYTES];
+    uint64_t schedule_hash;
+    uint64_t started_unix_ns; /* when the measured time began; 0: it never did */
+    double setup_seconds;
+    double seconds; /* of measured time */
+    struct tally tally;
+    struct latencies latencies;
+    struct figures figures;
+    struct judgement judgement;
+    struct usage client;      /* of all threads together */
+    uint64_t client_resident; /* bytes, at most */
+    double witness_looks;
+    bool witness_privileged;
+    struct server_sample server;
+    double server_bytes_a_connection; /* negative: not known */
+    struct machine_sample machine;
+    uint32_t runs;  /* how many were merged; 1 for a run of its own */
+    bool in_turn;   /* they were made one after the other, not at the same time */
+    char *settings; /* merged: "options" of the first file as it stood there; or NULL */
+};
+
+/* An outcome with empty histograms. Returns 0, or -1 with error filled; destroy it all the same. */
+int outcome_init(struct outcome *outcome, const struct load *load, struct error *error);
+void outcome_destroy(struct outcome *outcome);
+
+/* A run with errors has none. */
+bool outcome_has_figures(const struct outcome *outcome);
+
+/* What a percentile is among answered and unanswered requests. */
+struct percentile {
+    uint64_t ns;
+    bool known;    /* there are enough requests for it: 10,000 for p99.9, 100,000 for p99.99 */
+    bool at_least; /* it lies among the unanswered: the true value is higher */
+};
+
+/* In thousandths of a percent: p99.9 is 99,900. done and censored together are the population;
+ * censored may be NULL. */
+struct percentile outcome_percentile(const struct histogram *done, const struct histogram *censored,
+                                     uint32_t thousandths);
+
+/* The percentiles that are printed. */
+enum { OUTCOME_PERCENTILES = 5 };
+extern const struct outcome_column {
+    const char *name;
+    uint32_t thousandths;
+} outcome_columns[OUTCOME_PERCENTILES];
+
+#endif

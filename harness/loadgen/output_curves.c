@@ -1,0 +1,120 @@
+/* Percentile curves: .hgrm and columns. */
+#include "output.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+/* Steps to every halving of what lies above, as HdrHistogram prints them: the curve is as detailed
+ * at the far end as at the near one. */
+enum { STEPS_A_HALVING = 5 };
+
+const struct histogram *output_headline(const struct outcome *outcome, const char **name)
+{
+    bool open = outcome->figures.open_loop > 0;
+
+    *name = open ? "response" : "service";
+    return open ? outcome->latencies.response : outcome->latencies.service;
+}
+
+/* The next quantile of the curve after this one. */
+static double next_quantile(double quantile)
+{
+    double halvings = floor(log2(1 / (1 - quantile))) + 1;
+
+    return quantile + 1 / (STEPS_A_HALVING * exp2(halvings));
+}
+
+/* How many values are at most value_ns, to the slot. */
+static uint64_t count_up_to(const struct histogram *histogram, uint64_t value_ns)
+{
+    uint64_t count = 0;
+
+    for (uint32_t slot = 0; slot < HISTOGRAM_SLOTS; slot++)
+        if (histogram_slot_lowest(slot) <= value_ns)
+            count += histogram_load(&histogram->slots[slot]);
+    return count;
+}
+
+static double deviation(const struct histogram *histogram)
+{
+    double mean = histogram_mean(histogram);
+    double sum = 0;
+    uint64_t count = histogram_load(&histogram->count);
+
+    for (uint32_t slot = 0; slot < HISTOGRAM_SLOTS; slot++) {
+        double middle =
+            ((double)histogram_slot_lowest(slot) + (double)histogram_slot_highest(slot)) / 2;
+        sum += (double)histogram_load(&histogram->slots[slot]) * (middle - mean) * (middle - mean);
+    }
+    return count == 0 ? 0 : sqrt(sum / (double)count);
+}
+
+static void print_point(FILE *stream, const struct histogram *histogram, uint64_t value_ns)
+{
+    uint64_t count = histogram_load(&histogram->count);
+    uint64_t passed = count_up_to(histogram, value_ns);
+    double quantile = (double)passed / (double)count;
+
+    (void)fprintf(stream, "%12.6f %14.12f %10" PRIu64, (double)value_ns / 1e6, quantile, passed);
+    if (passed < count)
+        (void)fprintf(stream, " %14.2f\n", 1 / (1 - quantile));
+    else
+        (void)fprintf(stream, "\n");
+}
+
+int output_hgrm(FILE *stream, const struct outcome *outcome)
+{
+    const char *name;
+    const struct histogram *histogram = output_headline(outcome, &name);
+    uint64_t count = histogram_load(&histogram->count);
+    uint64_t last_ns = UINT64_MAX;
+
+    (void)fprintf(stream, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
+                  "1/(1-Percentile)");
+    for (double quantile = 0; count > 0 && outcome_has_figures(outcome);
+         quantile = next_quantile(quantile)) {
+        uint64_t rank = (uint64_t)ceil(quantile * (double)count);
+        uint64_t value_ns = histogram_at_rank(histogram, rank > 0 ? rank : 1);
+        if (value_ns != last_ns)
+            print_point(stream, histogram, value_ns);
+        last_ns = value_ns;
+        if (rank >= count || value_ns >= histogram_load(&histogram->most_ns))
+            break;
+    }
+    (void)fprintf(stream, "#[Mean    = %12.6f, StdDeviation   = %12.6f]\n",
+                  histogram_mean(histogram) / 1e6, deviation(histogram) / 1e6);
+    (void)fprintf(stream, "#[Max     = %12.6f, Total count    = %12" PRIu64 "]\n",
+                  (double)histogram_load(&histogram->most_ns) / 1e6, count);
+    (void)fprintf(stream, "#[Buckets = %12d, SubBuckets     = %12d]\n",
+                  HISTOGRAM_VALUE_BITS - HISTOGRAM_STEP_BITS, 2 << HISTOGRAM_STEP_BITS);
+    return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+}
+
+static void print_cell(FILE *stream, const struct histogram *done, const struct histogram *censored,
+                       uint32_t thousandths)
+{
+    struct percentile percentile = outcome_percentile(done, censored, thousandths);
+
+    if (percentile.known)
+        (void)fprintf(stream, ",%.3f,%d", (double)percentile.ns / 1e3, percentile.at_least);
+    else
+        (void)fputs(",,", stream);
+}
+
+int output_csv(FILE *stream, const struct outcome *outcome)
+{
+    const struct latencies *latencies = &outcome->latencies;
+
+    (void)fputs("percentile,response_us,response_at_least,service_us,service_at_least,lag_us,"
+                "lag_at_least\n",
+                stream);
+    for (uint32_t thousandths = 1000; outcome_has_figures(outcome) && thousandths < 100000;
+         thousandths += thousandths < 99000 ? 1000 : (thousandths < 99900 ? 100 : 10)) {
+        (void)fprintf(stream, "%.3f", thousandths / 1e3);
+        print_cell(stream, latencies->response, latencies->censored, thousandths);
+        print_cell(stream, latencies->service, NULL, thousandths);
+        print_cell(stream, latencies->lag, NULL, thousandths);
+        (void)fputc('\n', stream);
+    }
+    return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+}

@@ -1,0 +1,54 @@
+/* What is in a message: sizes and bytes that follow from the seed, the connection and the number of
+ * the message alone, so that nothing needs to be kept to check an echo.
+ *
+ * The first 8 bytes of a payload are its identity: connection and number, mixed with the seed in a
+ * way that can be undone. The rest is drawn from the identity. A wrong echo therefore says itself
+ * which message of which connection it was, if it was one of ours. */
+#ifndef LOADGEN_PAYLOAD_H
+#define LOADGEN_PAYLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    PAYLOAD_CHOICES = 8,
+    PAYLOAD_MOST_BYTES = 1 << 28, /* the most that the servers' --max-frame takes */
+    PAYLOAD_HEADER_BYTES = 4,
+    PAYLOAD_IDENTITY_BYTES = 8,
+};
+
+/* A distribution of sizes: a few choices by weight, each a range in which all sizes are equally
+ * likely. A fixed size is one choice of one size. */
+struct payload_sizes {
+    uint32_t choices;
+    uint32_t total_weight;
+    struct {
+        uint32_t least;
+        uint32_t most;
+        uint32_t weight;
+    } choice[PAYLOAD_CHOICES];
+    uint32_t most; /* of all choices */
+};
+
+/* Reads "64", "16-1024", or "64*9,4096-8192*1". Returns false for anything else. */
+bool payload_parse(struct payload_sizes *sizes, const char *text);
+
+/* key follows from the seed: payload_key. */
+uint64_t payload_key(uint64_t seed);
+uint64_t payload_identity(uint64_t key, uint32_t connection, uint64_t number);
+
+/* Whose identity it is, if it is one; any 8 bytes give some answer, so check it. */
+void payload_owner(uint64_t key, uint64_t identity, uint32_t *connection, uint64_t *number);
+
+/* The size in bytes of the payload with that identity. */
+uint32_t payload_size(const struct payload_sizes *sizes, uint64_t identity);
+
+/* Writes `count` bytes of the frame (header, then payload) that begin at `offset`. */
+void payload_frame(uint64_t identity, uint32_t size, size_t offset, uint8_t *bytes, size_t count);
+
+/* Whether these are the `count` bytes of the frame that begin at `offset`. */
+bool payload_matches(uint64_t identity, uint32_t size, size_t offset, const uint8_t *bytes,
+                     size_t count);
+
+#endif

@@ -1,0 +1,86 @@
+/* Receiving: the usual path, where every byte is the one that is expected. */
+#include "flow.h"
+
+#include "../../common/clock.h"
+#include "misread.h"
+#include "wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* Takes the bytes that belong to the awaited reply; 0 when they are wrong, or nothing is awaited.
+ * An echo cannot be whole before its request was: such bytes are wrong, whatever they are. */
+static size_t take_awaited(struct traffic *traffic, struct flow *flow, const uint8_t *bytes,
+                           size_t size, uint64_t received_ns)
+{
+    if (flow->awaited >= flow->sending)
+        return 0;
+    uint64_t identity = flow_identity(traffic, flow, flow->awaited);
+    uint32_t length = payload_size(&traffic->load->payload, identity);
+    size_t whole = PAYLOAD_HEADER_BYTES + (size_t)length;
+    size_t part = whole - flow->receive_offset;
+    if (part > size)
+        part = size;
+    if (!payload_matches(identity, length, flow->receive_offset, bytes, part))
+        return 0;
+    flow->receive_offset += (uint32_t)part;
+    if (flow->receive_offset == whole)
+        flow_complete(traffic, flow, received_ns);
+    return part;
+}
+
+static void take(struct traffic *traffic, struct flow *flow, const uint8_t *bytes, size_t size,
+                 uint64_t received_ns)
+{
+    while (size > 0 && flow->state == FLOW_OPEN) {
+        size_t taken = 0;
+        if (flow->misread == NULL)
+            taken = take_awaited(traffic, flow, bytes, size, received_ns);
+        if (taken == 0) {
+            if (flow->misread == NULL && misread_begin(traffic, flow) < 0)
+                return;
+            taken = misread_take(traffic, flow, bytes, size, received_ns);
+        }
+        bytes += taken;
+        size -= taken;
+    }
+}
+
+static void receive_failed(struct traffic *traffic, struct flow *flow, ssize_t count, int number)
+{
+    enum error_kind kind = ERROR_failed;
+    const char *what = strerror(number);
+
+    if (count == 0) {
+        kind = ERROR_closed;
+        what = "the server closed the connection";
+    } else if (number == ECONNRESET || number == EPIPE) {
+        kind = ERROR_reset;
+    }
+    tally_error(&traffic->tally, kind, "connection %" PRIu32 ", awaiting reply %" PRIu64 ": %s",
+                flow->id, flow->awaited, what);
+    flow_end(traffic, flow);
+}
+
+void flow_receive(struct traffic *traffic, struct flow *flow, bool to_end)
+{
+    while (flow->state == FLOW_OPEN) {
+        ssize_t count = wire_receive(flow->fd, traffic->input, FLOW_SCRATCH_BYTES);
+        uint64_t received_ns = clock_now();
+        traffic->tally.receives++;
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+            return;
+        if (count <= 0) {
+            receive_failed(traffic, flow, count, errno);
+            return;
+        }
+        traffic->tally.bytes_in += (uint64_t)count;
+        take(traffic, flow, traffic->input, (size_t)count, received_ns);
+        /* A short read has emptied the socket; what comes later is a new edge. */
+        if (count < FLOW_SCRATCH_BYTES && !to_end)
+            return;
+    }
+}

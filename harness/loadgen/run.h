@@ -1,0 +1,14 @@
+/* One run, from the first connect to the verdict. */
+#ifndef LOADGEN_RUN_H
+#define LOADGEN_RUN_H
+
+#include "outcome.h"
+
+#include <stdatomic.h>
+
+/* Carries out the load that outcome was initialised with, and fills the outcome. stop ends it
+ * early. Returns 0 when there is an outcome, be it errors; -1 with error filled when there is
+ * none. */
+int run_load(struct outcome *outcome, const atomic_bool *stop, struct error *error);
+
+#endif

@@ -1,0 +1,39 @@
+/* What the server's process and the whole machine have used so far: proc(5) on Linux; elsewhere the
+ * numbers cannot be had, and say so. */
+#ifndef LOADGEN_SAMPLE_H
+#define LOADGEN_SAMPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct server_sample {
+    bool known;
+    uint64_t cpu_ns;  /* exact */
+    uint64_t user_ns; /* a split of it, sampled by the kernel */
+    uint64_t system_ns;
+    uint64_t switches; /* context switches of all its threads */
+    uint64_t resident_bytes;
+};
+
+struct machine_sample {
+    bool known;
+    uint64_t wall_ns;
+    uint64_t ticks; /* of all CPUs, in all states */
+    uint64_t softirq_ticks;
+    uint64_t steal_ticks;
+    uint64_t ticks_a_second;
+    uint64_t listen_overflows;
+    uint64_t listen_drops;
+    uint64_t retransmits;
+};
+
+void server_sample_read(struct server_sample *sample, int process);
+void machine_sample_read(struct machine_sample *sample);
+
+/* The difference, for the counts; later's, for the sizes. Unknown unless both are known. */
+struct server_sample server_sample_since(const struct server_sample *later,
+                                         const struct server_sample *earlier);
+struct machine_sample machine_sample_since(const struct machine_sample *later,
+                                           const struct machine_sample *earlier);
+
+#endif

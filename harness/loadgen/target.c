@@ -1,0 +1,146 @@
+#include "target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ADDRESSES_A_BLOCK = 254 }; /* of the last octet: without .0 and .255 */
+
+static int look_up(const char *option, const char *host, uint16_t port, int family,
+                   struct sockaddr_storage *address, socklen_t *size, struct error *error)
+{
+    const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    char service[8];
+
+    (void)snprintf(service, sizeof service, "%u", (unsigned)port);
+    int result = getaddrinfo(host, service, &hints, &found);
+    if (result != 0) {
+        (void)snprintf(error->text, sizeof error->text, "--%s %s: %s", option, host,
+                       gai_strerror(result));
+        return -1;
+    }
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    *size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+static bool on_loopback(const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *inet = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *inet6 = (const struct sockaddr_in6 *)address;
+
+    if (address->ss_family == AF_INET6)
+        return IN6_IS_ADDR_LOOPBACK(&inet6->sin6_addr);
+    return address->ss_family == AF_INET && ntohl(inet->sin_addr.s_addr) >> 24 == 127;
+}
+
+int target_find(struct target *target, const struct load *load, struct error *error)
+{
+    *target = (struct target){.ports_per_source = load->ports_per_source};
+    if (look_up("host", load->host, load->port, AF_UNSPEC, &target->address, &target->size, error) <
+        0)
+        return -1;
+    for (uint32_t i = 0; i < load->sources; i++) {
+        socklen_t size;
+        if (look_up("source", load->source[i], 0, target->address.ss_family, &target->source[i],
+                    &size, error) < 0)
+            return -1;
+    }
+    target->sources = load->sources;
+    target->local = on_loopback(&target->address);
+#ifdef __linux__
+    /* Elsewhere an address of 127.0.0.0/8 must be configured to be used. */
+    target->rotates = load->sources == 0 && target->local && target->address.ss_family == AF_INET;
+#endif
+    (void)address_name((const struct sockaddr *)&target->address, target->size, target->name);
+    return 0;
+}
+
+/* 127.0.0.1, 127.0.0.2, … 127.0.0.254, 127.0.1.1, …, a step every ports_per_source connections. */
+static void rotated(uint32_t step, struct sockaddr_storage *source)
+{
+    struct sockaddr_in *inet = (struct sockaddr_in *)source;
+
+    *inet = (struct sockaddr_in){.sin_family = AF_INET};
+    inet->sin_addr.s_addr = htonl(UINT32_C(0x7f000000) | (step / ADDRESSES_A_BLOCK << 8) |
+                                  (step % ADDRESSES_A_BLOCK + 1));
+}
+
+/* One address has some 28,000 ports, and each connection to one server takes one. Linux tries every
+ * second one of them first: from 14,000 connections on, each connect looks through all of those in
+ * vain, which takes longer than everything else; hence a new address well before. Without
+ * IP_BIND_ADDRESS_NO_PORT (ip(7)) bind would choose the port, not knowing the destination yet, and
+ * take it from all of them. */
+static int bind_source(const struct target *target, int fd, uint32_t number)
+{
+    struct sockaddr_storage source;
+    uint32_t step = number / target->ports_per_source;
+
+    if (target->sources > 0)
+        source = target->source[step % target->sources];
+    else if (target->rotates && step > 0)
+        rotated(step, &source);
+    else
+        return 0;
+#ifdef IP_BIND_ADDRESS_NO_PORT
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+#endif
+    return bind(fd, (const struct sockaddr *)&source, target->size);
+}
+
+static int make_nonblocking(int fd)
+{
+    int flags = fcntl(fd, F_GETFL);
+
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -1;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Some systems' congestion control paces what is sent by timers (Linux: bbr). Between machines that
+ * is part of the network; on loopback there is nothing to congest, and it would only cost this
+ * client time and make it send late. Where another one may not be chosen, it stays. */
+static void avoid_pacing(const struct target *target, int fd)
+{
+#ifdef TCP_CONGESTION
+    static const char name[] = "reno";
+
+    if (target->local)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, sizeof name - 1);
+#else
+    (void)target;
+    (void)fd;
+#endif
+}
+
+int target_connect(const struct target *target, uint32_t number, int receive_buffer)
+{
+    int on = 1;
+    int fd = socket(target->address.ss_family, SOCK_STREAM, 0);
+
+    if (fd < 0)
+        return -1;
+    /* Nagle's algorithm would hold a request back until the one before it is acknowledged. */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    avoid_pacing(target, fd);
+    /* Before the connection exists: the window that it opens with depends on it (tcp(7)). */
+    if (receive_buffer > 0)
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    if (make_nonblocking(fd) < 0 || bind_source(target, fd, number) < 0 ||
+        (connect(fd, (const struct sockaddr *)&target->address, target->size) < 0 &&
+         errno != EINPROGRESS && errno != EINTR)) {
+        int number_of_error = errno;
+        (void)close(fd);
+        errno = number_of_error;
+        return -1;
+    }
+    return fd;
+}

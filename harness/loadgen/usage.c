@@ -1,0 +1,132 @@
+#include "usage.h"
+
+#include "../../common/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+static uint64_t nanoseconds(struct timeval time)
+{
+    return (uint64_t)time.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)time.tv_usec * 1000;
+}
+
+/* Time spent runnable without running: the second number of schedstat (Documentation/scheduler/
+ * sched-stats.rst in Linux). 0 where there is none. */
+static uint64_t read_waited(void)
+{
+    uint64_t ran = 0;
+    uint64_t waited = 0;
+#ifdef __linux__
+    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran, &waited) != 2)
+        waited = 0;
+    (void)fclose(file);
+#endif
+    (void)ran;
+    return waited;
+}
+
+void usage_read(struct usage *usage)
+{
+    struct timespec cpu = {0, 0};
+    struct rusage rusage = {0};
+
+    usage->wall_ns = clock_now();
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    usage->cpu_ns = (uint64_t)cpu.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)cpu.tv_nsec;
+#ifdef RUSAGE_THREAD
+    (void)getrusage(RUSAGE_THREAD, &rusage);
+#else
+    (void)getrusage(RUSAGE_SELF, &rusage); /* right with one thread, an upper bound with more */
+#endif
+    usage->user_ns = nanoseconds(rusage.ru_utime);
+    usage->system_ns = nanoseconds(rusage.ru_stime);
+    usage->switches = (uint64_t)rusage.ru_nvcsw + (uint64_t)rusage.ru_nivcsw;
+    usage->waited_ns = read_waited();
+}
+
+int usage_pin(int cpu)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    return sched_setaffinity(0, sizeof set, &set);
+#else
+    (void)cpu;
+    errno = ENOTSUP;
+    return -1;
+#endif
+}
+
+void usage_read_mask(struct cpu_mask *mask)
+{
+    *mask = (struct cpu_mask){{0}};
+#ifdef __linux__
+    _Static_assert(sizeof *mask == sizeof(cpu_set_t), "a mask must hold a cpu_set_t");
+    (void)sched_getaffinity(0, sizeof *mask, (cpu_set_t *)mask);
+#endif
+}
+
+void usage_set_mask(const struct cpu_mask *mask)
+{
+#ifdef __linux__
+    (void)sched_setaffinity(0, sizeof *mask, (const cpu_set_t *)mask);
+#else
+    (void)mask;
+#endif
+}
+
+void usage_set_urgent(bool urgent)
+{
+    const struct sched_param parameters = {.sched_priority = urgent};
+
+    (void)pthread_setschedparam(pthread_self(), urgent ? SCHED_FIFO : SCHED_OTHER, &parameters);
+}
+
+/* ThreadSanitizer takes equal numbers in two tables for one descriptor, and sees races. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define ONE_TABLE
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define ONE_TABLE
+#endif
+
+void usage_part_descriptors(void)
+{
+#if defined(__linux__) && !defined(ONE_TABLE)
+    (void)unshare(CLONE_FILES); /* if not, the calls are slower, and that is all */
+#endif
+}
+
+void usage_exact_timers(void)
+{
+#ifdef __linux__
+    (void)prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
+#endif
+}
+
+int usage_cpus(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return CPU_COUNT(&set);
+#endif
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}

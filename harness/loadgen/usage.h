@@ -1,0 +1,39 @@
+/* What a thread has used so far, and where it runs. */
+#ifndef LOADGEN_USAGE_H
+#define LOADGEN_USAGE_H
+
+#include "worker.h"
+
+#include <stdbool.h>
+
+/* Fills all but spun_ns with the calling thread's totals; wall_ns is clock_now(). */
+void usage_read(struct usage *usage);
+
+/* Binds the calling thread to a CPU. Returns 0, or -1 with errno set (ENOTSUP where threads cannot
+ * be bound). */
+int usage_pin(int cpu);
+
+/* The CPUs that the calling thread may run on: read them, pin, and set them again. */
+struct cpu_mask {
+    unsigned long words[1024 / (8 * sizeof(unsigned long))];
+};
+
+void usage_read_mask(struct cpu_mask *mask);
+void usage_set_mask(const struct cpu_mask *mask);
+
+/* Lets the calling thread run ahead of ordinary ones, or no longer; where that takes a privilege
+ * that it lacks, nothing changes. */
+void usage_set_urgent(bool urgent);
+
+/* Gives the calling thread a descriptor table of its own (unshare(2)), where there is such a thing:
+ * a system call on a descriptor costs more while threads share one table. What is open already
+ * stays open in both, so do it early. */
+void usage_part_descriptors(void);
+
+/* Makes the calling thread's timers exact, where they are rounded (prctl(2), PR_SET_TIMERSLACK). */
+void usage_exact_timers(void);
+
+/* How many CPUs the calling thread may run on. */
+int usage_cpus(void);
+
+#endif

@@ -1,0 +1,33 @@
+/* send(2) and recv(2) without flags, as directly as can be. In a process with threads, glibc wraps
+ * both in steps that make them points of cancellation; nobody here is ever cancelled, and the
+ * servers, which have one thread, do not pay for it either. */
+#ifndef LOADGEN_WIRE_H
+#define LOADGEN_WIRE_H
+
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static inline ssize_t wire_send(int fd, const void *bytes, size_t size)
+{
+#if defined(__linux__) && defined(SYS_sendto)
+    return syscall(SYS_sendto, fd, bytes, size, 0, NULL, 0);
+#else
+    return send(fd, bytes, size, 0);
+#endif
+}
+
+static inline ssize_t wire_receive(int fd, void *bytes, size_t size)
+{
+#if defined(__linux__) && defined(SYS_recvfrom)
+    return syscall(SYS_recvfrom, fd, bytes, size, 0, NULL, NULL);
+#else
+    return recv(fd, bytes, size, 0);
+#endif
+}
+
+#endif
