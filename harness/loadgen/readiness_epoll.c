@@ -55,16 +55,16 @@ int readiness_add(struct readiness *readiness, int fd, void *owner)
 }
 
 /* A timerfd(2) takes nanoseconds, where epoll_wait's own timeout takes milliseconds. It is set only
- * when the deadline has changed: in a closed loop, once. */
+ * to go off earlier than it would: a deadline that moves on with every wait must not cost a call
+ * each time. Gone off too early, it ends one wait with no event, and is set anew. */
 static void set_timer(struct readiness *readiness, uint64_t deadline_ns)
 {
     struct itimerspec when = {0};
 
-    if (deadline_ns == readiness->timer_ns)
+    if (deadline_ns >= readiness->timer_ns)
         return;
     readiness->timer_ns = deadline_ns;
-    if (deadline_ns != NEVER)
-        (void)clock_left(deadline_ns, 0, &when.it_value);
+    (void)clock_left(deadline_ns, 0, &when.it_value);
     (void)timerfd_settime(readiness->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 
