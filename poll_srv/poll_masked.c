@@ -2,6 +2,12 @@
 
 #ifndef WITHOUT_PPOLL
 
+int poll_masked_open(struct error *error)
+{
+    (void)error;
+    return 0;
+}
+
 int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *mask)
 {
@@ -14,6 +20,14 @@ int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 
 #include <errno.h>
 #include <limits.h>
+
+static int pipe_end = -1;
+
+int poll_masked_open(struct error *error)
+{
+    pipe_end = signals_pipe(error);
+    return pipe_end < 0 ? -1 : 0;
+}
 
 /* Up: rounded down, the last fraction of a millisecond would be spent waking up again and again. */
 static int milliseconds(const struct timespec *timeout)
@@ -28,12 +42,8 @@ static int milliseconds(const struct timespec *timeout)
 int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *mask)
 {
-    static int pipe_end = -1;
-    struct error error;
     sigset_t before;
 
-    if (pipe_end < 0 && (pipe_end = signals_pipe(&error)) < 0)
-        return -1;
     fds[count] = (struct pollfd){.fd = pipe_end, .events = POLLIN};
     (void)sigprocmask(SIG_SETMASK, mask, &before);
     int ready = poll(fds, count + 1, milliseconds(timeout));

@@ -5,6 +5,8 @@
 #ifndef POLL_SRV_POLL_MASKED_H
 #define POLL_SRV_POLL_MASKED_H
 
+#include "../common/report.h"
+
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
@@ -15,6 +17,9 @@
 
 /* Entries that the array must have room for beyond count: the pipe's. */
 enum { POLL_MASKED_SPARE = 1 };
+
+/* Prepares for poll_masked, after signals_catch. Returns 0, or -1 with error filled. */
+int poll_masked_open(struct error *error);
 
 /* As ppoll(2): timeout NULL waits for ever; -1 with EINTR after a signal. */
 int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,

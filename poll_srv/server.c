@@ -52,7 +52,9 @@ static unsigned poll_readiness(int events)
 static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
 {
     *mux = (struct mux){.stats = stats};
-    return signals_catch(&mux->wait_mask, error);
+    if (signals_catch(&mux->wait_mask, error) < 0)
+        return -1;
+    return poll_masked_open(error);
 }
 
 static void mux_close(struct mux *mux)

@@ -1,4 +1,4 @@
-"""The emulation of kqueue has tests of its own, in C; each of their lines is a test here."""
+"""The emulation of kqueue has tests of its own, in C, which run here as one."""
 
 from __future__ import annotations
 
