@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "clock.h"
+#include "parse.h"
 #include "report.h"
 
 #include <ctype.h>
@@ -72,30 +73,6 @@ static const char help_text[] =
     "SIGINT stop the server after pending output has been sent; a second one stops it at once.\n"
     "Exit status: 0 after a stop, 1 when it cannot run, 2 for a bad option.\n";
 
-static bool bad_value(const char *name, const char *text, const char *expected)
-{
-    report("--%s: '%s' is not %s", name, text, expected);
-    return false;
-}
-
-/* A whole decimal number and nothing else: strtoull(3) alone would take " 1", "+1" and "-1". */
-static bool parse_number(const char *name, const char *text, uint64_t least, uint64_t most,
-                         uint64_t *value)
-{
-    char expected[96];
-    char *end = NULL;
-
-    (void)snprintf(expected, sizeof expected, "a whole number from %" PRIu64 " to %" PRIu64, least,
-                   most);
-    if (!isdigit((unsigned char)text[0]))
-        return bad_value(name, text, expected);
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || *value < least || *value > most)
-        return bad_value(name, text, expected);
-    return true;
-}
-
 /* Seconds with an optional fraction to nanoseconds; 0 becomes `zero`. */
 static bool parse_seconds(const char *name, const char *text, uint64_t zero, uint64_t *nanoseconds)
 {
@@ -103,11 +80,11 @@ static bool parse_seconds(const char *name, const char *text, uint64_t zero, uin
     char *end = NULL;
 
     if (!isdigit((unsigned char)text[0]) && text[0] != '.')
-        return bad_value(name, text, expected);
+        return parse_bad_value(name, text, expected);
     double seconds = strtod(text, &end);
     if (strpbrk(text, "xX") != NULL || end == text || *end != '\0' || !isfinite(seconds) ||
         seconds > 1e9)
-        return bad_value(name, text, expected);
+        return parse_bad_value(name, text, expected);
     if (seconds <= 0.0)
         *nanoseconds = zero;
     else /* up, so that a tiny timeout never becomes none */

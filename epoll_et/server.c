@@ -233,8 +233,8 @@ static void serve(struct server *server, struct watch *watch)
 }
 
 /* [3] Accept: all that wait, up to a budget; what it leaves, mux_update sees to: no edge will.
- * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
- * is free. No edge comes for those that wait meanwhile: its readiness is kept. */
+ * [7] Out of descriptors: the listener refuses a peer a second at most, and wants nothing until a
+ * descriptor is free. No edge comes for those that wait meanwhile: its readiness is kept. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

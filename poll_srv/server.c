@@ -186,8 +186,8 @@ static void serve(struct server *server, struct watch *watch)
 }
 
 /* [3] Accept: all that wait, up to a budget; the rest is reported again.
- * [7] Out of descriptors: the listener has refused one peer, and wants nothing until a descriptor
- * is free. Left armed, it would be reported for ever. */
+ * [7] Out of descriptors: the listener refuses a peer a second at most, and wants nothing until a
+ * descriptor is free. Left armed, it would be reported for ever. */
 static void accept_peers(struct server *server)
 {
     struct service *service = &server->service;

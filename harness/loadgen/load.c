@@ -1,10 +1,10 @@
 #include "load.h"
 
 #include "../../common/clock.h"
+#include "../../common/parse.h"
 #include "../../common/report.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -85,30 +85,6 @@ const char *load_close_name(enum close_mode mode)
     return close_names[mode];
 }
 
-static bool bad_value(const char *name, const char *text, const char *expected)
-{
-    report("--%s: '%s' is not %s", name, text, expected);
-    return false;
-}
-
-/* A whole decimal number and nothing else: strtoull(3) alone would take " 1", "+1" and "-1". */
-static bool parse_number(const char *name, const char *text, uint64_t least, uint64_t most,
-                         uint64_t *value)
-{
-    char expected[96];
-    char *end = NULL;
-
-    (void)snprintf(expected, sizeof expected, "a whole number from %" PRIu64 " to %" PRIu64, least,
-                   most);
-    if (!isdigit((unsigned char)text[0]))
-        return bad_value(name, text, expected);
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (errno != 0 || *end != '\0' || *value < least || *value > most)
-        return bad_value(name, text, expected);
-    return true;
-}
-
 static bool parse_count(const char *name, const char *text, uint32_t least, uint32_t most,
                         uint32_t *count)
 {
@@ -129,11 +105,11 @@ static bool parse_scaled(const char *name, const char *text, double most, double
 
     (void)snprintf(expected, sizeof expected, "a number from 0 to %.0f", most);
     if (!isdigit((unsigned char)text[0]) && text[0] != '.')
-        return bad_value(name, text, expected);
+        return parse_bad_value(name, text, expected);
     double number = strtod(text, &end);
     if (strpbrk(text, "xX") != NULL || end == text || *end != '\0' || !isfinite(number) ||
         number > most)
-        return bad_value(name, text, expected);
+        return parse_bad_value(name, text, expected);
     *value = (uint64_t)ceil(number * scale);
     return true;
 }
@@ -147,7 +123,7 @@ static bool parse_rate(const char *name, const char *text, uint64_t *rate_milli)
 {
     if (!parse_scaled(name, text, most_rate, 1e3, rate_milli))
         return false;
-    return *rate_milli > 0 || bad_value(name, text, "above 0");
+    return *rate_milli > 0 || parse_bad_value(name, text, "above 0");
 }
 
 /* The index of text among names. */
@@ -162,7 +138,7 @@ static bool parse_choice(const char *name, const char *text, const char *const *
         size_t used = strlen(expected);
         (void)snprintf(expected + used, sizeof expected - used, " %s", names[i]);
     }
-    return bad_value(name, text, expected);
+    return parse_bad_value(name, text, expected);
 }
 
 static bool parse_pins(struct load *load, const char *name, const char *text)
@@ -173,20 +149,20 @@ static bool parse_pins(struct load *load, const char *name, const char *text)
     do {
         char *end = NULL;
         if (!isdigit((unsigned char)*rest) || load->pins == LOAD_PINS)
-            return bad_value(name, text, "a list of CPU numbers");
+            return parse_bad_value(name, text, "a list of CPU numbers");
         unsigned long cpu = strtoul(rest, &end, 10);
         if (cpu >= 1024)
-            return bad_value(name, text, "a list of CPU numbers");
+            return parse_bad_value(name, text, "a list of CPU numbers");
         load->pin[load->pins++] = (int)cpu;
         rest = end;
     } while (*rest++ == ',');
-    return rest[-1] == '\0' || bad_value(name, text, "a list of CPU numbers");
+    return rest[-1] == '\0' || parse_bad_value(name, text, "a list of CPU numbers");
 }
 
 static bool parse_source(struct load *load, const char *name, const char *text)
 {
     if (load->sources == LOAD_SOURCES)
-        return bad_value(name, text, "among the first 64 source addresses");
+        return parse_bad_value(name, text, "among the first 64 source addresses");
     load->source[load->sources++] = text;
     return true;
 }
@@ -194,7 +170,7 @@ static bool parse_source(struct load *load, const char *name, const char *text)
 static bool parse_limit(struct load *load, const char *name, const char *text)
 {
     return limits_parse(&load->limits, text) ||
-           bad_value(name, text, "the name of a limit, =, and a number; see --help");
+           parse_bad_value(name, text, "the name of a limit, =, and a number; see --help");
 }
 
 static bool is(const char *name, const char *other)
@@ -221,7 +197,7 @@ static bool parse_shape(struct load *load, const char *name, const char *text, b
     if (is(name, "payload")) {
         load->payload_text = text;
         return payload_parse(&load->payload, text) ||
-               bad_value(name, text, "a size, a range, or a list of them with weights");
+               parse_bad_value(name, text, "a size, a range, or a list of them with weights");
     }
     if (is(name, "placement") && (good = parse_choice(name, text, placement_names, &choice)))
         load->placement = (enum placement)choice;

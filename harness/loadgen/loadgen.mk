@@ -2,7 +2,7 @@
 # Included by the Makefile at the top.
 
 loadgen_sources := $(wildcard harness/loadgen/*.c)
-loadgen_objects := $(call object_of,$(loadgen_sources) common/clock.c common/peer.c common/report.c)
+loadgen_objects := $(call object_of,$(loadgen_sources) common/clock.c common/parse.c common/peer.c common/report.c)
 loadgen_parts   := $(filter-out %/main.o,$(loadgen_objects))
 
 .PHONY: micro test-tsan
