@@ -110,6 +110,7 @@ $(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
 	$(link)
 
 include harness/loadgen/loadgen.mk
+-include harness/bench/bench.mk harness/micro/micro.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

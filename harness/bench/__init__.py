@@ -1,0 +1,1 @@
+"""The experiments: what is run, what is kept of it, what it shows."""

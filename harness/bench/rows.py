@@ -1,0 +1,164 @@
+"""runs.csv: one row for each run, the only thing that charts, verdicts and comparisons read."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Optional
+
+SCHEMA = "runs/1"  # changes when a reader of the old one would misunderstand the new one
+
+# Name, then what it holds. Numbers are empty where a run does not measure them.
+COLUMNS: dict[str, str] = {
+    # Which run
+    "schema": f"{SCHEMA!r}",
+    "experiment": "its name, such as E2 or E4-wait; docs/experiments.md describes each",
+    "server": "the server, also for a bare system call: poll_srv stands for poll. In E5 also a policy",
+    "point": "what was varied, as name=value pairs with a blank between, such as idle=8000 active=8",
+    "repeat": "from 1",
+    "attempt": "from 1; a run that was not VALID is repeated. The last attempt is the one that counts",
+    "seed": "of this run's load: the same for every server at one point and repeat",
+    # What became of it
+    "verdict": "VALID, or the load generator's other verdicts, or FAILED: no figures",
+    "reasons": "why it is not VALID, in words",
+    "schedule_hash": "of the load; rows with different hashes were asked for different things",
+    "started": "UTC, ISO 8601",
+    "seconds": "that the whole run took, set-up included",
+    # Figures: times in microseconds, one run's percentiles
+    "throughput": "replies a second",
+    "offered": "requests a second that the open loop asked for",
+    "capacity": "highest rate with the p99 of response under the limit, requests a second",
+    "service_p50": "from sending to the reply",
+    "service_p99": "",
+    "service_p999": "",
+    "response_p50": "from when a request was due to its reply",
+    "response_p99": "",
+    "response_p999": "",
+    "lag_p99": "from when a request was due to its sending: the client's own lateness",
+    "server_cpu": "CPU time of the server a message",
+    "client_cpu": "CPU time of the load generator a message",
+    "calls": "system calls of the server a message: waits, reads, writes, changes of interest",
+    "waits": "of them, waits for readiness a message",
+    "events": "events a wait",
+    "event_cpu": "CPU time of the server an event",
+    "wait": "one call that waits for readiness, alone",
+    "cycle": "the call, the scan for ready descriptors and the reading of all of them",
+    "chain": "the whole run of libevent's chain",
+    "server_bytes": "memory of the server's process a connection",
+    "kernel_bytes": "memory of the kernel a connection, both ends of it and all buffers",
+    "connects": "connections made, served and ended a second",
+    "accepts": "connections accepted a wait that accepted any",
+}
+NUMBERS = tuple(COLUMNS)[tuple(COLUMNS).index("throughput") :]
+
+
+class BadRows(Exception):
+    """A file of rows that cannot be used: what, where, why."""
+
+
+@dataclass
+class Row:
+    experiment: str
+    server: str
+    point: str
+    repeat: int
+    attempt: int
+    seed: int
+    verdict: str
+    reasons: str = ""
+    schedule_hash: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    throughput: Optional[float] = None
+    offered: Optional[float] = None
+    capacity: Optional[float] = None
+    service_p50: Optional[float] = None
+    service_p99: Optional[float] = None
+    service_p999: Optional[float] = None
+    response_p50: Optional[float] = None
+    response_p99: Optional[float] = None
+    response_p999: Optional[float] = None
+    lag_p99: Optional[float] = None
+    server_cpu: Optional[float] = None
+    client_cpu: Optional[float] = None
+    calls: Optional[float] = None
+    waits: Optional[float] = None
+    events: Optional[float] = None
+    event_cpu: Optional[float] = None
+    wait: Optional[float] = None
+    cycle: Optional[float] = None
+    chain: Optional[float] = None
+    server_bytes: Optional[float] = None
+    kernel_bytes: Optional[float] = None
+    connects: Optional[float] = None
+    accepts: Optional[float] = None
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        return (self.experiment, self.server, self.point, self.repeat)
+
+    def at(self, name: str) -> float:
+        """A value of the point: at("idle") is 8000 where the point is "idle=8000 active=8"."""
+        return float(factors(self.point)[name])
+
+
+def factors(point: str) -> dict[str, str]:
+    return dict(pair.split("=", 1) for pair in point.split())
+
+
+def point(**values: object) -> str:
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
+def append(path: Path, row: Row) -> None:
+    """Adds a row. It is on the disk when this returns, so that a killed experiment keeps it."""
+    new = not path.exists() or path.stat().st_size == 0
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        values = {each.name: getattr(row, each.name) for each in fields(row)}
+        writer.writerow({"schema": SCHEMA} | {k: _text(v) for k, v in values.items()})
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _text(value: object) -> object:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def read(path: Path) -> list[Row]:
+    """All rows, in the order of the file. A last line that a kill has cut short is left out; anything
+    else that is wrong raises BadRows."""
+    text = path.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    lines = csv.DictReader(whole.splitlines(keepends=True))
+    if tuple(lines.fieldnames or ()) != tuple(COLUMNS):
+        raise BadRows(f"{path}: line 1: the columns are not those of {SCHEMA!r}")
+    return [_row(path, lines.line_num, line) for line in lines]
+
+
+def _row(path: Path, number: int, line: dict[str, str]) -> Row:
+    if line["schema"] != SCHEMA:
+        raise BadRows(f"{path}: line {number}: schema {line['schema']!r}, expected {SCHEMA!r}")
+    try:
+        values: dict[str, object] = {k: v for k, v in line.items() if k != "schema"}
+        values |= {name: int(line[name]) for name in ("repeat", "attempt", "seed")}
+        values["seconds"] = float(line["seconds"])
+        values |= {name: float(line[name]) if line[name] else None for name in NUMBERS}
+        factors(line["point"])
+        return Row(**values)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise BadRows(f"{path}: line {number}: {error}") from None
+
+
+def final(rows: list[Row]) -> list[Row]:
+    """Of each run its last attempt."""
+    last: dict[tuple[str, str, str, int], Row] = {}
+    for row in rows:
+        last[row.key] = row
+    return list(last.values())
