@@ -54,15 +54,14 @@ ifeq ($(KQUEUE),emulation)
 test_programs := $(BUILD)/test_emulation
 endif
 
-.PHONY: help all test test-asan test-ubsan test-deps compare format lint lint-deps marks install \
+.PHONY: help all test test-asan test-deps compare format lint lint-deps marks install \
         uninstall clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make all          build the servers and the load generator into $(BUILD)/'
 	@echo 'make test         build, get what the tests need, run them on every server'
-	@echo 'make test-asan    the same with AddressSanitizer, in $(BUILD)/asan/'
-	@echo 'make test-ubsan   the same with UndefinedBehaviorSanitizer, in $(BUILD)/ubsan/'
+	@echo 'make test-asan    the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-tsan    the load generator, which has threads, with ThreadSanitizer'
 	@echo 'make micro        what the load generator costs, and its proof of its own figures'
 	@echo 'make compare A=$(A) B=$(B)'
@@ -124,9 +123,7 @@ test: test-deps
 
 # Sanitizer builds live in directories of their own: switching costs nothing.
 test-asan:
-	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address
-test-ubsan:
-	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/ubsan SANITIZE=undefined
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined
 
 compare:
 	@harness/compare $(A) $(B)
@@ -147,9 +144,9 @@ marks:
 lint: lint-deps marks
 	@harness/check-text
 	clang-format --dry-run -Werror $(sources)
-	clang-tidy --quiet $(filter %.c,$(sources)) -- -std=c17 -D_GNU_SOURCE $(kqueue_cflags) \
-	    -DKQUEUE_IMPLEMENTATION='"$(KQUEUE)"'
-	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr \
+	printf '%s\n' $(filter %.c,$(sources)) | xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- \
+	    -std=c17 -D_GNU_SOURCE $(kqueue_cflags) -DKQUEUE_IMPLEMENTATION=\"$(KQUEUE)\"' clang-tidy
+	cppcheck --quiet -j 2 --error-exitcode=1 --std=c11 --inline-suppr \
 	    --enable=warning,performance,portability --suppress=missingIncludeSystem \
 	    --suppress=ctuuninitvar \
 	    $(filter %.c,$(sources))

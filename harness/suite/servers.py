@@ -23,7 +23,7 @@ def program(name: str) -> Path:
 def sanitizer() -> str | None:
     """The sanitizer that the programs were built with, by the name of the directory they are in."""
     name = build_dir().name
-    return name if name in ("asan", "ubsan", "tsan") else None
+    return name if name in ("asan", "tsan") else None
 
 
 def absent(name: str) -> str | None:
