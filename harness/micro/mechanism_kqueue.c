@@ -1,0 +1,86 @@
+/* kqueue(2), level-triggered as in kqueue_srv: native on macOS and the BSDs. On Linux this measures
+ * whatever stands in for it, and every output says which. */
+#include "mechanism.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#include <sys/event.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+struct kqueue_state {
+    int fd;
+    uint32_t count;
+    int room;
+    int ready;
+    struct kevent events[];
+};
+
+static void *open_kqueue(uint32_t most, struct error *error)
+{
+    struct kqueue_state *state =
+        calloc(1, sizeof *state + ((size_t)most + 1) * sizeof state->events[0]);
+
+    if (state == NULL) {
+        (void)error_set(error, "calloc", "for kqueue", errno);
+        return NULL;
+    }
+    state->room = (int)most + 1;
+    state->fd = kqueue();
+    if (state->fd < 0) {
+        (void)error_set(error, "kqueue", "", errno);
+        free(state);
+        return NULL;
+    }
+    return state;
+}
+
+static void close_kqueue(void *opened)
+{
+    struct kqueue_state *state = opened;
+
+    (void)close(state->fd);
+    free(state);
+}
+
+static int add(void *opened, int fd, struct error *error)
+{
+    struct kqueue_state *state = opened;
+    struct kevent change;
+
+    EV_SET(&change, (uintptr_t)fd, EVFILT_READ, EV_ADD, 0, 0,
+           (void *)(uintptr_t)state->count); /* NOLINT(performance-no-int-to-ptr): the API's way */
+    if (kevent(state->fd, &change, 1, NULL, 0, NULL) < 0)
+        return error_set(error, "kevent", "EV_ADD", errno);
+    state->count++;
+    return 0;
+}
+
+static int wait_kqueue(void *opened)
+{
+    struct kqueue_state *state = opened;
+    const struct timespec at_once = {0, 0};
+
+    state->ready = kevent(state->fd, NULL, 0, state->events, state->room, &at_once);
+    return state->ready;
+}
+
+static void visit(void *opened, mechanism_visitor visitor, void *context)
+{
+    const struct kqueue_state *state = opened;
+
+    for (int i = 0; i < state->ready; i++)
+        visitor(context, (uint32_t)(uintptr_t)state->events[i].udata);
+}
+
+const struct mechanism_kind mechanism_kqueue = {
+    .name = "kqueue",
+    .implementation = KQUEUE_IMPLEMENTATION,
+    .open = open_kqueue,
+    .close = close_kqueue,
+    .add = add,
+    .wait = wait_kqueue,
+    .visit = visit,
+};
