@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+import math
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Optional
+from typing import BinaryIO, Optional
 
 SCHEMA = "runs/1"  # changes when a reader of the old one would misunderstand the new one
 
@@ -105,7 +107,10 @@ class Row:
 
 
 def factors(point: str) -> dict[str, str]:
-    return dict(pair.split("=", 1) for pair in point.split())
+    pairs = [pair.partition("=") for pair in point.split()]
+    if not all(name and sign for name, sign, _ in pairs):
+        raise ValueError(f"point {point!r}: not pairs of name=value")
+    return {name: value for name, _, value in pairs}
 
 
 def point(**values: object) -> str:
@@ -113,47 +118,88 @@ def point(**values: object) -> str:
 
 
 def append(path: Path, row: Row) -> None:
-    """Adds a row. It is on the disk when this returns, so that a killed experiment keeps it."""
-    new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        if new:
+    """Adds a row. It is on the disk when this returns, so that a killed experiment keeps it; a last line
+    that an earlier kill has cut short is dropped."""
+    values = {each.name: getattr(row, each.name) for each in fields(row)}
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    with path.open("ab+") as file:
+        size = _drop_cut_line(file)
+        if size == 0:
             writer.writeheader()
-        values = {each.name: getattr(row, each.name) for each in fields(row)}
         writer.writerow({"schema": SCHEMA} | {k: _text(v) for k, v in values.items()})
+        file.write(text.getvalue().encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+def _drop_cut_line(file: BinaryIO) -> int:
+    """Truncates the file to its whole lines and returns its size then."""
+    size = file.seek(0, os.SEEK_END)
+    if size == 0:
+        return 0
+    file.seek(size - 1)
+    if file.read(1) == b"\n":
+        return size
+    file.seek(0)
+    return file.truncate(file.read().rfind(b"\n") + 1)
 
 
 def _text(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, str):  # one row, one line: that is what makes a cut one recognisable
+        return " ".join("".join(c if c.isprintable() else " " for c in value).split())
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadRows(f"{value} is no figure: a row with it could not be read again")
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
 def read(path: Path) -> list[Row]:
     """All rows, in the order of the file. A last line that a kill has cut short is left out; anything
     else that is wrong raises BadRows."""
-    text = path.read_text()
-    whole = text[: text.rfind("\n") + 1]
-    lines = csv.DictReader(whole.splitlines(keepends=True))
-    if tuple(lines.fieldnames or ()) != tuple(COLUMNS):
-        raise BadRows(f"{path}: line 1: the columns are not those of {SCHEMA!r}")
-    return [_row(path, lines.line_num, line) for line in lines]
-
-
-def _row(path: Path, number: int, line: dict[str, str]) -> Row:
-    if line["schema"] != SCHEMA:
-        raise BadRows(f"{path}: line {number}: schema {line['schema']!r}, expected {SCHEMA!r}")
     try:
-        values: dict[str, object] = {k: v for k, v in line.items() if k != "schema"}
-        values |= {name: int(line[name]) for name in ("repeat", "attempt", "seed")}
-        values["seconds"] = float(line["seconds"])
-        values |= {name: float(line[name]) if line[name] else None for name in NUMBERS}
-        factors(line["point"])
-        return Row(**values)  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+        data = path.read_bytes()
+        header, *lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1] or [""]
+    except OSError as error:
+        raise BadRows(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadRows(f"{path}: no text in UTF-8") from None
+    expected = ",".join(COLUMNS)
+    if header == "" and expected.encode().startswith(data):
+        return []  # killed before the first row
+    if header != expected:
+        raise BadRows(f"{path}: line 1: the columns are not those of {SCHEMA!r}")
+    return [_row(path, number, line) for number, line in enumerate(lines, start=2)]
+
+
+def _row(path: Path, number: int, line: str) -> Row:
+    try:
+        cells = next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
         raise BadRows(f"{path}: line {number}: {error}") from None
+    if len(cells) != len(COLUMNS):
+        raise BadRows(f"{path}: line {number}: {len(cells)} columns, expected {len(COLUMNS)}")
+    texts = dict(zip(COLUMNS, cells))
+    schema = texts.pop("schema")
+    if schema != SCHEMA:
+        raise BadRows(f"{path}: line {number}: schema {schema!r}, expected {SCHEMA!r}")
+    try:
+        values: dict[str, object] = dict(texts)
+        values |= {name: int(texts[name]) for name in ("repeat", "attempt", "seed")}
+        values["seconds"] = _number(texts["seconds"])
+        values |= {name: _number(texts[name]) if texts[name] else None for name in NUMBERS}
+        factors(texts["point"])
+        return Row(**values)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise BadRows(f"{path}: line {number}: {error}") from None
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r} is no finite number")
+    return number
 
 
 def final(rows: list[Row]) -> list[Row]:

@@ -1,0 +1,270 @@
+"""What the figures depend on and the servers do not show: the machine, the kernel, the build.
+
+It is published with the results, so it names no host, no user and no absolute path. What a system does not
+tell is null."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any, Optional
+
+from suite import servers
+
+SCHEMA = "fingerprint/1"
+CPUS = Path("/sys/devices/system/cpu")
+SYSCTLS = (
+    "net.core.somaxconn",
+    "net.core.netdev_max_backlog",
+    "net.core.rmem_default",
+    "net.core.wmem_default",
+    "net.core.busy_poll",
+    "net.core.bpf_jit_enable",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_wmem",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.tcp_autocorking",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.ip_local_port_range",
+    "fs.nr_open",
+    "fs.file-max",
+    "fs.epoll.max_user_watches",
+    "kernel.sched_autogroup_enabled",
+    "kernel.numa_balancing",
+    "kernel.perf_event_paranoid",
+    "kern.ipc.somaxconn",
+    "kern.maxfilesperproc",
+    "net.inet.tcp.sendspace",
+    "net.inet.tcp.recvspace",
+    "net.inet.ip.portrange.first",
+)
+
+
+def collect() -> dict[str, Any]:
+    flags = _first_line(servers.build_dir() / "flags")
+    return {
+        "schema": SCHEMA,
+        "system": platform.system(),
+        "kernel": platform.release(),
+        "kernel_build": platform.version() if platform.system() == "Linux" else None,
+        "machine": platform.machine(),
+        "distribution": distribution(),
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
+        "threads_per_core": _threads_per_core(),
+        "caches": caches(),
+        "memory_bytes": _memory(),
+        "governor": _first_line(CPUS / "cpu0/cpufreq/scaling_governor"),
+        "mitigations": mitigations(),
+        "clocksource": _clocksource(),
+        "virtualisation": virtualisation(),
+        "container": _detect("--container"),
+        "limits": _limits(),
+        "sysctls": sysctls(),
+        "compiler": without_paths(_output(*_compiler(flags), "--version")),
+        "flags": without_paths(flags),
+        "kqueue": kqueue(flags),
+        "libc": " ".join(platform.libc_ver()).strip() or None,
+        "python": platform.python_version(),
+        "gnuplot": _output("gnuplot", "--version"),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": _dirty(),
+    }
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """What two fingerprints do not have in common: (name, in one, in the other)."""
+    found = []
+    for name in dict.fromkeys([*one, *other]):
+        left, right = one.get(name), other.get(name)
+        if isinstance(left, dict) and isinstance(right, dict):
+            found += [(f"{name}.{inner}", a, b) for inner, a, b in differences(left, right)]
+        elif left != right:
+            found.append((name, left, right))
+    return found
+
+
+def without_paths(text: Optional[str]) -> Optional[str]:
+    """Absolute paths cut down to their last part."""
+    if text is None:
+        return None
+    text = text.replace(f"{servers.ROOT}/", "")
+    return re.sub(r"((?:^|[\s=:,'\"])(?:-[A-Za-z]+)?)/(?:[^\s/=:,'\"]+/)*", r"\1…/", text)
+
+
+def kqueue(flags: Optional[str]) -> Optional[str]:
+    """Who provides kqueue: native, libkqueue or emulation. The Makefile ends its record of flags with it."""
+    word = flags.split()[-1] if flags and flags.split() else None
+    return word if word in ("native", "libkqueue", "emulation") else None
+
+
+def distribution() -> Optional[str]:
+    if platform.system() == "Darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    for line in _lines(Path("/etc/os-release")):
+        if line.startswith("PRETTY_NAME="):
+            return line.split("=", 1)[1].strip('"')
+    return None
+
+
+def cpu_model() -> Optional[str]:
+    for line in _lines(Path("/proc/cpuinfo")):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    for line in (_output("lscpu", whole=True) or "").splitlines():
+        if line.startswith("Model name:"):
+            return line.split(":", 1)[1].strip()
+    return _output("sysctl", "-n", "machdep.cpu.brand_string") or _output("sysctl", "-n", "hw.model")
+
+
+def caches() -> dict[str, str]:
+    """Of the first core, for example {"L1 Data": "32K"}."""
+    found = {}
+    for index in sorted((CPUS / "cpu0/cache").glob("index*")):
+        level, kind, size = (_first_line(index / name) for name in ("level", "type", "size"))
+        if level and kind and size:
+            found[f"L{level} {kind}"] = size
+    if not found:
+        for name in ("l1dcachesize", "l1icachesize", "l2cachesize", "l3cachesize"):
+            size = _output("sysctl", "-n", f"hw.{name}") if platform.system() != "Linux" else None
+            if size:
+                found[name] = size
+    return found
+
+
+def mitigations() -> dict[str, str]:
+    folder = CPUS / "vulnerabilities"
+    texts = {path.name: _first_line(path) for path in sorted(folder.glob("*"))}
+    return {name: text for name, text in texts.items() if text}
+
+
+def virtualisation() -> Optional[str]:
+    found = _detect("--vm")
+    if found:
+        return found
+    if platform.system() == "Darwin":
+        return {"1": "vm", "0": "none"}.get(_output("sysctl", "-n", "kern.hv_vmm_present") or "")
+    flags = [line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags")]
+    if not flags:
+        return _output("sysctl", "-n", "kern.vm_guest")
+    return "hypervisor" if "hypervisor" in flags[0].split() else "none"
+
+
+def sysctls() -> dict[str, str]:
+    found = {}
+    for name in SYSCTLS:
+        if platform.system() == "Linux":
+            value = _first_line(Path("/proc/sys") / name.replace(".", "/"))
+        else:
+            value = _output("sysctl", "-n", name)
+        if value:
+            found[name] = " ".join(value.split())
+    return found
+
+
+def _detect(kind: str) -> Optional[str]:
+    # It prints "none" and fails where there is none: that is an answer too.
+    return _output("systemd-detect-virt", kind, failing=True)
+
+
+def _clocksource() -> Optional[str]:
+    here = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    return _first_line(here) or _output("sysctl", "-n", "kern.timecounter.hardware")
+
+
+def _threads_per_core() -> Optional[int]:
+    siblings = _first_line(CPUS / "cpu0/topology/thread_siblings_list")
+    if siblings is None:
+        return None
+    count = 0
+    for part in siblings.split(","):
+        first, _, last = part.partition("-")
+        count += int(last or first) - int(first) + 1
+    return count
+
+
+def _memory() -> Optional[int]:
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):
+        return None
+
+
+def _limits() -> dict[str, Optional[int]]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return {
+        "descriptors_soft": None if soft == resource.RLIM_INFINITY else soft,
+        "descriptors_hard": None if hard == resource.RLIM_INFINITY else hard,
+    }
+
+
+def _compiler(flags: Optional[str]) -> list[str]:
+    """The compiler as the Makefile called it: what stands before its first option."""
+    words: list[str] = []
+    for word in (flags or "").split():
+        if word.startswith("-"):
+            break
+        words.append(word)
+    return words or ["cc"]
+
+
+def _dirty() -> Optional[bool]:
+    changed = _git("status", "--porcelain")
+    return None if changed is None else bool(changed)
+
+
+def _git(*arguments: str) -> Optional[str]:
+    """None where the tree is no git work tree of its own, also when it lies inside another one."""
+    top = _output("git", "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != servers.ROOT:
+        return None
+    return _output("git", "--no-optional-locks", *arguments, empty=True)
+
+
+def _output(*command: str, whole: bool = False, empty: bool = False, failing: bool = False) -> Optional[str]:
+    """The first line (or all) that a command prints, or None where it is not there or fails."""
+    if shutil.which(command[0]) is None:
+        return None
+    environment = {**os.environ, "LC_ALL": "C"}
+    try:
+        done = subprocess.run(
+            command, cwd=servers.ROOT, env=environment, capture_output=True, text=True, errors="replace", timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode != 0 and not failing:
+        return None
+    text = done.stdout.strip()
+    return text if empty or whole else (text.splitlines() or [None])[0]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _first_line(path: Path) -> Optional[str]:
+    lines = _lines(path)
+    return lines[0].strip() if lines else None
+
+
+def main() -> int:
+    argparse.ArgumentParser(prog="bench.fingerprint", description=__doc__.split("\n")[0]).parse_args()
+    print(json.dumps(collect(), indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,183 @@
+"""A result set: one directory with the rows of all runs, what they were made with and on which machine.
+
+    <time>-<host>/settings.json      schema, mode, seed, pinned, started
+                  fingerprint.json   the machine, the kernel, the build
+                  runs.csv           one row a run (rows.py)
+                  loadgen/*.json     what the load generator said of each run
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import fingerprint as fingerprints
+from bench import rows as table
+from bench.rows import Row
+
+SCHEMA = "results/1"
+MODES = ("quick", "full", "smoke")
+Key = tuple[str, str, str, int]
+
+ATTEMPTS = 3  # of one run; after them the last one is kept as it is, marked
+ATTEMPTS_OF_LOAD = 2
+# These say that the load does not fit the machine: repeating will seldom say anything else.
+LOAD_VERDICTS = ("CLIENT_BOUND", "OVERLOADED")
+
+
+class BadResults(Exception):
+    """Results that cannot be used: what, where, why, on one line."""
+
+
+def needs_another(attempts: list[Row]) -> bool:
+    """Whether a run must be made again, by the attempts at it so far, in their order."""
+    if not attempts:
+        return True
+    if attempts[-1].verdict == "VALID":
+        return False
+    of_load = sum(row.verdict in LOAD_VERDICTS for row in attempts)
+    return len(attempts) < ATTEMPTS and of_load < ATTEMPTS_OF_LOAD
+
+
+def attempts_by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
+    groups: dict[Key, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.key, []).append(row)
+    return groups
+
+
+@dataclass
+class Results:
+    path: Path
+    fingerprint: dict[str, Any]
+    settings: dict[str, Any]
+    _rows: list[Row] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def create(cls, parent: Path, mode: str, seed: int, pinned: bool) -> Results:
+        """Makes a new directory in `parent`. It is filled under another name and then renamed, so that a
+        kill in between leaves no half of one."""
+        if mode not in MODES:
+            raise BadResults(f"mode {mode!r}: it must be one of {', '.join(MODES)}")
+        now = time.gmtime()
+        settings = {
+            "schema": SCHEMA,
+            "mode": mode,
+            "seed": seed,
+            "pinned": pinned,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+        }
+        fingerprint = fingerprints.collect()
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            unfinished = Path(tempfile.mkdtemp(prefix=".new-", dir=parent))
+            unfinished.chmod(0o755)
+            (unfinished / "loadgen").mkdir()
+            _write_json(unfinished / "fingerprint.json", fingerprint)
+            _write_json(unfinished / "settings.json", settings)
+            path = _rename(unfinished, parent / f"{time.strftime('%Y%m%d-%H%M%S', now)}-{_host()}")
+        except OSError as error:
+            raise BadResults(f"{parent}: no result set can be made there: {error.strerror}") from None
+        return cls(path, fingerprint, settings)
+
+    @classmethod
+    def open(cls, path: Path) -> Results:
+        path = Path(path)
+        if not path.is_dir():
+            raise BadResults(f"{path}: there is no such directory")
+        settings = _read_json(path / "settings.json")
+        if settings.get("schema") != SCHEMA:
+            raise BadResults(
+                f"{path / 'settings.json'}: schema {settings.get('schema')!r}, expected {SCHEMA!r}"
+            )
+        _check_settings(path / "settings.json", settings)
+        return cls(path, _read_json(path / "fingerprint.json"), settings, _read_rows(path / "runs.csv"))
+
+    def rows(self) -> list[Row]:
+        """All attempts, in the order in which they were made."""
+        return list(self._rows)
+
+    def add(self, row: Row) -> None:
+        table.append(self.path / "runs.csv", row)
+        self._rows.append(row)
+
+    def attempts(self, key: Key) -> list[Row]:
+        return [row for row in self._rows if row.key == key]
+
+    def finished(self) -> set[Key]:
+        """The runs that need not be made again."""
+        groups = attempts_by_key(self._rows)
+        return {key for key, attempts in groups.items() if not needs_another(attempts)}
+
+    def loadgen_json(self, row: Row, number: int = 0) -> Path:
+        """Where the load generator's JSON of a run goes; `number` tells several loads of one run apart."""
+        name = "_".join([row.experiment, row.server, *row.point.split()])
+        suffix = f"_{number}" if number else ""
+        folder = self.path / "loadgen"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{name}_repeat={row.repeat}_attempt={row.attempt}{suffix}.json"
+
+
+def _host() -> str:
+    name = re.sub(r"[^A-Za-z0-9-]", "", socket.gethostname().split(".")[0])
+    return name or "host"
+
+
+def _rename(source: Path, target: Path) -> Path:
+    """Renames a directory to `target`, or, where that is taken, to the next free `target`-N."""
+    number = 1
+    while True:
+        path = target if number == 1 else target.with_name(f"{target.name}-{number}")
+        if not path.exists():
+            source.rename(path)
+            return path
+        number += 1
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadResults(f"{path}: missing; {path.parent} is no result set") from None
+    except OSError as error:
+        raise BadResults(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadResults(f"{path}: no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BadResults(f"{path}: no JSON object")
+    return value
+
+
+def _check_settings(path: Path, settings: dict[str, Any]) -> None:
+    kinds = {"mode": str, "seed": int, "pinned": bool, "started": str}
+    for name, kind in kinds.items():
+        if not isinstance(settings.get(name), kind):
+            raise BadResults(f"{path}: {name}: {settings.get(name)!r}, expected {kind.__name__}")
+    if settings["mode"] not in MODES:
+        raise BadResults(f"{path}: mode: {settings['mode']!r}, expected one of {', '.join(MODES)}")
+
+
+def _read_rows(path: Path) -> list[Row]:
+    """None where there is no file: it comes with the first run."""
+    if not path.exists():
+        return []
+    try:
+        return table.read(path)
+    except table.BadRows as error:
+        raise BadResults(str(error)) from None

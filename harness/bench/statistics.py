@@ -1,0 +1,170 @@
+"""What a handful of runs says: the run is the sample, the median its summary, with an interval that
+assumes nothing about the distribution."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Optional
+
+from bench import rows as table
+from bench.results import BadResults
+from bench.rows import Row
+
+CONFIDENCE = 0.95
+TOO_FAR_APART = 2.0  # repeats that differ by more than this factor prove nothing
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The column that an experiment is about."""
+
+    column: str
+    more_is_better: bool
+    unit: str
+
+
+MAIN_FIGURE: dict[str, Figure] = {
+    "E1": Figure("throughput", True, "replies/s"),
+    "E2": Figure("throughput", True, "replies/s"),
+    "E3-rate": Figure("response_p99", False, "us"),
+    "E3-capacity": Figure("capacity", True, "requests/s"),
+    "E4-wait": Figure("wait", False, "us"),
+    "E4-cycle": Figure("cycle", False, "us"),
+    "E5": Figure("calls", False, "calls/message"),
+    "E6": Figure("event_cpu", False, "us/event"),
+    "E7": Figure("chain", False, "us"),
+    "E8": Figure("server_bytes", False, "bytes/connection"),
+    "E9": Figure("connects", True, "connections/s"),
+}
+# In E5 these stand where a server does; a load of their own, which no server gets.
+POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")
+
+
+@dataclass(frozen=True)
+class Summary:
+    median: float
+    low: float  # of the interval of the median, or of the range
+    high: float
+    runs: int
+    interval: bool  # True: low and high hold the true median with at least 95%; False: least and most
+    valid: bool = True  # False: no run at this point was VALID, the figures are of the others
+    verdicts: tuple[str, ...] = ()  # other than VALID, of any run at this point, also of those left out
+    ratio: float = 1.0  # of the most to the least
+
+    @property
+    def inconclusive(self) -> bool:
+        return self.ratio > TOO_FAR_APART
+
+
+def median_ranks(runs: int) -> Optional[tuple[int, int]]:
+    """The order statistics (from 1) that enclose the true median with at least 95%, or None for too few.
+
+    How many of n runs fall below the median is binomial(n, 1/2), whatever the distribution; ranks k and
+    n + 1 - k miss it with twice the probability of fewer than k (Conover, Practical Nonparametric
+    Statistics, 3.2)."""
+    found, below = 0, 0
+    for rank in range(1, runs // 2 + 1):
+        below += math.comb(runs, rank - 1)
+        if 1 - 2 * below / 2**runs < CONFIDENCE:
+            break
+        found = rank
+    return (found, runs + 1 - found) if found else None
+
+
+def coverage(runs: int) -> float:
+    """The probability that the interval of median_ranks encloses the median; 0 where there is none."""
+    ranks = median_ranks(runs)
+    if ranks is None:
+        return 0.0
+    return 1 - 2 * sum(math.comb(runs, below) for below in range(ranks[0])) / 2**runs
+
+
+def ratio(values: Sequence[float]) -> float:
+    """The most divided by the least."""
+    least, most = min(values), max(values)
+    if least == most:
+        return 1.0
+    return most / least if least > 0 else math.inf
+
+
+def summarise(values: Sequence[float], valid: bool = True, verdicts: tuple[str, ...] = ()) -> Summary:
+    if not values:
+        raise ValueError("no values to summarise")
+    ordered = sorted(values)
+    ranks = median_ranks(len(ordered))
+    low, high = ranks or (1, len(ordered))
+    return Summary(
+        median=statistics.median(ordered),
+        low=ordered[low - 1],
+        high=ordered[high - 1],
+        runs=len(ordered),
+        interval=ranks is not None,
+        valid=valid,
+        verdicts=verdicts,
+        ratio=ratio(ordered),
+    )
+
+
+def value_of(point: str, name: str) -> float:
+    """Of a point what `name` stands at; raises BadResults where that is missing or no number."""
+    text = table.factors(point).get(name)
+    try:
+        value = float(text or "nan")
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise BadResults(f"point {point!r}: {name} is {'missing' if text is None else repr(text)}, expected a number")
+    return value
+
+
+def check_hashes(rows: Iterable[Row]) -> None:
+    """Rows that are laid side by side must have been asked for the same: raises BadResults if not."""
+    asked: dict[tuple[str, str, int, bool], Row] = {}
+    for row in rows:
+        if not row.schedule_hash:
+            continue
+        other = asked.setdefault((row.experiment, row.point, row.repeat, row.server in POLICIES), row)
+        if other.schedule_hash != row.schedule_hash:
+            raise BadResults(
+                f"{row.experiment} {row.point} repeat {row.repeat}: {other.server} was asked for load "
+                f"{other.schedule_hash}, {row.server} for {row.schedule_hash}; they cannot be compared"
+            )
+
+
+def by_point(rows: Iterable[Row], measure: str) -> dict[tuple[str, str], Summary]:
+    """For each (server, point) that has figures in the column `measure`, over its repeats. `rows` are
+    those of one experiment. Only VALID runs are used where there is one."""
+    counted = table.final(list(rows))
+    experiments = sorted({row.experiment for row in counted})
+    if len(experiments) > 1:
+        raise BadResults(f"rows of several experiments cannot be summarised together: {', '.join(experiments)}")
+    check_hashes(counted)
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in counted:
+        groups.setdefault((row.server, row.point), []).append(row)
+    summaries = {where: _of_repeats(group, measure) for where, group in groups.items()}
+    return {where: summary for where, summary in summaries.items() if summary is not None}
+
+
+def _of_repeats(rows: list[Row], measure: str) -> Optional[Summary]:
+    measured = [row for row in rows if getattr(row, measure) is not None]
+    valid = [row for row in measured if row.verdict == "VALID"]
+    used = valid or measured
+    if not used:
+        return None
+    verdicts = tuple(dict.fromkeys(row.verdict for row in rows if row.verdict != "VALID"))
+    return summarise([getattr(row, measure) for row in used], bool(valid), verdicts)
+
+
+def log_log_slope(points: Sequence[tuple[float, float]]) -> float:
+    """The exponent k of y ~ x^k by least squares on logarithms: 0 is flat, 1 proportional."""
+    if len({x for x, _ in points}) < 2 or any(x <= 0 or y <= 0 for x, y in points):
+        raise ValueError("a slope needs two places at least, and positive values")
+    xs = [math.log(x) for x, _ in points]
+    ys = [math.log(y) for _, y in points]
+    middle_x, middle_y = statistics.fmean(xs), statistics.fmean(ys)
+    rise = sum((x - middle_x) * (y - middle_y) for x, y in zip(xs, ys))
+    return rise / sum((x - middle_x) ** 2 for x in xs)

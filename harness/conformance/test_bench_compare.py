@@ -1,0 +1,169 @@
+"""Before and after: paired ratios, and the refusal to pair what does not belong together."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench import compare
+from bench.results import BadResults, Results
+from bench.rows import Row
+from bench.statistics import MAIN_FIGURE
+from suite import servers
+
+POINT = "idle=8000 active=8"
+
+
+def row(repeat: int, value: float | None, experiment: str = "E2", server: str = "poll_srv", **more: object) -> Row:
+    figure = {MAIN_FIGURE[experiment].column: value} if experiment in MAIN_FIGURE else {}
+    fields = {"point": POINT, "attempt": 1, "seed": 5, "verdict": "VALID", "schedule_hash": "aa", **figure, **more}
+    return Row(experiment=experiment, server=server, repeat=repeat, **fields)  # type: ignore[arg-type]
+
+
+def runs(*values: float, **more: object) -> list[Row]:
+    return [row(repeat, value, **more) for repeat, value in enumerate(values, start=1)]
+
+
+def test_ratios_are_of_pairs():
+    """Runs that differ a lot among themselves, each 10% faster than its partner."""
+    before = runs(100, 200, 300, 400, 500, 600)
+    after = runs(110, 220, 330, 440, 550, 660)[::-1]  # the order of a file says nothing
+    (found,) = compare.compare(before, after)
+    assert (found.experiment, found.server, found.point) == ("E2", "poll_srv", POINT)
+    assert (found.before, found.after) == (350, 385)
+    assert (found.ratio.median, found.ratio.low, found.ratio.high) == pytest.approx((1.1, 1.1, 1.1))
+    assert found.ratio.interval and found.mark == "better"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "factors", "mark"),
+    [
+        ("E2", (1.1, 1.2, 1.3, 1.1, 1.2, 1.3), "better"),
+        ("E2", (0.9, 0.8, 0.7, 0.9, 0.8, 0.7), "worse"),
+        ("E2", (0.9, 1.2, 1.3, 1.1, 1.2, 1.3), ""),
+        ("E2", (1.0, 1.2, 1.3, 1.1, 1.2, 1.3), ""),
+        ("E2", (1.1, 1.2, 1.3), "better?"),  # three pairs: the range
+        ("E3-rate", (1.1, 1.2, 1.3, 1.1, 1.2, 1.3), "worse"),
+        ("E3-rate", (0.5, 0.6, 0.7, 0.5, 0.6, 0.7), "better"),
+        ("E9", (1.1, 1.2, 1.3, 1.1, 1.2, 1.3), "better"),
+        ("E8", (1.1, 1.2), "worse?"),
+    ],
+)
+def test_what_is_marked(experiment, factors, mark):
+    after = runs(*[1000 * factor for factor in factors], experiment=experiment)
+    (found,) = compare.compare(runs(*[1000.0] * len(factors), experiment=experiment), after)
+    assert found.mark == mark
+
+
+def test_the_main_figures_are_columns_and_cover_the_experiments():
+    assert set(MAIN_FIGURE) == {
+        "E1", "E2", "E3-rate", "E3-capacity", "E4-wait", "E4-cycle", "E5", "E6", "E7", "E8", "E9"
+    }  # fmt: skip
+    assert all(hasattr(row(1, None), figure.column) for figure in MAIN_FIGURE.values())
+    more = {name for name, figure in MAIN_FIGURE.items() if figure.more_is_better}
+    assert more == {"E1", "E2", "E3-capacity", "E9"}
+
+
+def test_only_what_both_have_is_paired():
+    before = runs(100, 100, 100) + runs(7, server="epoll_lt") + runs(9, point="idle=0 active=8")
+    after = runs(200, 200) + runs(7, server="epoll_et")
+    (found,) = compare.compare(before, after)
+    assert found.ratio.runs == 2 and found.ratio.median == 2
+
+
+def test_valid_pairs_go_first_and_others_are_marked():
+    before = [row(1, 100), row(2, 100), row(3, 100, verdict="NOISY_HOST"), row(4, None, verdict="FAILED")]
+    after = [row(1, 150), row(2, 999, verdict="CLIENT_BOUND"), row(3, 999), row(4, 100)]
+    (found,) = compare.compare(before, after)
+    assert (found.ratio.runs, found.ratio.median, found.ratio.valid) == (1, 1.5, True)
+    (found,) = compare.compare(before[1:], after[1:])
+    assert (found.ratio.runs, found.ratio.valid, found.mark) == (2, False, "better?")
+    assert "not VALID: CLIENT_BOUND, NOISY_HOST, FAILED" in compare.text([found])
+
+
+def test_an_interval_of_runs_that_are_not_valid_is_doubted():
+    (found,) = compare.compare(runs(*[100.0] * 6), runs(*[110.0] * 6, verdict="CLIENT_BOUND"))
+    assert found.ratio.interval and found.mark == "better?"
+
+
+def test_the_last_attempts_are_paired():
+    before = [row(1, 1, verdict="NOISY_HOST", schedule_hash="other"), row(1, 100, attempt=2)]
+    (found,) = compare.compare(before, [row(1, 300)])
+    assert found.ratio.median == 3
+
+
+def test_different_loads_are_refused():
+    with pytest.raises(BadResults) as refusal:
+        compare.compare(runs(1, 2), [row(1, 1), row(2, 2, schedule_hash="bb", seed=6)])
+    assert str(refusal.value) == (
+        f"E2 poll_srv {POINT} repeat 2: A was asked for load aa (seed 5), B for bb (seed 6); they cannot be compared"
+    )
+
+
+@pytest.mark.parametrize("after", [[], runs(1, server="epoll_lt"), [row(1, None, verdict="FAILED")], [row(1, 0)]])
+def test_nothing_in_common_is_refused(after):
+    with pytest.raises(BadResults, match="no run with figures in common"):
+        compare.compare(runs(1), after)
+
+
+def test_an_experiment_without_a_main_figure_is_left_out():
+    assert len(compare.compare(runs(1) + runs(1, experiment="X1"), runs(1) + runs(1, experiment="X1"))) == 1
+
+
+# The program
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Results]:
+    """made(rows, seed=1, **machine): a result set on the disk, from a machine that is described so."""
+
+    def make(rows: list[Row], seed: int = 1, **machine: object) -> Results:
+        monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
+        results = Results.create(tmp_path, "full", seed, True)
+        for each in rows:
+            results.add(each)
+        return results
+
+    return make
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench.compare", *map(str, arguments)],
+        cwd=servers.ROOT / "harness",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_the_program_prints_ratios_and_what_else_differs(made):
+    before = made(runs(*[100.0] * 6), kernel="6.1", limits={"descriptors": 1})
+    after = made(runs(*[90.0] * 6), seed=2, kernel="6.2", limits={"descriptors": 2})
+    done = run(before.path, after.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert {"seed: 1 -> 2", "kernel: 6.1 -> 6.2", "limits.descriptors: 1 -> 2"} <= set(lines)
+    (line,) = [line for line in lines if line.startswith("E2")]
+    assert line.split() == [
+        "E2", "poll_srv", "idle=8000", "active=8", "throughput", "100", "90", "0.900", "0.900", "0.900", "6", "worse"
+    ]  # fmt: skip
+    assert "1 of 1 points are marked: their low and high lie on one side of 1." in lines
+    assert run(before.path, before.path).stdout.splitlines()[2].strip() == "the same machine, build and settings"
+
+
+def test_the_program_refuses_in_one_line(made, tmp_path):
+    one = made(runs(1))
+    other = made(runs(1, schedule_hash="bb"))
+    done = run(one.path, other.path)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith("bench: E2 poll_srv") and done.stderr.count("\n") == 1
+    done = run(one.path, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"bench: {tmp_path}/settings.json: missing; {tmp_path} is no result set\n"
+    assert run(one.path).returncode == 2
+    assert run("--help").returncode == 0

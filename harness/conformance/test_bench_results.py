@@ -1,0 +1,331 @@
+"""Rows and result sets: what a kill leaves can be gone on with, what is broken is refused in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import fingerprint, rows
+from bench.results import ATTEMPTS, BadResults, Results, needs_another
+from bench.rows import COLUMNS, BadRows, Row
+from suite import servers
+
+
+def row(server: str = "poll_srv", repeat: int = 1, attempt: int = 1, verdict: str = "VALID", **more: object) -> Row:
+    return Row("E2", server, "idle=8000 active=8", repeat, attempt, 7, verdict, **more)  # type: ignore[arg-type]
+
+
+def attempts(*verdicts: str) -> list[Row]:
+    return [row(attempt=number, verdict=verdict) for number, verdict in enumerate(verdicts, start=1)]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    return Results.create(tmp_path / "results", "quick", 42, True)
+
+
+# Rows
+
+
+def test_a_row_comes_back_as_it_was(tmp_path):
+    file = tmp_path / "runs.csv"
+    written = [
+        row(throughput=12345.5, service_p99=0.25, reasons='late, "very"; µs', schedule_hash="00ff", seconds=1.5),
+        row("epoll_lt", 2, 3, "FAILED"),
+    ]
+    for each in written:
+        rows.append(file, each)
+    assert rows.read(file) == written
+    assert file.read_bytes().count(b"\n") == 3
+
+
+def test_every_row_is_one_line(tmp_path):
+    file = tmp_path / "runs.csv"
+    rows.append(file, row(reasons="server said:\nfirst\r\nsecond\u2028third\x00\udc80 end"))
+    assert len(file.read_bytes().splitlines()) == 2
+    assert rows.read(file)[0].reasons == "server said: first second third end"
+
+
+def test_a_file_cut_at_any_byte_is_read_and_gone_on_with(tmp_path):
+    """Every length of file that a kill can leave, also one that ends inside a letter of two bytes."""
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    first, second, third = row(repeat=1, throughput=1.5), row(repeat=2, reasons="3 µs, 4"), row(repeat=3)
+    rows.append(whole, first)
+    until_first = whole.stat().st_size
+    rows.append(whole, second)
+    data = whole.read_bytes()
+    for size in range(len(data) + 1):
+        cut.write_bytes(data[:size])
+        kept = [first, second] if size == len(data) else [first] if size >= until_first else []
+        assert rows.read(cut) == kept, f"cut at {size}"
+        rows.append(cut, third)
+        assert rows.read(cut) == [*kept, third], f"cut at {size}"
+
+
+def test_a_figure_that_is_none_is_refused_before_it_is_written(tmp_path):
+    file = tmp_path / "runs.csv"
+    rows.append(file, row())
+    with pytest.raises(BadRows, match="nan is no figure"):
+        rows.append(file, row(throughput=float("nan")))
+    assert rows.read(file) == [row()]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("schema,experiment", "schema,experience", "line 1: the columns are not those of 'runs/1'"),
+        ("runs/1,E2", "runs/9,E2", "line 2: schema 'runs/9', expected 'runs/1'"),
+        (",12345,", ",much,", "line 2: could not convert string to float: 'much'"),
+        (",12345,", ",nan,", "line 2: 'nan' is no finite number"),
+        (",1,1,7,", ",1,one,7,", "line 2: invalid literal for int() with base 10: 'one'"),
+        (",12345,", ",", f"line 2: {len(COLUMNS) - 1} columns, expected {len(COLUMNS)}"),
+        ("idle=8000 active=8", "idle=8000 active", "line 2: point 'idle=8000 active': not pairs of name=value"),
+        ("poll_srv", '"poll"_srv', "line 2: ',' expected after '\"'"),
+        ("poll_srv", "\udcff", "no text in UTF-8"),
+    ],
+)
+def test_broken_rows_are_refused_with_the_line(tmp_path, old, new, message):
+    file = tmp_path / "runs.csv"
+    rows.append(file, row(throughput=12345.0))
+    text = file.read_text()
+    assert text.count(old) == 1
+    file.write_bytes(text.replace(old, new).encode(errors="surrogateescape"))
+    with pytest.raises(BadRows) as refusal:
+        rows.read(file)
+    assert str(refusal.value) == f"{file}: {message}"
+
+
+def test_something_else_without_a_line_end_is_no_cut_header(tmp_path):
+    file = tmp_path / "runs.csv"
+    file.write_text("time,latency")
+    with pytest.raises(BadRows, match="line 1"):
+        rows.read(file)
+
+
+def test_the_last_attempt_counts():
+    made = [row(attempt=1, verdict="NOISY_HOST"), row("epoll_lt"), row(attempt=2)]
+    assert rows.final(made) == [made[2], made[1]]
+
+
+# When a run is made again
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "again"),
+    [
+        ((), True),
+        (("VALID",), False),
+        (("NOISY_HOST",), True),
+        (("NOISY_HOST", "VALID"), False),
+        (("UNSTABLE", "NOISY_HOST"), True),
+        (("FAILED", "FAILED"), True),
+        (("FAILED", "ERRORS", "FAILED"), False),
+        (("NOISY_HOST", "NOISY_HOST", "NOISY_HOST"), False),
+        (("CLIENT_BOUND",), True),
+        (("CLIENT_BOUND", "CLIENT_BOUND"), False),
+        (("OVERLOADED", "CLIENT_BOUND"), False),
+        (("CLIENT_BOUND", "NOISY_HOST"), True),
+        (("NOISY_HOST", "CLIENT_BOUND"), True),
+        (("NOISY_HOST", "CLIENT_BOUND", "NOISY_HOST"), False),
+    ],
+)
+def test_which_runs_are_made_again(verdicts, again):
+    assert needs_another(attempts(*verdicts)) is again
+
+
+def test_no_run_is_repeated_without_end():
+    for verdict in ("NOISY_HOST", "CLIENT_BOUND", "OVERLOADED", "UNSTABLE", "ERRORS", "FAILED", "unheard of"):
+        assert not needs_another(attempts(*[verdict] * ATTEMPTS))
+
+
+# Result sets
+
+
+def test_a_result_set_comes_back_as_it_was(results):
+    results.add(row(verdict="NOISY_HOST"))
+    results.add(row(attempt=2))
+    again = Results.open(results.path)
+    assert again == results
+    assert again.rows() == [row(verdict="NOISY_HOST"), row(attempt=2)]
+    assert {name: again.settings[name] for name in ("schema", "mode", "seed", "pinned")} == {
+        "schema": "results/1",
+        "mode": "quick",
+        "seed": 42,
+        "pinned": True,
+    }
+    assert re.fullmatch(r"\d{8}-\d{6}-[A-Za-z0-9-]+", results.path.name)
+
+
+def test_two_in_one_second_get_two_directories(tmp_path, monkeypatch):
+    now = (2026, 1, 2, 3, 4, 5, 0, 0, 0)
+    monkeypatch.setattr("bench.results.time.gmtime", lambda: now)
+    monkeypatch.setattr("bench.results.socket.gethostname", lambda: "lab 1/x.example.org")
+    names = [Results.create(tmp_path, "smoke", seed, False).path.name for seed in (1, 2, 3)]
+    assert names == ["20260102-030405-lab1x", "20260102-030405-lab1x-2", "20260102-030405-lab1x-3"]
+    assert [Results.open(tmp_path / name).settings["seed"] for name in names] == [1, 2, 3]
+
+
+def test_a_resumed_set_knows_what_is_finished(results):
+    noisy, bound = row(repeat=2, verdict="NOISY_HOST"), row(repeat=3, verdict="CLIENT_BOUND")
+    for each in (row(repeat=1), noisy, bound, row(repeat=3, attempt=2, verdict="CLIENT_BOUND")):
+        results.add(each)
+    with (results.path / "runs.csv").open("a") as file:
+        file.write("runs/1,E2,poll_srv,idle=8000 act")  # killed here
+    resumed = Results.open(results.path)
+    assert resumed.finished() == {row(repeat=1).key, bound.key}
+    assert resumed.attempts(noisy.key) == [noisy]
+    resumed.add(row(repeat=2, attempt=2))
+    assert Results.open(results.path).finished() == {row(repeat=1).key, noisy.key, bound.key}
+
+
+def test_a_kill_during_creation_leaves_nothing_half_made(tmp_path, monkeypatch):
+    """Stopped before each single step of it: no directory with a final name that `open` refuses."""
+
+    class Killed(BaseException):
+        pass
+
+    def make(parent: Path, steps: int) -> bool:
+        """Whether it came to its end, when killed at the given system call (of those it makes itself)."""
+        left = [steps]
+
+        def step(call):
+            def counted(*arguments, **how):
+                if left[0] == 0:
+                    raise Killed
+                left[0] -= 1
+                return call(*arguments, **how)
+
+            return counted
+
+        with monkeypatch.context() as patch:
+            patch.setattr("bench.results.fingerprints.collect", lambda: {"schema": "fingerprint/1"})
+            for owner, name in ((Path, "mkdir"), (Path, "open"), (Path, "rename"), (Path, "chmod"), (os, "fsync")):
+                patch.setattr(owner, name, step(getattr(owner, name)))
+            try:
+                Results.create(parent, "full", 1, True)
+            except Killed:
+                return False
+        return True
+
+    steps = 0
+    while not make(tmp_path / str(steps), steps):
+        shown = [path for path in tmp_path.glob(f"{steps}/*") if not path.name.startswith(".")]
+        for path in shown:
+            Results.open(path)
+        for path in tmp_path.glob(f"{steps}/.new-*"):
+            try:
+                Results.open(path)
+            except BadResults as refusal:
+                assert "\n" not in str(refusal)
+        steps += 1
+    assert steps >= 8, "the steps were not counted"
+    assert len(list(tmp_path.glob(f"{steps}/2*"))) == 1
+
+
+def test_names_of_the_load_generators_files_differ(results):
+    runs = [row(), row(repeat=2), row(attempt=2), row("epoll_lt")]
+    names = {results.loadgen_json(run, number) for run in runs for number in (0, 1)}
+    assert len(names) == 8
+    assert all(path.parent == results.path / "loadgen" and " " not in path.name for path in names)
+    assert results.loadgen_json(row()).name == "E2_poll_srv_idle=8000_active=8_repeat=1_attempt=1.json"
+
+
+def spoil(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def test_what_is_no_result_set_is_refused(results, tmp_path):
+    def refusal(path: Path = results.path) -> str:
+        with pytest.raises(BadResults) as caught:
+            Results.open(path)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    settings, machine = results.path / "settings.json", results.path / "fingerprint.json"
+    (tmp_path / "empty").mkdir()
+    assert refusal(tmp_path / "nowhere").endswith("nowhere: there is no such directory")
+    assert refusal(settings).endswith("settings.json: there is no such directory")
+    assert "settings.json: missing" in refusal(tmp_path / "empty")
+
+    kept = settings.read_text()
+    spoil(settings, schema="results/0")
+    assert refusal() == f"{settings}: schema 'results/0', expected 'results/1'"
+    for name, value in (("seed", "x"), ("mode", "slow"), ("mode", None), ("pinned", 1), ("started", 5)):
+        settings.write_text(kept)
+        spoil(settings, **{name: value})
+        assert refusal().startswith(f"{settings}: {name}: {value!r}, expected ")
+    for broken in ("", "{", kept[:20], "\x00"):
+        settings.write_text(broken)
+        assert refusal().startswith(f"{settings}: no JSON: ")
+    settings.write_bytes(b"\xff")
+    assert refusal().startswith(f"{settings}: no JSON: ")
+    settings.write_text("[1]")
+    assert refusal() == f"{settings}: no JSON object"
+
+    settings.write_text(kept)
+    machine.unlink()
+    assert f"{machine}: missing" in refusal()
+    machine.write_text("{}")
+    (results.path / "runs.csv").write_text("a,b\n1,2\n")
+    assert "runs.csv: line 1: the columns are not those of" in refusal()
+
+
+def test_an_unknown_mode_and_an_unfit_place_are_refused(tmp_path):
+    with pytest.raises(BadResults, match="mode 'slow'"):
+        Results.create(tmp_path, "slow", 1, True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadResults, match="file: no result set can be made there: "):
+        Results.create(tmp_path / "file", "quick", 1, True)
+
+
+# The fingerprint
+
+
+def texts(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in texts(each)]
+    return [value] if isinstance(value, str) else []
+
+
+def test_the_fingerprint_names_the_machine_and_nobody():
+    found = fingerprint.collect()
+    assert json.loads(json.dumps(found)) == found
+    assert found["kernel"] == os.uname().release and found["cores"] == os.cpu_count()
+    assert found["flags"] and found["compiler"] and found["kqueue"] in ("native", "libkqueue", "emulation")
+    assert found["limits"]["descriptors_hard"] is None or found["limits"]["descriptors_hard"] > 0
+    paths = [text for text in texts(found) if re.search(r"(^|[\s=:'\"]|-[IL])/\w", text) or str(servers.ROOT) in text]
+    assert not paths
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        ("cc -O2 -Ikqueue_srv/emulation", "cc -O2 -Ikqueue_srv/emulation"),
+        ("/opt/x/bin/gcc-12 -O2", "…/gcc-12 -O2"),
+        ("cc -I/usr/include/kqueue/ -L/usr/lib", "cc -I…/ -L…/lib"),
+        ("cc -ffile-prefix-map=/srv/me/a=/b", "cc -ffile-prefix-map=…/a=…/b"),
+        (f"cc -I{servers.ROOT}/common", "cc -Icommon"),
+    ],
+)
+def test_absolute_paths_are_cut(flags, shown):
+    assert fingerprint.without_paths(flags) == shown
+
+
+@pytest.mark.parametrize(
+    ("flags", "who"),
+    [("cc -O2 emulation", "emulation"), ("cc -lkqueue libkqueue", "libkqueue"), ("cc native", "native"), ("cc", None)],
+)
+def test_who_provides_kqueue(flags, who):
+    assert fingerprint.kqueue(flags) == who
+    assert fingerprint.kqueue(None) is None
+
+
+def test_differences_of_fingerprints():
+    one = {"kernel": "6.1", "cores": 2, "limits": {"soft": 1, "hard": 2}, "only": 1}
+    other = {"kernel": "6.2", "cores": 2, "limits": {"soft": 1, "hard": 3}}
+    assert fingerprint.differences(one, other) == [("kernel", "6.1", "6.2"), ("limits.hard", 2, 3), ("only", 1, None)]
+    assert fingerprint.differences(one, one) == []

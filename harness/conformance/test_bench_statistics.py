@@ -1,0 +1,255 @@
+"""Statistics and the cost model against answers that are known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+
+from bench import model, statistics
+from bench.results import BadResults
+from bench.rows import Row
+
+
+def row(server: str, point: str, repeat: int, value: float | None = None, **more: object) -> Row:
+    values = {"attempt": 1, "seed": 1, "verdict": "VALID", "experiment": "E1", "throughput": value, **more}
+    return Row(server=server, point=point, repeat=repeat, **values)  # type: ignore[arg-type]
+
+
+# Medians and their intervals
+
+
+@pytest.mark.parametrize(
+    ("runs", "ranks", "coverage"),
+    [
+        (5, None, 0.0),
+        (6, (1, 6), 0.96875),
+        (8, (1, 8), 0.9921875),
+        (9, (2, 8), 0.9609375),
+        (10, (2, 9), 0.978515625),
+        (12, (3, 10), 0.96142578125),
+        (20, (6, 15), 0.95861053466796875),
+        (100, (40, 61), 0.9647997997822952),
+    ],
+)
+def test_ranks_of_the_medians_interval(runs, ranks, coverage):
+    """The values stand in the tables of the sign test, for example Conover, table A3."""
+    assert statistics.median_ranks(runs) == ranks
+    assert statistics.coverage(runs) == pytest.approx(coverage, rel=1e-12)
+
+
+def test_the_interval_holds_the_median_as_often_as_it_says():
+    """All 2^9 ways in which nine values can fall below or above the median, counted out."""
+    low, high = statistics.median_ranks(9)
+    hits = sum(low <= sum(below) < high for below in itertools.product((0, 1), repeat=9))
+    assert hits / 2**9 == statistics.coverage(9)
+
+
+def test_six_runs_give_an_interval():
+    summary = statistics.summarise([5, 1, 4, 2, 6, 3])
+    assert (summary.median, summary.low, summary.high) == (3.5, 1, 6)
+    assert summary.runs == 6 and summary.interval and summary.ratio == 6 and summary.valid
+
+
+def test_ten_runs_leave_the_outermost_out():
+    summary = statistics.summarise([1000, *range(2, 10), -1000])
+    assert (summary.median, summary.low, summary.high) == (5.5, 2, 9) and summary.interval
+
+
+def test_fewer_runs_give_the_range():
+    summary = statistics.summarise([30.0, 10.0, 20.0])
+    assert (summary.median, summary.low, summary.high) == (20, 10, 30) and not summary.interval
+    one = statistics.summarise([7.0])
+    assert (one.median, one.low, one.high, one.runs, one.ratio) == (7, 7, 7, 1, 1)
+    with pytest.raises(ValueError):
+        statistics.summarise([])
+
+
+@pytest.mark.parametrize(
+    ("values", "ratio", "inconclusive"),
+    [([2, 4, 3], 2, False), ([2, 4.01], 2.005, True), ([0, 0], 1, False), ([0, 1], math.inf, True)],
+)
+def test_repeats_that_differ_by_more_than_twice_prove_nothing(values, ratio, inconclusive):
+    summary = statistics.summarise(values)
+    assert summary.ratio == pytest.approx(ratio) and summary.inconclusive is inconclusive
+
+
+# By point
+
+
+def test_by_point_takes_the_last_attempts_and_the_valid_runs():
+    here = "connections=10"
+    rows = [
+        row("poll_srv", here, 1, 999.0, verdict="NOISY_HOST"),
+        row("poll_srv", here, 1, 10.0, attempt=2),
+        row("poll_srv", here, 2, 20.0),
+        row("poll_srv", here, 3, 5000.0, verdict="UNSTABLE"),
+        row("poll_srv", here, 4, verdict="FAILED"),
+        row("poll_srv", "connections=100", 1, 7.0, verdict="CLIENT_BOUND"),
+        row("poll_srv", "connections=1000", 1, verdict="FAILED"),
+        row("epoll_lt", here, 1, 30.0),
+    ]
+    found = statistics.by_point(rows, "throughput")
+    assert set(found) == {("poll_srv", here), ("poll_srv", "connections=100"), ("epoll_lt", here)}
+    mixed = found["poll_srv", here]
+    assert (mixed.median, mixed.runs, mixed.valid) == (15, 2, True)
+    assert mixed.verdicts == ("UNSTABLE", "FAILED")
+    bound = found["poll_srv", "connections=100"]
+    assert (bound.median, bound.valid, bound.verdicts) == (7, False, ("CLIENT_BOUND",))
+    assert found["epoll_lt", here].verdicts == ()
+    assert statistics.by_point(rows, "cycle") == {}
+
+
+def test_zero_is_a_figure():
+    found = statistics.by_point([row("poll_srv", "connections=1", 1, 0.0)], "throughput")
+    assert found["poll_srv", "connections=1"].median == 0
+
+
+def test_different_loads_are_not_laid_side_by_side():
+    rows = [
+        row("poll_srv", "connections=10", 1, 1.0, schedule_hash="aaaa"),
+        row("epoll_lt", "connections=10", 2, 1.0, schedule_hash="bbbb"),
+        row("epoll_lt", "connections=10", 1, 1.0, schedule_hash="cccc"),
+    ]
+    statistics.by_point(rows[:2], "throughput")
+    with pytest.raises(BadResults) as refusal:
+        statistics.by_point(rows, "throughput")
+    assert str(refusal.value) == (
+        "E1 connections=10 repeat 1: poll_srv was asked for load aaaa, epoll_lt for cccc; they cannot be compared"
+    )
+
+
+def test_policies_have_a_load_of_their_own():
+    def calls(server: str, schedule_hash: str) -> Row:
+        return row(server, "connections=1", 1, experiment="E5", calls=3.0, schedule_hash=schedule_hash)
+
+    apart = [calls("poll_srv", "aaaa"), calls("level", "bbbb"), calls("one_shot", "bbbb")]
+    assert len(statistics.by_point(apart, "calls")) == 3
+    with pytest.raises(BadResults):
+        statistics.by_point([*apart, calls("add_delete", "cccc")], "calls")
+
+
+def test_experiments_are_not_mixed():
+    rows = [row("poll_srv", "connections=1", 1, 1.0), row("poll_srv", "connections=1", 1, 1.0, experiment="E9")]
+    with pytest.raises(BadResults, match="E1, E9"):
+        statistics.by_point(rows, "throughput")
+
+
+# Slopes
+
+
+@pytest.mark.parametrize("exponent", [-0.5, 0.0, 1.0, 1.5])
+def test_slope_of_a_power_law(exponent):
+    points = [(x, 3.7 * x**exponent) for x in (100, 1000, 4000, 16000)]
+    assert statistics.log_log_slope(points) == pytest.approx(exponent, abs=1e-12)
+
+
+def test_slope_is_that_of_least_squares():
+    """By hand: logarithms (base e) 0, 1, 2 and 0, 2, 1 have the slope 1/2."""
+    e = math.e
+    assert statistics.log_log_slope([(1, 1), (e, e**2), (e**2, e)]) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("points", [[], [(1, 1)], [(2, 1), (2, 3)], [(1, 0), (2, 1)], [(0, 1), (2, 1)]])
+def test_no_slope_without_two_places(points):
+    with pytest.raises(ValueError):
+        statistics.log_log_slope(points)
+
+
+# The cost model
+
+
+def cycles(server: str, a: float, b: float, c: float, sizes: tuple[int, ...] = (1000, 9000)) -> list[Row]:
+    return [
+        row(server, f"watched={n} ready={k}", 1, experiment="E4-cycle", cycle=a + b * n + c * k)
+        for n in sizes
+        for k in (1, 90, 900)
+    ]
+
+
+def test_the_model_finds_the_costs_that_made_the_times():
+    fits = model.fit([*cycles("poll_srv", 2.0, 0.05, 0.7), *cycles("epoll_lt", 1.5, 0.0, 0.8)])
+    poll, epoll = fits["poll_srv"], fits["epoll_lt"]
+    assert (poll.a, poll.b, poll.c) == pytest.approx((2.0, 0.05, 0.7))
+    assert (epoll.a, epoll.b, epoll.c) == pytest.approx((1.5, 0.0, 0.8), abs=1e-9)
+    assert abs(poll.worst.residual) < 1e-9 and poll.notes == ()
+    assert poll.predict(4000, 10) == pytest.approx(209)
+    assert len(poll.points) == 6 and (poll.points[0].watched, poll.points[0].ready) == (1000, 1)
+
+
+def test_the_cheap_end_counts_as_much_as_the_dear_one():
+    """One microsecond at one, a thousand at a thousand, and 10% off at the dear end only: the fit must not
+    spend the error on the cheap one, where it would be 100%."""
+    rows = [
+        row("poll_srv", f"watched={n} ready=1", 1, experiment="E4-cycle", cycle=time)
+        for n, time in ((10, 1.0), (100, 10.0), (1000, 110.0), (10000, 900.0))
+    ]
+    fit = model.fit(rows)["poll_srv"]
+    assert abs(fit.points[0].residual) < 0.1
+    assert abs(fit.worst.residual) < 0.15
+
+
+def test_a_factor_that_does_not_vary_is_said():
+    fit = model.fit(cycles("poll_srv", 2.0, 0.05, 0.7, sizes=(9000,)))["poll_srv"]
+    assert (fit.a, fit.b, fit.c) == pytest.approx((452.0, 0.0, 0.7))
+    assert fit.notes == ("watched is 9000 everywhere: a holds b * watched too",)
+
+
+def test_a_poor_fit_is_said_and_not_hidden():
+    rows = cycles("poll_srv", 2.0, 0.05, 0.7) + [
+        row("poll_srv", "watched=18000 ready=1", 1, experiment="E4-cycle", cycle=5000.0)
+    ]
+    fit = model.fit(rows)["poll_srv"]
+    assert fit.worst.residual == min(point.residual for point in fit.points) < -model.POOR
+    assert any(note.startswith("poor: -") and "watched=18000 ready=1" in note for note in fit.notes)
+    assert "poor: -" in model.table({"poll_srv": fit})
+
+
+def test_negative_costs_are_said():
+    rows = [
+        row("poll_srv", f"watched={n} ready=1", 1, experiment="E4-cycle", cycle=time)
+        for n, time in ((10, 1.0), (20, 3.0), (30, 5.0))
+    ]
+    assert any("a below 0" in note for note in model.fit(rows)["poll_srv"].notes)
+
+
+def test_a_negative_cost_that_nobody_sees_is_not_said():
+    rows = [
+        row("epoll_lt", f"watched={n} ready={k}", 1, experiment="E4-cycle", cycle=2.0 - 1e-6 * n + 0.5 * k)
+        for n, k in ((100, 1), (1000, 10), (9000, 1), (9000, 100))
+    ]
+    fit = model.fit(rows)["epoll_lt"]
+    assert fit.b == pytest.approx(-1e-6) and fit.notes == ()
+
+
+def test_too_few_points_give_no_fit():
+    assert model.fit(cycles("poll_srv", 2, 0.05, 0.7)[:1]) == {}
+    diagonal = [
+        row("poll_srv", f"watched={n} ready={n}", 1, experiment="E4-cycle", cycle=float(n)) for n in (10, 20, 30)
+    ]
+    assert model.fit(diagonal) == {}
+    assert model.fit([]) == {}
+
+
+def test_exactly_enough_points_are_said():
+    rows = cycles("poll_srv", 2.0, 0.05, 0.7)
+    fit = model.fit([rows[0], rows[1], rows[3]])["poll_srv"]
+    assert fit.notes == ("3 numbers from 3 points: nothing is left over to judge the fit by",)
+
+
+def test_the_wait_is_fitted_from_both_experiments_without_those_placed_first():
+    def waits(experiment: str, point: str, wait: float, **more: object) -> Row:
+        return row("poll_srv", point, 1, experiment=experiment, wait=wait, **more)
+
+    rows = [
+        waits("E4-wait", "watched=100 ready=1 place=last", 7.1),
+        waits("E4-wait", "watched=1000 ready=1 place=last", 52.1),
+        waits("E4-wait", "watched=1000 ready=1 place=first", 9999.0),
+        waits("E4-wait", "watched=4000 ready=1 place=last", 8888.0, verdict="NOISY_HOST"),
+        waits("E4-cycle", "watched=9000 ready=900", 542.0),
+        waits("E4-cycle", "watched=9000 ready=90", 461.0),
+    ]
+    fit = model.fit(rows, "wait")["poll_srv"]
+    assert (fit.a, fit.b, fit.c) == pytest.approx((2.0, 0.05, 0.1))
+    assert len(fit.points) == 4
