@@ -1,0 +1,175 @@
+"""The plain columns that the figures are drawn from: one file a figure, one line a point.
+
+A figure without data has no lines. plots/README.md describes the columns."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import statistics
+from bench.results import BadResults
+from bench.rows import Row, factors
+from bench.statistics import POLICIES, Summary
+
+SERVERS = ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
+NAMES = {
+    "select_srv": "select",
+    "poll_srv": "poll",
+    "epoll_lt": "epoll, level-triggered",
+    "epoll_et": "epoll, edge-triggered",
+    "kqueue_srv": "kqueue",
+    "level": "level: wait, read, write",
+    "edge_would_block": "edge: read to would-block",
+    "edge_short_read": "edge: a short read ends it",
+    "one_shot": "one-shot, armed again",
+    "add_delete": "added and deleted each time",
+}
+# A select server takes connections up to here: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and a
+# few descriptors are its own.
+MOST_FOR_SELECT = 1024 - 16
+
+CURVE = ("server", "x", "median", "low", "high", "runs", "valid", "end")
+BARS = ("server", "position", "label", "first", "second", "low", "high", "runs", "valid")
+MODEL = ("server", "x", "y", "watched", "ready")
+PERCENTILES = ("server", "x", "y", "connections", "rate", "runs")
+
+Line = dict[str, object]
+Place = dict[str, str]  # the factors of a point
+
+
+@dataclass(frozen=True)
+class Table:
+    """Lines of columns, and what their caption must say of them."""
+
+    columns: tuple[str, ...] = CURVE
+    lines: list[Line] = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        text = [" ".join(self.columns)]
+        text += [" ".join(_word(line[name]) for name in self.columns) for line in self.lines]
+        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+
+
+def read(path: Path, expected: tuple[str, ...]) -> Table:
+    """A file that Table.write has written."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or tuple(lines[0].split()) != expected:
+        raise BadResults(f"{path}: line 1: expected the columns {' '.join(expected)}")
+    table = Table(expected)
+    for number_of_line, line in enumerate(lines[1:], start=2):
+        words = shlex.split(line)
+        if len(words) != len(expected):
+            raise BadResults(f"{path}: line {number_of_line}: {len(words)} columns, expected {len(expected)}")
+        table.lines.append(dict(zip(expected, words)))
+    return table
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float):
+        return f"{value:.8g}"
+    text = str(value)
+    return f'"{text}"' if " " in text or not text else text
+
+
+def number(place: Place, name: str, experiment: str) -> float:
+    try:
+        value = float(place[name])
+    except KeyError:
+        raise BadResults(f"{experiment}: a point has no {name}=, it is {place}") from None
+    except ValueError:
+        raise BadResults(f"{experiment}: {name}={place[name]!r} is no number") from None
+    if not math.isfinite(value):
+        raise BadResults(f"{experiment}: {name}={place[name]!r} is no number")
+    return value
+
+
+def where(rows: Sequence[Row], **wanted: str) -> list[Row]:
+    """Of the rows those whose points have these values."""
+    return [row for row in rows if wanted.items() <= factors(row.point).items()]
+
+
+def values(rows: Sequence[Row], name: str) -> list[str]:
+    """What a factor takes in these rows, the one with the most points first, then by size."""
+    points = {row.point for row in rows}
+    found: dict[str, int] = {}
+    for each in points:
+        value = factors(each).get(name)
+        if value is not None:
+            found[value] = found.get(value, 0) + 1
+    return sorted(found, key=lambda value: (-found[value], _size(value), value))
+
+
+def _size(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.inf
+
+
+def curve(
+    rows: Sequence[Row],
+    measure: str,
+    x: Callable[[Place], float],
+    ends: bool = True,
+    scale: float = 1.0,
+    **about: object,
+) -> Table:
+    """One line a server and x. `ends`: select stops at FD_SETSIZE here. `about`: further columns, the same
+    in all lines, which titles are made from."""
+    found = statistics.by_point(rows, measure)
+    table = Table(CURVE + tuple(about))
+    for server in SERVERS:
+        points = sorted((x(factors(point)), summary) for (name, point), summary in _of(found, server))
+        for place, summary in points:
+            line: Line = {"server": server, "x": place, "median": summary.median * scale}
+            line |= {"low": summary.low * scale, "high": summary.high * scale}
+            line |= {"runs": summary.runs, "valid": summary.valid, "end": False}
+            table.lines.append(line | about)
+            table.summaries.append(summary)
+    if ends:
+        _mark_end(table.lines)
+    return table
+
+
+def _of(found: dict[tuple[str, str], Summary], server: str) -> list[tuple[tuple[str, str], Summary]]:
+    return [(key, found[key]) for key in found if key[0] == server]
+
+
+def _mark_end(lines: list[Line]) -> None:
+    """Marks select's last line, if the next point of the others is one that it cannot hold; a curve that
+    ends for another reason is not FD_SETSIZE's."""
+    selects = [line for line in lines if line["server"] == "select_srv"]
+    if not selects:
+        return
+    last = selects[-1]
+    beyond = [line["x"] for line in lines if line["x"] > last["x"]]  # type: ignore[operator]
+    if beyond and min(beyond) > MOST_FOR_SELECT:  # type: ignore[type-var, operator]
+        last["end"] = True
+
+
+def bars(rows: Sequence[Row], first: str, second: str, stacked: bool, label: Callable[[str, Place], str]) -> Table:
+    """One bar a server and point, in two parts. `stacked`: the measure `second` comes on top of `first`,
+    else it is the whole of which `first` is a part. Bars of one server stand together."""
+    firsts, seconds = statistics.by_point(rows, first), statistics.by_point(rows, second)
+    order = {name: place for place, name in enumerate(SERVERS + POLICIES)}
+    keys = [key for key in seconds if key in firsts and key[0] in order]
+    keys.sort(key=lambda key: (order[key[0]], [_size(value) for value in factors(key[1]).values()]))
+    table, position, before = Table(BARS), 0.0, ""
+    for server, point in keys:
+        one, other = firsts[server, point], seconds[server, point]
+        below = one.median if stacked else 0.0
+        position += 1 if before in ("", server) else 1.4
+        before = server
+        line: Line = {"server": server, "position": position, "label": label(server, factors(point))}
+        line |= {"first": one.median, "second": other.median + below - one.median}
+        line |= {"low": below + other.low, "high": below + other.high}
+        table.lines.append(line | {"runs": other.runs, "valid": one.valid and other.valid})
+        table.summaries.append(other)
+    return table

@@ -1,0 +1,77 @@
+"""Calls gnuplot: one figure, one process. It needs no display."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from html import escape
+from pathlib import Path
+from typing import Optional
+
+from suite import servers
+
+from bench.results import BadResults
+
+PLOTS = servers.ROOT / "plots"
+SCRIPT = "gnuplot_svg.js"  # what a mousing SVG loads from the directory js beside it
+SECONDS = 60  # one figure takes less than one
+
+
+class BadFigure(Exception):
+    """A figure that gnuplot could not draw: its name, and gnuplot's own words."""
+
+
+def require() -> None:
+    if shutil.which("gnuplot") is None:
+        raise BadResults("gnuplot: not found; it draws the figures (Debian: gnuplot-nox)")
+
+
+def quoted(value: object) -> str:
+    """As gnuplot's own text. In single quotes it knows no escapes but the doubled quote; the caption has line
+    ends, and needs the double ones."""
+    if isinstance(value, int):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{text}"'
+
+
+def draw(name: str, script: str, settings: dict[str, object], plots: Path = PLOTS) -> str:
+    """Runs plots/<script>.gp with these variables and returns what it printed."""
+    assignments = "; ".join(f"{key} = {quoted(value)}" for key, value in settings.items())
+    command = ["gnuplot", "-e", assignments, f"plots/{script}.gp"]
+    try:
+        done = subprocess.run(
+            command, cwd=plots.parent, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise BadFigure(f"{name}: gnuplot was not done after {SECONDS} s (plots/{script}.gp)") from None
+    said = " ".join(done.stderr.split())[:300]
+    if done.returncode != 0:
+        raise BadFigure(f"{name}: gnuplot ended with {done.returncode} (plots/{script}.gp): {said}")
+    picture = settings.get("out")
+    if said or (picture and not Path(str(picture)).exists()):
+        raise BadFigure(f"{name}: gnuplot drew nothing whole (plots/{script}.gp): {said}")
+    return done.stdout
+
+
+def mouse_script() -> Optional[Path]:
+    """gnuplot's own file for SVG with mouse support, or None where this gnuplot came without."""
+    shown = subprocess.run(["gnuplot", "-e", "show loadpath"], capture_output=True, text=True, timeout=SECONDS)
+    found = re.search(r"gnuplotrc is read from (.+)", shown.stdout + shown.stderr)
+    roots = [Path(found.group(1).strip())] if found else []
+    # Where packagers put it: beside the shared files, of one version or of several.
+    roots += sorted(Path(shutil.which("gnuplot") or "/").resolve().parents[1].glob("share/gnuplot/**/"))
+    for root in roots:
+        if (root / "js" / SCRIPT).is_file():
+            return root / "js" / SCRIPT
+    return None
+
+
+def name_parts(picture: Path, title: str) -> None:
+    """gnuplot names the parts of an SVG plot_1, plot_2 …, and browsers show that as a tooltip over every curve.
+    This takes those names out, and gives the picture its own."""
+    text = picture.read_text(encoding="utf-8")
+    text = re.sub(r"<title>gnuplot_plot_\d+\w*</title>|<title> </title>", "", text)
+    text = text.replace("<title>Gnuplot</title>", f"<title>{escape(title)}</title>", 1)
+    picture.write_text(re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE), encoding="utf-8")

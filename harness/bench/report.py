@@ -1,0 +1,145 @@
+"""RESULTS/report.html: one page with the figures, the verdicts and what they were measured on.
+
+It takes the figures as bench.charts has drawn them, and loads nothing from anywhere else."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from suite import servers
+
+from bench import charts, model, program, shapes
+from bench import rows as table
+from bench.columns import NAMES, SERVERS
+from bench.figures import Figure
+from bench.results import BadResults, Results
+from bench.rows import Row
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not measured": "–"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    name: str
+    title: str
+    reading: str
+    picture: bool  # False: no figure was drawn
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Doubtful:
+    """A run that was not VALID in its last attempt, or attempts that were put aside."""
+
+    row: Row
+    attempts: int
+
+
+def shown(figure: Figure, folder: Path) -> Shown:
+    drawn = all((folder / f"{figure.name}.{ending}").is_file() for ending in ("svg", "png"))
+    if drawn:
+        return Shown(figure.name, figure.name.replace("_", " "), figure.reading, True)
+    reason = "it was not drawn" if figure.table.lines else f"no data of {figure.experiment}"
+    return Shown(figure.name, figure.name.replace("_", " "), figure.reading, False, reason)
+
+
+def doubtful(rows: Sequence[Row]) -> list[Doubtful]:
+    attempts = Counter(row.key for row in rows)
+    return [Doubtful(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID"]
+
+
+def unmeasured(rows: Sequence[Row]) -> list[str]:
+    """By experiment and server, the points that only other servers were measured at."""
+    points: dict[str, dict[str, None]] = {}
+    have = {(row.experiment, row.server, row.point) for row in rows}
+    for row in rows:
+        if row.server in SERVERS:
+            points.setdefault(row.experiment, {})[row.point] = None
+    lines = []
+    for experiment, all_points in points.items():
+        for server in SERVERS:
+            lacking = [point for point in all_points if (experiment, server, point) not in have]
+            if lacking:
+                text = "all points" if len(lacking) == len(all_points) else ", ".join(lacking)
+                lines.append(f"{experiment} {server}: {text}")
+    return lines
+
+
+def plain_text(value: Any) -> str:
+    """A value of the fingerprint, as a reader would write it."""
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {plain_text(inner)}" for name, inner in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(plain_text, value)) or "none"
+    return str(value)
+
+
+def documentation(folder: Path) -> str:
+    """Where docs/experiments.md is, seen from the report."""
+    return Path(os.path.relpath(servers.ROOT / "docs" / "experiments.md", folder.resolve())).as_posix()
+
+
+def page(results: Results) -> str:
+    rows, folder = results.rows(), results.path / "charts"
+    if not folder.is_dir():
+        raise BadResults(f"{folder}: missing; bench.charts draws the figures first")
+    all_figures = charts.collect(results, folder)
+    verdicts = shapes.judge(results)
+    fits = {measure: model.fit(rows, measure) for measure in model.TITLES}
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    summaries = [summary for figure in all_figures for summary in figure.table.summaries]
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        name=results.path.resolve().name,
+        settings=results.settings,
+        machine=charts.machine(results.fingerprint),
+        kqueue=charts.kqueue_name(results.fingerprint),
+        fingerprint={key: plain_text(value) for key, value in results.fingerprint.items()},
+        headlines=[shown(figure, folder) for figure in all_figures if figure.headline],
+        others=[shown(figure, folder) for figure in all_figures if not figure.headline],
+        spread=charts.spread_text(summaries),
+        verdicts=verdicts,
+        marks=MARKS,
+        counts=Counter(verdict.outcome for verdict in verdicts),
+        fits=fits,
+        titles=model.TITLES,
+        names=NAMES,
+        runs=len(table.final(rows)),
+        attempts=len(rows),
+        doubtful=doubtful(rows),
+        unmeasured=unmeasured(rows),
+        docs=documentation(results.path),
+    )
+
+
+def write(results: Results) -> Path:
+    """The whole page or the old one."""
+    path = results.path / "report.html"
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text(page(results), encoding="utf-8")
+    os.replace(unfinished, path)
+    return path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench.report", description="Writes RESULTS/report.html.")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="a directory of results, with its charts drawn")
+    write(Results.open(parser.parse_args().results))
+    return 0
+
+
+if __name__ == "__main__":
+    program.run(main)

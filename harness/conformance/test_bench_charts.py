@@ -1,0 +1,311 @@
+"""Charts and report: columns from known rows, pictures that are whole, a page that a browser shows."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from html import unescape
+from pathlib import Path
+
+import pytest
+from suite import servers
+
+pytest.importorskip("numpy")
+pytest.importorskip("jinja2")
+
+from bench import charts, columns, figures, gnuplot, percentiles, report, shapes  # noqa: E402
+from bench.results import Results  # noqa: E402
+from bench.rows import Row, point  # noqa: E402
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_gnuplot = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
+needs_browser = pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
+
+
+def row(experiment: str, server: str, where: str, repeat: int = 1, verdict: str = "VALID", **measures: float) -> Row:
+    reasons = "" if verdict == "VALID" else "<script>alert(1)</script> & more"
+    return Row(experiment, server, where, repeat, 1, 7, verdict, reasons, schedule_hash="abcd", **measures)
+
+
+def idle_rows() -> list[Row]:
+    rows = []
+    for server in columns.SERVERS:
+        for idle in (0, 1000, 8000):
+            if server == "select_srv" and idle > 1000:
+                continue
+            verdict = "CLIENT_BOUND" if (server, idle) == ("epoll_et", 1000) else "VALID"
+            for repeat in (1, 2, 3):
+                rate = 100000.0 - idle * 10 + repeat
+                measures = {"throughput": rate, "service_p99": 1e7 / rate, "server_cpu": 5.0 + idle / 100}
+                rows.append(row("E2", server, point(idle=idle, active=8), repeat, verdict, **measures))
+    return rows
+
+
+def other_rows() -> list[Row]:
+    rows = []
+    for server in columns.SERVERS:
+        for ready in (1, 90, 9000):
+            rows.append(row("E4-cycle", server, point(watched=9000, ready=ready), cycle=100.0 + ready))
+        rows.append(row("E5", server, point(connections=1), calls=3.0, waits=1.0))
+        for state in ("idle", "inflight"):
+            rows.append(
+                row("E8", server, point(connections=100, state=state), server_bytes=200.0, kernel_bytes=4000.0)
+            )
+    rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", calls=4.0, waits=1.0))
+    return rows
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Results:
+    made = Results.create(tmp_path, "quick", 7, True)
+    for each in [*idle_rows(), *other_rows()]:
+        made.add(each)
+    return made
+
+
+def figure(rows: list[Row], name: str) -> figures.Figure:
+    return next(each for each in figures.all_figures(rows) if each.name == name)
+
+
+def lines(rows: list[Row], name: str, server: str) -> list[columns.Line]:
+    return [line for line in figure(rows, name).table.lines if line["server"] == server]
+
+
+def call(module: str, *arguments: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", f"bench.{module}", *map(str, arguments)],
+        cwd=servers.ROOT / "harness",
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_columns_of_a_curve(tmp_path):
+    table = figure(idle_rows(), "idle_throughput").table
+    table.write(tmp_path / "x.dat")
+    text = (tmp_path / "x.dat").read_text().splitlines()
+    assert text[0] == "server x median low high runs valid end active"
+    assert text[1] == "select_srv 8 100002 100001 100003 3 1 0 8", "x: idle and active; low, high: the range of three"
+    assert [line.split()[0] for line in text[1:]] == sorted(
+        (line.split()[0] for line in text[1:]), key=columns.SERVERS.index
+    ), "lines of a server stand together"
+
+
+def test_a_point_without_valid_runs_is_marked():
+    assert [line["valid"] for line in lines(idle_rows(), "idle_throughput", "epoll_et")] == [True, False, True]
+
+
+def test_select_ends_at_fd_setsize_and_not_at_zero():
+    found = lines(idle_rows(), "idle_throughput", "select_srv")
+    assert [(line["x"], line["end"]) for line in found] == [(8, False), (1008, True)]
+    assert not any(line["end"] for line in lines(idle_rows(), "idle_throughput", "poll_srv"))
+
+
+def test_a_select_that_was_interrupted_has_no_end():
+    rows = [each for each in idle_rows() if (each.server, each.point) != ("select_srv", "idle=1000 active=8")]
+    assert [line["end"] for line in lines(rows, "idle_throughput", "select_srv")] == [False]
+
+
+def test_select_goes_beyond_fd_setsize_where_it_is_only_a_call():
+    rows = [row("E4-wait", "select_srv", point(watched=1000, ready=1, place="last"), wait=9.0)]
+    rows.append(row("E4-wait", "poll_srv", point(watched=16000, ready=1, place="last"), wait=9.0))
+    assert not any(line["end"] for line in figure(rows, "wait_cost").table.lines)
+
+
+def test_experiments_that_were_not_run_have_no_lines():
+    empty = {each.name for each in figures.all_figures(idle_rows()) if not each.table.lines}
+    assert {"scaling_throughput", "capacity", "chain", "churn"} <= empty
+    assert not empty & {"idle_throughput", "idle_p99", "idle_cpu"}
+    assert [each.name for each in figures.all_figures(idle_rows()) if each.headline] == ["idle_throughput", "idle_p99"]
+
+
+def test_columns_of_bars():
+    calls = lines(other_rows(), "calls", "poll_srv")[0]
+    assert (calls["first"], calls["second"], calls["high"]) == (1.0, 2.0, 3.0), "waits are a part of the calls"
+    memory = lines(other_rows(), "memory_idle", "poll_srv")[0]
+    assert (memory["first"], memory["second"], memory["high"]) == (200.0, 4000.0, 4200.0), "the kernel's on top"
+    assert lines(other_rows(), "calls", "one_shot")[0]["valid"] is False
+
+
+def test_other_values_of_a_constant_have_figures_of_their_own():
+    rows = [*idle_rows(), row("E2", "poll_srv", point(idle=0, active=100), throughput=5.0)]
+    assert [line["median"] for line in figure(rows, "idle_throughput_100").table.lines] == [5.0]
+
+
+def test_columns_are_read_as_they_were_written(tmp_path):
+    table = figure(other_rows(), "calls").table
+    table.write(tmp_path / "x.dat")
+    again = columns.read(tmp_path / "x.dat", columns.BARS)
+    again.write(tmp_path / "y.dat")
+    assert (tmp_path / "y.dat").read_text() == (tmp_path / "x.dat").read_text()
+
+
+@pytest.mark.parametrize(
+    "fingerprint, name",
+    [
+        ({"kqueue": "emulation"}, "kqueue (emulated on epoll)"),
+        ({"kqueue": "native"}, "kqueue"),
+        ({"kqueue": None, "system": "Linux"}, "kqueue (not native)"),
+        ({"kqueue": None, "system": "FreeBSD"}, "kqueue"),
+    ],
+)
+def test_kqueue_is_called_what_it_is(fingerprint, name):
+    assert charts.kqueue_name(fingerprint) == name
+
+
+def test_the_caption_says_what_the_bars_are(results):
+    text = charts.caption(results, figure(results.rows(), "idle_throughput")).replace("\n", " ")
+    assert "Median of 3 runs" in text and "range" in text and "CLIENT_BOUND" in text
+    assert str(results.fingerprint["kernel"]) in text and str(results.settings["started"])[:10] in text
+    more = [row("E9", "poll_srv", "connections=10", repeat, connects=9.0 + repeat) for repeat in range(1, 7)]
+    assert "interval of the median" in charts.caption(results, figure(more, "churn"))
+
+
+@needs_gnuplot
+def test_figures_are_drawn_whole(results):
+    done = call("charts", results.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "churn: left out, no data of E9" in done.stdout
+    folder = results.path / "charts"
+    for name in ("idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "memory_idle"):
+        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
+    assert not (folder / "churn.svg").exists()
+    picture = (folder / "idle_throughput.svg").read_text()
+    kqueue = charts.kqueue_name(results.fingerprint)
+    for text in ("Throughput with 8 active", "FD_SETSIZE", "epoll, edge-triggered", kqueue):
+        assert text in picture
+    assert "rgb(255, 255, 255)" in picture.split("</defs>")[1], "the point that is not VALID is hollow"
+
+
+@needs_gnuplot
+def test_svg_finds_its_script(results):
+    if gnuplot.mouse_script() is None:
+        pytest.skip(f"this gnuplot came without {gnuplot.SCRIPT}")
+    call("charts", results.path)
+    picture = results.path / "charts" / "idle_throughput.svg"
+    linked = re.findall(r'<script[^>]+xlink:href="([^"]+)"', picture.read_text())
+    assert linked and all((picture.parent / name).is_file() for name in linked)
+    assert "toggleVisibility" in picture.read_text()
+
+
+@needs_gnuplot
+def test_plain_svg_needs_nothing_beside(results, tmp_path):
+    assert call("charts", results.path, "--plain", "--out", tmp_path / "plain").returncode == 0
+    assert "<script" not in (tmp_path / "plain" / "idle_throughput.svg").read_text()
+    assert not (tmp_path / "plain" / "js").exists() and not (results.path / "charts").exists()
+
+
+@needs_gnuplot
+def test_without_the_mouse_script_the_svg_is_plain(results, monkeypatch, capsys):
+    monkeypatch.setattr(gnuplot, "mouse_script", lambda: None)
+    assert charts.draw_all(results, results.path / "charts", plain=False) == 0
+    assert "no hover" in capsys.readouterr().err
+    assert "<script" not in (results.path / "charts" / "idle_throughput.svg").read_text()
+
+
+@needs_gnuplot
+def test_text_for_a_terminal(results):
+    done = call("charts", results.path, "--term", "dumb")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Throughput with 8 active connections among N idle ones" in done.stdout and "FD_SETSIZE" in done.stdout
+    assert not (results.path / "charts").exists()
+
+
+@needs_gnuplot
+def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch):
+    broken = tmp_path / "plots"
+    shutil.copytree(servers.ROOT / "plots", broken)
+    (broken / "calls.gp").write_text("plot nonsense(\n")
+    with pytest.raises(gnuplot.BadFigure, match=r"^calls: gnuplot ended with 1 \(plots/calls\.gp\): ."):
+        gnuplot.draw("calls", "calls", {"data": "x"}, broken)
+    whole, original = [], gnuplot.draw
+    monkeypatch.setattr(gnuplot, "draw", lambda *given: whole.append(given[0]) or original(*given, broken))
+    assert charts.draw_all(results, tmp_path / "out", plain=True) == 1
+    assert whole[-1] == "memory_inflight", "the others are drawn all the same"
+
+
+def test_a_directory_without_results_is_said_in_a_line(tmp_path):
+    for module in ("charts", "report"):
+        done = call(module, tmp_path / "none")
+        assert done.returncode == 1 and re.fullmatch(r"bench: .+\n", done.stderr), done.stderr
+    assert call("charts", tmp_path, "--term", "xterm").returncode == 2
+
+
+def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
+    line = {"server": "poll_srv", "x": 10.0, "y": 99.0, "connections": "100", "rate": "8000", "runs": 3}
+    columns.Table(columns.PERCENTILES, [line]).write(tmp_path / "percentiles.dat")
+    found = charts.percentile_figure(results, tmp_path).table.lines
+    assert [(each["x"], each["y"]) for each in found] == [("10", "99")]
+    (tmp_path / "percentiles.dat").write_text("server x\n")
+    with pytest.raises(Exception, match="expected the columns"):
+        charts.percentile_figure(results, tmp_path)
+
+
+@needs_gnuplot
+def test_kept_percentiles_are_drawn(results):
+    folder = results.path / "charts"
+    folder.mkdir()
+    places = {"connections": "100", "rate": "8000", "runs": 3}
+    curve = [{"server": "poll_srv", "x": x, "y": 50.0 * x, **places} for x in (1.0, 2.0, 10.0, 100.0, 1000.0)]
+    columns.Table(columns.PERCENTILES, curve).write(folder / "percentiles.dat")
+    kept = (folder / "percentiles.dat").read_text()
+    done = call("charts", results.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    picture = (folder / "percentiles.svg").read_text()
+    assert "100 connections, 8000 requests a second" in picture and "99.9%" in picture
+    assert (folder / "percentiles.dat").read_text() == kept
+
+
+def test_lines_of_hgrm():
+    assert percentiles._numbers("    0.202899 0.500530756913   27820    2.00") == (2.0, pytest.approx(202.899))
+    assert percentiles._numbers("    0.354801 1.000000000000   55581") is None
+    assert percentiles._numbers("Value Percentile TotalCount 1/(1-Percentile)") is None
+
+
+@needs_gnuplot
+def test_the_report_escapes_what_it_quotes(results):
+    assert call("charts", results.path).returncode == 0
+    assert call("report", results.path).returncode == 0
+    page = (results.path / "report.html").read_text()
+    assert "<script>alert" not in page and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
+    assert not re.search(r"""(?:src|href|data)=["'](?:https?:)?//""", page), "nothing comes from elsewhere"
+    assert "E2 select_srv: idle=8000 active=8" in page, "points without a run"
+
+
+def test_a_report_without_charts_says_so(results):
+    done = call("report", results.path)
+    assert done.returncode == 1 and "bench.charts" in done.stderr
+
+
+@needs_gnuplot
+@needs_browser
+def test_a_browser_shows_all_of_it(results, tmp_path):
+    assert call("charts", results.path).returncode == 0
+    report.write(results)
+    # In a copy every picture says how it fared, so that the printed page holds it: a browser lays out the PNG
+    # inside only where it could not show the SVG.
+    page = results.path / "looked-at.html"
+    watch = (
+        "<script>addEventListener('load', () => { for (const each of document.querySelectorAll('object'))"
+        " each.dataset.shown = each.clientHeight > 100 && each.querySelector('img').clientHeight === 0; });</script>"
+    )
+    page.write_text((results.path / "report.html").read_text().replace("</body>", watch + "</body>"))
+    done = subprocess.run(
+        [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+        + ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        + [f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    dom = done.stdout
+    text = unescape(re.sub(r"<[^>]+>", " ", dom))
+    for verdict in shapes.judge(results):
+        assert verdict.name in text and verdict.outcome in text
+    drawn = [each.name for each in charts.collect(results, results.path / "charts") if each.table.lines]
+    assert drawn and dom.count('data-shown="true"') == len(drawn) and 'data-shown="false"' not in dom
+    for name in drawn:
+        assert f'data="charts/{name}.svg"' in dom and (results.path / "charts" / f"{name}.png").is_file()

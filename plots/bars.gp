@@ -1,0 +1,60 @@
+# Draws one horizontal bar a line, in two parts, from the columns
+#   server position label first second low high runs valid
+# with first_part, second_part (what the parts are) and unit (what they are divided by). Loaded by the
+# figures, after style.gp. low and high: of the end of the bar. valid 0: drawn empty.
+
+# kqueue, too, is labelled with what it is here.
+text(server, words) = server eq 'kqueue_srv' ? kqueue.words[strlen('kqueue') + 1:] : words
+
+present = ''
+invalid = ''
+most = 0
+lowest = 0
+labels = ''
+stats data using (present = present.' '.strcol('server'), \
+    column('valid') == 0 ? (invalid = invalid.' '.strcol('server')) : '', \
+    most = (column('high') > most ? column('high') : most), \
+    lowest = column('position'), \
+    labels = labels.sprintf('%s"%s" %g', labels eq '' ? '' : ', ', text(strcol('server'), strcol('label')), column('position')), \
+    0) nooutput
+
+drawn = ''
+with_hollow = ''
+do for [i=1:words(present)] {
+    server = word(present, i)
+    if (!strstrt(drawn.' ', ' '.server.' ')) { drawn = drawn.' '.server }
+}
+do for [i=1:words(invalid)] {
+    server = word(invalid, i)
+    if (!strstrt(with_hollow.' ', ' '.server.' ')) { with_hollow = with_hollow.' '.server }
+}
+
+half = 0.38
+set lmargin plain ? 34 : 30
+set yrange [lowest + 0.8 : 0.2]
+set xrange [0 : most / unit * 1.12]
+set format x times
+set border 1
+if (!plain) set grid noytics
+set ytics scale 0 font ',10'
+eval 'set ytics ('.labels.')'
+end_of(unused) = (column('first') + column('second')) / unit
+
+plot for [server in drawn] data using (0):(only(server, column('position'))):(0):(column('first') / unit): \
+        (column('position') - half):(column('position') + half) \
+        with boxxyerror lc rgb colour(server) fs solid 1.0 noborder notitle, \
+    for [server in drawn] data using (0):(only(server, column('position'))):(column('first') / unit):(end_of(0)): \
+        (column('position') - half):(column('position') + half) \
+        with boxxyerror lc rgb colour(server) fs solid 0.4 noborder notitle, \
+    for [server in with_hollow] data using (0):(hollow(server, column('position'))):(0):(end_of(0)): \
+        (column('position') - half):(column('position') + half) \
+        with boxxyerror lc rgb '#ffffff' fs solid 1.0 noborder notitle, \
+    for [server in with_hollow] data using (0):(hollow(server, column('position'))):(0):(end_of(0)): \
+        (column('position') - half):(column('position') + half) \
+        with boxxyerror lc rgb colour(server) lw 1.5 fs empty border notitle, \
+    data using (end_of(0)):'position':(column('low') / unit):(column('high') / unit) \
+        with xerrorbars pt 0 lc rgb '#333333' notitle, \
+    data using (column('high') / unit):'position':(sprintf('%.4g', end_of(0))) \
+        with labels left offset character 0.6, 0 font ',10' notitle, \
+    NaN with boxes lc rgb '#777777' fs solid 1.0 noborder title first_part, \
+    NaN with boxes lc rgb '#777777' fs solid 0.4 noborder title second_part
