@@ -109,12 +109,13 @@ $(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
 	$(link)
 
 include harness/loadgen/loadgen.mk
--include harness/bench/bench.mk harness/micro/micro.mk
+include harness/micro/micro.mk
+include harness/bench/bench.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 test-deps:
-	@harness/require cc pytest
+	@harness/require cc pytest numpy jinja2 gnuplot hypothesis
 	@harness/require --optional strace valgrind
 
 test: test-deps

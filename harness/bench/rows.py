@@ -51,7 +51,7 @@ COLUMNS: dict[str, str] = {
     "server_bytes": "memory of the server's process a connection",
     "kernel_bytes": "memory of the kernel a connection, both ends of it and all buffers",
     "connects": "connections made, served and ended a second",
-    "accepts": "connections accepted a wait that accepted any",
+    "accepts": "connections accepted each time before accept(2) found nobody left in the queue",
 }
 NUMBERS = tuple(COLUMNS)[tuple(COLUMNS).index("throughput") :]
 

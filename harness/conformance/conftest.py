@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 from collections.abc import Callable, Iterator
@@ -86,5 +87,5 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     cause = item.get_closest_marker("cause")
     if cause:
         report.sections.append(("likely cause", cause.args[0]))
-    build = servers.build_dir().relative_to(servers.ROOT)
+    build = os.path.relpath(servers.build_dir(), servers.ROOT)
     report.sections.append(("to repeat", f"BUILD_DIR={build} harness/pytest {shlex.quote(item.nodeid)}"))

@@ -28,6 +28,7 @@ class Server:
         wrapper: Sequence[str] = (),
         preexec: Callable[[], None] | None = None,
         environment: dict[str, str] | None = None,
+        ready_within: float | None = None,
     ):
         self.name = name
         self.command = [*wrapper, str(servers.program(name)), "--port", "0", *options]
@@ -46,7 +47,12 @@ class Server:
         )
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
         self._reader.start()
+        # Without it a server that says nothing would be waited for until the test's own limit.
+        watchdog = threading.Timer(ready_within or 0.0, self.process.kill)
+        if ready_within is not None:
+            watchdog.start()
         self.announcement = self.process.stdout.readline()
+        watchdog.cancel()
         match = LISTENING.fullmatch(self.announcement)
         if match is None:
             self.process.wait(waiting.PATIENCE)

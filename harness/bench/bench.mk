@@ -1,0 +1,41 @@
+# The experiments: run, drawn, compared. Included by the Makefile at the top.
+
+.PHONY: bench bench-smoke bench-deps bench-options bench-programs charts bench-compare
+
+bench_python = PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(BUILD) $$(harness/python)
+
+bench_mode := $(if $(SMOKE),--mode smoke,$(if $(FULL),--mode full))
+bench_options = $(bench_mode) $(if $(SEED),--seed '$(SEED)') $(if $(RESUME),--resume '$(RESUME)') \
+                $(if $(filter no,$(PIN)),--unpinned)
+
+# TERM is the terminal's name everywhere; only one that was given to make asks for a chart in text.
+ifeq ($(origin TERM),command line)
+chart_options = --term '$(TERM)'
+endif
+
+bench-deps:
+	@harness/require cc pytest numpy jinja2 gnuplot
+
+bench-programs: bench-deps
+	@$(MAKE) --no-print-directory all
+
+# Before anything is built: a mistyped word must not run something else in silence.
+bench-options:
+	@case '$(PIN)' in '' | yes | no) ;; *) echo 'bench: PIN=$(PIN): it must be yes or no' >&2; exit 2 ;; esac
+	@$(if $(and $(FULL),$(SMOKE)),echo 'bench: FULL and SMOKE: only one of them' >&2; exit 2,:)
+
+bench: bench-options
+	@$(MAKE) --no-print-directory bench-programs
+	@$(bench_python) -m bench $(bench_options) $(ARGS)
+
+bench-smoke:
+	@$(MAKE) --no-print-directory bench SMOKE=1
+
+charts: bench-deps
+	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)
+	@$(bench_python) -m bench.charts '$(RESULTS)' $(chart_options)
+
+# The Makefile has A and B for two servers; here they are two result sets, and must be named.
+bench-compare: bench-deps
+	@$(if $(filter file,$(origin A) $(origin B)),echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2,:)
+	@$(bench_python) -m bench.compare '$(A)' '$(B)'

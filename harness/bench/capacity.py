@@ -1,0 +1,98 @@
+"""The highest rate at which the p99 of response stays under a limit, by a bracketed search.
+
+The rates are steps of one geometric scale, the same for every server: a probe of a rate is the identical load
+whichever server gets it. Each probe is a fresh server under a fresh open loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Optional
+
+STEPS_A_DOUBLING = 8  # neighbours are 9% apart: as exact as the figure is
+LOWEST = 100.0  # requests a second, at step 0
+STEPS = 18 * STEPS_A_DOUBLING  # up to 26 million
+TRIES = 3  # of a probe that the machine disturbed
+DISTURBED = ("NOISY_HOST", "UNSTABLE")
+
+
+def rate_of(step: int) -> float:
+    return round(LOWEST * 2 ** (step / STEPS_A_DOUBLING))
+
+
+def step_of(rate: float) -> int:
+    """The highest step not above the rate."""
+    step = 0
+    while step + 1 < STEPS and rate_of(step + 1) <= rate:
+        step += 1
+    return step
+
+
+@dataclass(frozen=True)
+class Probe:
+    verdict: str
+    response_p99: Optional[float]  # microseconds
+
+
+@dataclass
+class Search:
+    """`probe(rate)` makes one. `found` is the highest rate that held; None: none did."""
+
+    probe: Callable[[float], Probe]
+    limit: float  # of response_p99, microseconds
+    found: Optional[float] = None
+    verdict: str = "VALID"
+    reasons: list[str] = field(default_factory=list)
+    _verdicts: dict[int, str] = field(default_factory=dict)  # of the probes, by step
+
+    def run(self, guess: float) -> None:
+        """From the guess in growing strides to where it changes, then halves what is in between."""
+        low, high = self._bracket(step_of(guess))
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._holds(middle):
+                low = middle
+            else:
+                high = middle
+        self._conclude(low, high)
+
+    def _bracket(self, step: int) -> tuple[int, int]:
+        """(the last that held, the first that did not); -1 where even step 0 does not."""
+        stride = 2
+        if self._holds(step):
+            low, high = step, step + stride
+            while high < STEPS and self._holds(high):
+                stride *= 2
+                low, high = high, high + stride
+            return low, min(high, STEPS)
+        low, high = step - stride, step
+        while low >= 0 and not self._holds(low):
+            stride *= 2
+            low, high = low - stride, low
+        return max(low, -1), high
+
+    def _holds(self, step: int) -> bool:
+        """OVERLOADED is an answer; what says that the machine was disturbed is asked again."""
+        for _ in range(TRIES):
+            probe = self.probe(rate_of(step))
+            if probe.verdict not in DISTURBED:
+                break
+        self._verdicts[step] = probe.verdict
+        within = probe.response_p99 is not None and probe.response_p99 <= self.limit
+        return within and probe.verdict != "OVERLOADED"
+
+    def _conclude(self, low: int, high: int) -> None:
+        """Only the two rates on both sides of the figure decide whether it can be trusted."""
+        self.found = rate_of(low) if low >= 0 else None
+        above = self._verdicts.get(high, "CLIENT_BOUND")
+        if low < 0:
+            self.verdict = "OVERLOADED"
+            self.reasons.append(f"even {LOWEST:g} requests a second were too many")
+        elif above == "CLIENT_BOUND":
+            self.verdict = above
+            limit = f"at {rate_of(high):g} a second the client was the limit"
+            self.reasons.append(f"{limit}: the capacity is at least this")
+        for verdict in (above, self._verdicts.get(low, "VALID")):
+            if verdict in DISTURBED and self.verdict == "VALID":
+                self.verdict = verdict
+                self.reasons.append(f"the probes next to the figure stayed {verdict} in {TRIES} tries")

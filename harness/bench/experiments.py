@@ -1,0 +1,238 @@
+"""The experiments: which points, how often, how long. docs/experiments.md says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from suite import servers
+
+from bench import measures, micro
+from bench.requests import Request, Taken, Times
+from bench.rows import point
+from bench.statistics import POLICIES
+
+MODES = ("quick", "full", "smoke")
+WITHOUT_SELECT = tuple(name for name in servers.ALL if name != "select_srv")
+
+RATE = 2000  # requests a second that every server carries, poll with 18,000 connections included
+LIMIT = 10_000  # microseconds: the p99 of response that a capacity is asked for
+
+
+@dataclass(frozen=True)
+class Experiment:
+    name: str
+    measure: Callable[[Request], Taken]
+    points: dict[str, tuple[str, ...]]  # by mode
+    repeats: dict[str, int]
+    times: dict[str, Times]
+    descriptors: Callable[[dict[str, str]], int]  # that one process needs at a point, its own apart
+    beside: float  # seconds of a run besides the measured ones, roughly
+    loads: int = 1  # that a run is made of, roughly
+    servers: tuple[str, ...] = servers.ALL
+    programs: tuple[str, ...] = field(default=())  # micro programs instead of servers
+
+    def seconds(self, mode: str) -> float:
+        """A first guess at what one run takes."""
+        times = self.times[mode]
+        return self.loads * (times.warmup + times.duration + self.beside)
+
+
+def _connections(values: dict[str, str]) -> int:
+    return int(values["connections"])
+
+
+def _idle_and_active(values: dict[str, str]) -> int:
+    return int(values["idle"]) + int(values["active"])
+
+
+def _watched(values: dict[str, str]) -> int:
+    return int(values["watched"])
+
+
+def _both_ends(values: dict[str, str]) -> int:
+    return 2 * int(values["pairs"])
+
+
+def _by_mode(quick: object, full: object, smoke: object) -> dict:
+    return dict(zip(MODES, (quick, full, smoke)))
+
+
+def _each(name: str, *values: int, **fixed: object) -> tuple[str, ...]:
+    return tuple(point(**{name: value}, **fixed) for value in values)
+
+
+def _idle(active: int, *values: int) -> tuple[str, ...]:
+    return tuple(point(idle=idle, active=active) for idle in values)
+
+
+def _active(idle: int, *values: int) -> tuple[str, ...]:
+    return tuple(point(idle=idle, active=active) for active in values)
+
+
+def _cycle(watched: int, *ready: int) -> tuple[str, ...]:
+    return tuple(point(watched=watched, ready=each) for each in ready)
+
+
+def _wait(place: str, *watched: int) -> tuple[str, ...]:
+    return tuple(point(watched=each, ready=1, place=place) for each in watched)
+
+
+def _chain(*pairs: int) -> tuple[str, ...]:
+    """As many writes as pairs: the default of libevent's bench.c."""
+    return tuple(point(pairs=each, active=active, writes=each) for each in pairs for active in (1, 100))
+
+
+def _states(connections: int) -> tuple[str, ...]:
+    return tuple(point(connections=connections, state=state) for state in ("idle", "inflight"))
+
+
+_OFTEN = _by_mode(3, 6, 1)
+_ONCE = _by_mode(1, 2, 1)  # counts and sizes: they hardly differ
+_LOAD = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.15))
+_SHORT = _by_mode(Times(0.15, 0.35), Times(0.2, 0.4), Times(0.05, 0.2))
+# Long enough for two looks at the server, also on a busy machine.
+_LOOKED_AT = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.4))
+_MICRO = _by_mode(Times(0, 0.15), Times(0, 0.25), Times(0, 0.02))
+
+ALL = (
+    Experiment(
+        "E1",
+        measures.all_active,
+        _by_mode(
+            _each("connections", 10, 100, 1000, 10000),
+            _each("connections", 10, 30, 100, 300, 1000, 3000, 10000, 19000),
+            _each("connections", 2, 10),
+        ),
+        _OFTEN,
+        _LOAD,
+        _connections,
+        beside=0.3,
+    ),
+    Experiment(
+        "E2",
+        measures.mostly_idle,
+        _by_mode(
+            _idle(8, 0, 1000, 2000, 8000, 16000) + _idle(100, 0, 8000),
+            _idle(8, 0, 100, 300, 1000, 2000, 4000, 8000, 16000, 18000)
+            + _idle(100, 0, 1000, 4000, 8000, 16000),
+            _idle(8, 0, 100),
+        ),
+        _OFTEN,
+        _LOAD,
+        _idle_and_active,
+        beside=0.4,
+    ),
+    Experiment(
+        "E3-rate",
+        measures.fixed_rate,
+        _by_mode(
+            _each("connections", 100, 1000, 10000, rate=RATE),
+            _each("connections", 10, 100, 1000, 4000, 10000, 18000, rate=RATE),
+            _each("connections", 10, 50, rate=RATE),
+        ),
+        _OFTEN,
+        _by_mode(Times(0.2, 0.5), Times(0.3, 0.9), Times(0.05, 0.15)),
+        _connections,
+        beside=0.3,
+    ),
+    Experiment(
+        "E3-capacity",
+        measures.capacity,
+        _by_mode(
+            _each("connections", 100, 8000, limit=LIMIT),
+            _each("connections", 10, 1000, 8000, limit=LIMIT),
+            _each("connections", 10, limit=LIMIT),
+        ),
+        _by_mode(1, 6, 1),
+        _SHORT,
+        _connections,
+        beside=0.3,
+        loads=7,
+    ),
+    Experiment(
+        "E4-wait",
+        micro.one_wait,
+        _by_mode(
+            _wait("last", 100, 1000, 4000, 16000),
+            _wait("last", 100, 300, 1000, 2000, 4000, 9000, 16000, 18000) + _wait("first", 1000, 16000),
+            _wait("last", 10, 100),
+        ),
+        _OFTEN,
+        _MICRO,
+        _watched,
+        beside=0.3,
+        programs=("micro_wait",),
+    ),
+    Experiment(
+        "E4-cycle",
+        micro.one_cycle,
+        _by_mode(
+            _cycle(9000, 1, 90, 900, 9000),
+            _cycle(9000, 1, 9, 90, 900, 4500, 9000)
+            + _cycle(1000, 1, 10, 1000)
+            + _cycle(16000, 1, 160, 16000),
+            _cycle(100, 1, 100),
+        ),
+        _OFTEN,
+        _MICRO,
+        _watched,
+        beside=0.4,
+        programs=("micro_wait",),
+    ),
+    Experiment(
+        "E5",
+        measures.calls_a_message,
+        _by_mode(_each("connections", 1, 100), _each("connections", 1, 100), _each("connections", 1)),
+        _ONCE,
+        _SHORT,
+        _connections,
+        beside=0.2,
+        servers=servers.ALL + POLICIES,
+        programs=("micro_calls",),
+    ),
+    Experiment(
+        "E6",
+        measures.batching,
+        _by_mode(
+            _active(8000, 1, 10, 100, 1000), _active(8000, 1, 10, 30, 100, 300, 1000, 3000), _active(100, 1, 10)
+        ),
+        _OFTEN,
+        _LOOKED_AT,
+        _idle_and_active,
+        beside=0.4,
+        servers=WITHOUT_SELECT,
+    ),
+    Experiment(
+        "E7",
+        micro.chain,
+        _by_mode(_chain(100, 1000, 4000), _chain(100, 300, 1000, 3000, 9000), _chain(100)),
+        _OFTEN,
+        _MICRO,
+        _both_ends,
+        beside=0.2,
+        programs=("micro_chain",),
+    ),
+    Experiment(
+        "E8",
+        measures.memory,
+        _by_mode(
+            _states(1000) + _states(10000),
+            _states(1000) + _states(10000),
+            _states(100),
+        ),
+        _by_mode(1, 3, 1),
+        _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)),
+        _connections,
+        beside=0.5,
+    ),
+    Experiment(
+        "E9",
+        measures.churn,
+        _by_mode(_each("connections", 100), _each("connections", 10, 100, 1000), _each("connections", 10)),
+        _OFTEN,
+        _LOOKED_AT,
+        _connections,
+        beside=0.2,
+    ),
+)

@@ -1,0 +1,212 @@
+"""What the experiments with servers measure: from one run's point to the figures of its row."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Optional
+
+from bench import micro
+from bench.capacity import Probe, Search
+from bench.loads import Failed, Load, Outcome, Snapshot
+from bench.requests import Request, Taken
+from bench.statistics import POLICIES
+
+INTEREST_IS_A_STORE = ("select_srv", "poll_srv")  # no system call
+# What the load generator judges by, errors apart. Beyond reach, where no time is measured.
+LIMITS = (
+    "shortfall", "lag", "busy", "batches", "little", "ceiling", "steady", "stall", "steal", "witness", "preempted",
+)  # fmt: skip
+NOT_JUDGED = tuple(word for name in LIMITS for word in ("--limit", f"{name}=1000000000000"))
+
+
+def _run(request: Request, connections: int, *options: object, number: int = 0) -> Outcome:
+    load = Load(
+        request.server,
+        (*map(str, options), *(() if request.judged else NOT_JUDGED)),
+        connections,
+        request.seed,
+        request.times.warmup,
+        request.times.duration,
+    )
+    return request.driver.run(load, request.json_path(number))
+
+
+def _taken(outcome: Outcome, **figures: Optional[float]) -> Taken:
+    return Taken(outcome.verdict, outcome.report["schedule_hash"], outcome.reasons(), dict(figures))
+
+
+def _needs_snapshots(taken: Taken, outcome: Outcome) -> Taken:
+    if outcome.before is None and taken.verdict == "VALID":
+        taken.verdict = "UNSTABLE"
+        taken.reasons.append("the server's statistics were not read within the measured time")
+    return taken
+
+
+def _percentiles(report: dict[str, Any], kind: str) -> dict[str, Optional[float]]:
+    """p50, p99, p99.9 in microseconds; None where there were too few requests."""
+    found: dict[str, Optional[float]] = {}
+    for column, name in (("p50", "p50"), ("p99", "p99"), ("p999", "p99.9")):
+        value = ((report["percentiles"] or {}).get(kind) or {}).get(name)
+        found[f"{kind}_{column}"] = value["ns"] / 1e3 if value else None
+    return found
+
+
+def _cpu(report: dict[str, Any]) -> dict[str, Optional[float]]:
+    """Microseconds a message, over the measured time."""
+    messages = report["counts"]["achieved"]
+    sides = {"server_cpu": report["server"], "client_cpu": report["client"]}
+    return {name: side["cpu_ns"] / messages / 1e3 if side and messages else None for name, side in sides.items()}
+
+
+def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
+    return {
+        name: value - before.counts[name]
+        for name, value in after.counts.items()
+        if isinstance(value, int) and name in before.counts
+    }
+
+
+def _calls(server: str, outcome: Outcome) -> dict[str, Optional[float]]:
+    """System calls a message and events a wait, from the server's own exact counts, set-up left out."""
+    if outcome.before is None or outcome.after is None:
+        return {}
+    counts = _difference(outcome.before, outcome.after)
+    if not counts["frames"] or not counts["waits"]:
+        return {}
+    calls = counts["waits"] + counts["reads"] + counts["writes"]
+    if server not in INTEREST_IS_A_STORE:
+        calls += counts["interest_changes"]
+    return {
+        "calls": calls / counts["frames"],
+        "waits": counts["waits"] / counts["frames"],
+        "events": counts["events"] / counts["waits"],
+    }
+
+
+def _closed_loop(request: Request, connections: int, active: int) -> Taken:
+    outcome = _run(request, connections, "--active", active)
+    report = outcome.report
+    return _taken(
+        outcome,
+        throughput=report["achieved"],
+        **_percentiles(report, "service"),
+        **_cpu(report),
+        **_calls(request.server, outcome),
+    )
+
+
+def all_active(request: Request) -> Taken:
+    """E1: every connection has one request under way."""
+    return _closed_loop(request, request.number("connections"), request.number("connections"))
+
+
+def mostly_idle(request: Request) -> Taken:
+    """E2: a few connections are busy, the others say nothing; they are spread among each other."""
+    active = request.number("active")
+    return _closed_loop(request, request.number("idle") + active, active)
+
+
+def fixed_rate(request: Request) -> Taken:
+    """E3: requests fall due at random (Poisson), whether or not earlier ones are answered."""
+    outcome = _run(
+        request, request.number("connections"), "--rate", request.number("rate"), "--arrivals", "poisson"
+    )
+    report = outcome.report
+    lag = _percentiles(report, "lag")["lag_p99"]
+    return _taken(
+        outcome,
+        throughput=report["achieved"],
+        offered=report["offered"],
+        lag_p99=lag,
+        **_percentiles(report, "response"),
+        **_cpu(report),
+    )
+
+
+def capacity(request: Request) -> Taken:
+    """E3: a closed loop for a guess, then the search. The load generator's JSON of each probe is kept."""
+    connections, limit = request.number("connections"), request.number("limit")
+    made = 0
+
+    def run(*options: object) -> Outcome:
+        nonlocal made
+        made += 1
+        return _run(request, connections, *options, number=made)
+
+    def probe(rate: float) -> Probe:
+        report = run("--rate", f"{rate:g}", "--arrivals", "poisson").report
+        if report["verdict"] == "ERRORS":
+            raise Failed(f"{request.server}: at {rate:g} requests a second: {report['errors']}")
+        return Probe(report["verdict"], _percentiles(report, "response")["response_p99"])
+
+    search = Search(probe, limit)
+    search.run(0.7 * run().report["achieved"])
+    asked = f"capacity {request.point} {request.seed} {request.times}"
+    return Taken(search.verdict, _hash(asked), search.reasons, {"capacity": search.found})
+
+
+def calls_a_message(request: Request) -> Taken:
+    """E5: a server's own counts, or a policy's from a program that has nothing else."""
+    connections = request.number("connections")
+    if request.server in POLICIES:
+        return micro.run(
+            request,
+            "micro_calls",
+            {"calls": "calls", "waits": "waits"},
+            "--policy", request.server, "--connections", connections, "--messages", max(10000, 100 * connections),
+        )  # fmt: skip
+    # With one message under way the counts cannot depend on time; with more, batches do.
+    outcome = _run(request, connections, *(NOT_JUDGED if connections == 1 else ()))
+    return _needs_snapshots(_taken(outcome, **_calls(request.server, outcome)), outcome)
+
+
+def batching(request: Request) -> Taken:
+    """E6: CPU time of the server for each event that a wait returned."""
+    idle, active = request.number("idle"), request.number("active")
+    outcome = _run(request, idle + active, "--active", active)
+    figures = {"throughput": outcome.report["achieved"], **_calls(request.server, outcome)}
+    before, after = outcome.before, outcome.after
+    if before and after and before.cpu_ns is not None and after.cpu_ns is not None:
+        events = _difference(before, after)["events"]
+        figures["event_cpu"] = (after.cpu_ns - before.cpu_ns) / events / 1e3 if events else None
+    return _needs_snapshots(_taken(outcome, **figures), outcome)
+
+
+IN_FLIGHT = ("--pipeline", 4, "--payload", 1024, "--drain", 20)
+NEXT_TO_NOTHING = ("--active", 1, "--rate", 20)
+
+
+def memory(request: Request) -> Taken:
+    """E8: what the connections added, from before the first one. Idle: each has exchanged one frame and is silent
+    (one of them carries 20 requests a second). In flight: each has 4 requests of 1 KiB under way; they wait in
+    the kernel's queues, mostly. The kernel's figure is the difference of its slab and of TCP's buffers (memory.py)
+    for server and client together."""
+    connections = request.number("connections")
+    under_load = NEXT_TO_NOTHING if request.point["state"] == "idle" else IN_FLIGHT
+    outcome = _run(request, connections, *under_load, *NOT_JUDGED)
+    figures: dict[str, Optional[float]] = {}
+    then, now = outcome.at_rest.memory, outcome.before.memory if outcome.before else None
+    if now and now.resident is not None and then.resident is not None:
+        figures["server_bytes"] = (now.resident - then.resident) / connections
+    if now and now.kernel is not None and then.kernel is not None:
+        figures["kernel_bytes"] = (now.kernel - then.kernel) / connections
+    return _needs_snapshots(_taken(outcome, **figures), outcome)
+
+
+def churn(request: Request) -> Taken:
+    """E9: each connection is made, carries one message, and is replaced; so many at once. A server accepts until
+    nobody is left in the queue: `accepts` is how many it took each time before accept(2) said so."""
+    outcome = _run(request, request.number("connections"), "--churn", 1)
+    figures = _cpu(outcome.report)
+    figures.pop("client_cpu")
+    if outcome.before and outcome.after:
+        counts = _difference(outcome.before, outcome.after)
+        seconds = (outcome.after.unix_ns - outcome.before.unix_ns) / 1e9
+        emptied = counts["accepts"] - counts["accepted"] - counts["refused"]
+        figures["connects"] = counts["accepted"] / seconds
+        figures["accepts"] = counts["accepted"] / emptied if emptied else None
+    return _needs_snapshots(_taken(outcome, **figures), outcome)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

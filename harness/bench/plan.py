@@ -1,0 +1,97 @@
+"""Which runs there are, in which order, and which of them this machine cannot make."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Optional
+
+from suite import servers
+
+from bench import experiments, rows
+from bench.experiments import Experiment
+from bench.statistics import POLICIES
+
+OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
+FD_SETSIZE = 1024
+SELECT_KEEPS = 16  # descriptors that select_srv keeps for itself; its --max-conns says so
+
+
+@dataclass(frozen=True)
+class Run:
+    experiment: Experiment
+    server: str
+    point: str
+    repeat: int
+    seed: int
+    mode: str
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """As of its row."""
+        return (self.experiment.name, self.server, self.point, self.repeat)
+
+    @property
+    def name(self) -> str:
+        return f"{self.experiment.name}-{self.server}-{self.point.replace(' ', ',')}-r{self.repeat}"
+
+    @property
+    def guess(self) -> float:
+        """Seconds, before any run of its kind was made."""
+        return self.experiment.seconds(self.mode)
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        if self.experiment.name == "E5" and self.server not in POLICIES:
+            return (self.server, "loadgen")
+        return self.experiment.programs or (self.server, "loadgen")
+
+    def unreachable(self, descriptor_limit: int) -> Optional[str]:
+        """Why this machine cannot make it, or None. The reason names no point, so that pytest can count alike
+        ones together."""
+        absent = servers.absent(self.server)
+        if absent:
+            return f"{self.server}: {absent}"
+        for program in self.programs:
+            if not servers.program(program).exists():
+                return f"{program} is not built"
+        needed = self.experiment.descriptors(rows.factors(self.point))
+        if self.server == "select_srv" and self.server in self.programs and needed > FD_SETSIZE - SELECT_KEEPS:
+            return f"select_srv: more connections than FD_SETSIZE, {FD_SETSIZE}, allows"
+        if needed + OWN_DESCRIPTORS > descriptor_limit:
+            return f"more descriptors than the limit, {descriptor_limit}, allows"
+        return None
+
+
+def derive_seed(seed: int, *what: object) -> int:
+    """Of one load or one shuffle: another for each, the same whenever asked."""
+    text = "/".join(map(str, (seed, *what)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def ordered(mode: str, seed: int, chosen: Iterable[Experiment] = experiments.ALL) -> list[Run]:
+    """All runs. A block is one point with all its servers, in random order, so that what changes on the machine
+    meanwhile meets them all; the blocks of an experiment are in random order too. All repeats of one experiment
+    are apart: the whole sequence is gone through again for each."""
+    chosen = list(chosen)
+    runs: list[Run] = []
+    for repeat in range(1, max(each.repeats[mode] for each in chosen) + 1):
+        for experiment in chosen:
+            if repeat <= experiment.repeats[mode]:
+                runs += _round(experiment, mode, seed, repeat)
+    return runs
+
+
+def _round(experiment: Experiment, mode: str, seed: int, repeat: int) -> list[Run]:
+    shuffle = random.Random(derive_seed(seed, "order", experiment.name, repeat)).shuffle
+    points = list(experiment.points[mode])
+    shuffle(points)
+    runs = []
+    for point in points:
+        names = list(experiment.servers)
+        shuffle(names)
+        of_load = derive_seed(seed, "load", experiment.name, point, repeat)
+        runs += [Run(experiment, name, point, repeat, of_load, mode) for name in names]
+    return runs

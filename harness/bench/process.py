@@ -1,0 +1,97 @@
+"""The processes of a run: on which cores they are, and that none outlives the run."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Optional
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Where server and load generator are kept; None: wherever the scheduler puts them."""
+
+    server: Optional[int] = None
+    client: Optional[int] = None
+    why_not: str = ""
+
+    @property
+    def pinned(self) -> bool:
+        return self.server is not None
+
+    def __str__(self) -> str:
+        if self.pinned:
+            return f"server on core {self.server}, load generator on core {self.client}"
+        return f"not pinned to cores ({self.why_not})"
+
+
+def choose_cores(pin: bool) -> Cores:
+    """The first two cores that this process may use, one for each side: on one core they would take
+    turns, and the scheduler would be measured."""
+    if not pin:
+        return Cores(why_not="as was asked")
+    if not hasattr(os, "sched_setaffinity"):
+        return Cores(why_not="this system has no sched_setaffinity")
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        return Cores(why_not="there is only one core")
+    return Cores(allowed[0], allowed[1])
+
+
+def _find_prctl() -> Optional[Callable[..., int]]:
+    if not sys.platform.startswith("linux"):
+        return None
+    return getattr(ctypes.CDLL(None), "prctl", None)
+
+
+# Looked up here: between fork and exec as little as possible may be done.
+_prctl = _find_prctl()
+
+
+def prepare(core: Optional[int]) -> Callable[[], None]:
+    """To be called in the child before exec: it stays on the core, does not get the terminal's Ctrl-C, and is
+    killed when this process ends, however that ends (Linux: PR_SET_PDEATHSIG)."""
+    parent = os.getpid()
+
+    def in_child() -> None:
+        os.setpgid(0, 0)
+        if core is not None:
+            os.sched_setaffinity(0, {core})
+        if _prctl is not None:
+            _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+            if os.getppid() != parent:  # it had ended before
+                os._exit(1)
+
+    return in_child
+
+
+def ending(status: int) -> str:
+    """How a process ended, by what subprocess says of it."""
+    if status < 0:
+        try:
+            return f"was ended by {signal.Signals(-status).name}"
+        except ValueError:
+            return f"was ended by signal {-status}"
+    return f"ended with exit status {status}"
+
+
+_clock_of = getattr(ctypes.CDLL(None), "clock_getcpuclockid", None)
+
+
+def cpu_ns(pid: int) -> Optional[int]:
+    """CPU time that a process has used, by clock_getcpuclockid(3): exact, where /proc/PID/schedstat is as
+    old as the last tick. None where the system has no such clock, or the process is gone."""
+    clock = ctypes.c_int()
+    if _clock_of is None or _clock_of(pid, ctypes.byref(clock)) != 0:
+        return None
+    try:
+        return time.clock_gettime_ns(clock.value)
+    except OSError:
+        return None

@@ -1,0 +1,154 @@
+"""One going-through of the plan: its settings, its result set, each run with its repetitions."""
+
+from __future__ import annotations
+
+import random
+import textwrap
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Optional
+
+from suite import kernel, servers
+
+from bench import fingerprint, plan, rows
+from bench.loads import Driver, Failed
+from bench.plan import Run
+from bench.process import Cores, choose_cores
+from bench.progress import Progress, duration
+from bench.requests import Request, Taken
+from bench.results import BadResults, Results, needs_another
+from bench.rows import Row
+
+PATIENCE = 15.0  # seconds for what a program should do at once
+# What has gone wrong, rather than only not VALID.
+BROKEN = ("FAILED", "ERRORS")
+
+
+@dataclass(frozen=True)
+class Options:
+    """As given; None: not given."""
+
+    mode: Optional[str] = None
+    seed: Optional[int] = None
+    pin: Optional[bool] = None
+    resume: Optional[Path] = None
+    parent: Path = servers.ROOT / "results"
+    patience: float = PATIENCE
+
+
+class Session:
+    def __init__(self, options: Options):
+        """Raises BadResults for a directory that cannot be gone on with, or that other options contradict."""
+        self.options = options
+        self.results: Optional[Results] = None
+        self.mode, self.seed, pin = options.mode or "quick", options.seed, options.pin is not False
+        if options.resume is not None:
+            self.results = Results.open(options.resume)
+            settings = self.results.settings
+            _refuse_contradiction(self.results.path, settings, options)
+            self.mode, self.seed, pin = settings["mode"], settings["seed"], settings["pinned"]
+        if self.seed is None:
+            self.seed = random.SystemRandom().randrange(2**31)
+        self.cores: Cores = choose_cores(pin)
+        if self.results is not None and pin and not self.cores.pinned:
+            raise BadResults(f"{options.resume}: was made with both sides pinned; here they are {self.cores}")
+        self.limit = kernel.raise_descriptor_limit()
+        self.runs = plan.ordered(self.mode, self.seed)
+        self.driver = Driver(self.cores, options.patience)
+        self.progress = Progress([])
+        self._finished = self.results.finished() if self.results else set()
+
+    def missing(self, run: Run) -> bool:
+        return run.key not in self._finished
+
+    def begin(self, runs: Sequence[Run]) -> None:
+        """`runs`: those that are to be made now. From here on there is a result set."""
+        runs = [run for run in runs if run.unreachable(self.limit) is None]
+        self.progress = Progress(runs)
+        if not runs:
+            return
+        if self.results is None:
+            self.results = Results.create(self.options.parent, self.mode, self.seed, self.cores.pinned)
+        else:
+            self._compare_machine()
+        _say(f"results: {_short(self.results.path)}")
+        _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
+        _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; interrupted, it can be gone on with")
+
+    def _compare_machine(self) -> None:
+        assert self.results is not None
+        for name, then, now in fingerprint.differences(self.results.fingerprint, fingerprint.collect()):
+            _say(f"note: {name} was {then!r} when these results were begun, and is {now!r} now")
+
+    def perform(self, run: Run) -> Row:
+        """All attempts at a run, those before an interruption counted. Returns the row that counts."""
+        assert self.results is not None
+        attempts = [row for row in self.results.rows() if row.key == run.key]
+        began = time.monotonic()
+        while True:
+            row = self._attempt(run, len(attempts) + 1)
+            self.results.add(row)
+            attempts.append(row)
+            again = needs_another(attempts)
+            if not again:
+                self.progress.over(run, time.monotonic() - began)
+            _say(self.progress.line(row, again))
+            if row.reasons:
+                _say(f"    {row.reasons if row.verdict in BROKEN else textwrap.shorten(row.reasons, 150)}")
+            if not again:
+                return row
+
+    def _attempt(self, run: Run, number: int) -> Row:
+        assert self.results is not None
+        results = self.results
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        row = Row(*run.key, number, run.seed, "FAILED", started=started)
+        request = Request(
+            self.driver,
+            run.server,
+            rows.factors(run.point),
+            run.seed,
+            run.experiment.times[run.mode],
+            lambda load: results.loadgen_json(row, load),
+            judged=run.mode != "smoke",
+        )
+        began = time.monotonic()
+        try:
+            _fill(row, run.experiment.measure(request))
+        except Failed as failure:
+            row.reasons = " ".join(str(failure).split())
+        row.seconds = time.monotonic() - began
+        return row
+
+
+def _fill(row: Row, taken: Taken) -> None:
+    row.verdict = taken.verdict
+    row.reasons = "; ".join(taken.reasons)
+    row.schedule_hash = taken.schedule_hash
+    if taken.verdict == "ERRORS":
+        return
+    for name, value in taken.figures.items():
+        setattr(row, name, value)
+
+
+def _refuse_contradiction(path: Path, settings: dict, options: Options) -> None:
+    given = {"mode": options.mode, "seed": options.seed, "pinned": options.pin}
+    for name, value in given.items():
+        if value is not None and value != settings[name]:
+            raise BadResults(
+                f"{path}: has {name} {settings[name]!r}, not {value!r}: what is resumed keeps its settings"
+            )
+
+
+def _short(path: Path) -> Path:
+    """Relative to where the user stands, if it is below."""
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,72 @@
+"""A server that answers well for a while and then fails: what the experiments must tell, and survive.
+
+Usage: failing_server.py crash|hang FRAMES [OPTION OF A SERVER]..."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+
+COUNTERS = ("refused", "events", "reads", "writes", "accepts", "interest_changes", "would_block")
+
+
+class FailingServer:
+    def __init__(self, failure: str, good_frames: int):
+        self.failure = failure
+        self.good_frames = good_frames
+        self.counts = dict.fromkeys(("accepted", "frames", "waits", *COUNTERS), 0)
+        self.selector = selectors.DefaultSelector()
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.selector.register(self.listener, selectors.EVENT_READ)
+
+    def print_statistics(self, *_: object) -> None:
+        os.write(2, (json.dumps(self.counts) + "\n").encode())
+
+    def run(self) -> None:
+        signal.signal(signal.SIGUSR1, self.print_statistics)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        print(f"listening on 127.0.0.1:{self.listener.getsockname()[1]}", flush=True)
+        while True:
+            self.counts["waits"] += 1
+            for key, _ in self.selector.select():
+                if key.fileobj is self.listener:
+                    self.accept()
+                else:
+                    self.echo(key.fileobj)
+
+    def accept(self) -> None:
+        connection, _ = self.listener.accept()
+        self.counts["accepted"] += 1
+        self.selector.register(connection, selectors.EVENT_READ)
+
+    def echo(self, connection: socket.socket) -> None:
+        """Takes what comes for whole frames: the load that the tests put on it sends them so."""
+        try:
+            data = connection.recv(65536)
+            connection.sendall(data)
+        except OSError:
+            data = b""
+        if not data:
+            self.selector.unregister(connection)
+            connection.close()
+            return
+        self.counts["frames"] += 1
+        if self.counts["frames"] == self.good_frames:
+            self.fail()
+
+    def fail(self) -> None:
+        os.write(2, b"the last words of a failing server\n")
+        if self.failure == "crash":
+            os.abort()
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)
+        while True:
+            signal.pause()
+
+
+if __name__ == "__main__":
+    FailingServer(sys.argv[1], int(sys.argv[2])).run()
