@@ -194,9 +194,9 @@ static void advance_close(struct connections *connections, struct connection *co
 
 void connection_settle(struct connections *connections, struct connection *connection)
 {
-    buffer_settle(connections, connection);
     if (connections->stopping)
         connection_finish(connections, connection, CLOSE_stop);
+    buffer_settle(connections, connection);
     update_pause(connections, connection);
     advance_close(connections, connection);
     if (!connection->moved)

@@ -159,8 +159,7 @@ static bool consistent(const struct options *options)
 
 static enum options_result show_help(const char *program)
 {
-    (void)printf("Usage: %s [OPTION]...\n%s", program, help_text);
-    if (fflush(stdout) == 0)
+    if (printf("Usage: %s [OPTION]...\n%s", program, help_text) >= 0 && fflush(stdout) == 0)
         return OPTIONS_HELP_SHOWN;
     report("--help: write standard output: %s", strerror(errno));
     return OPTIONS_BAD;

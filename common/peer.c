@@ -1,20 +1,27 @@
 #include "peer.h"
 
-#include <netdb.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 
+/* By inet_ntop, which cannot fail here: getnameinfo wants memory, and a server that says "listening
+ * on peer" is of no use. */
 const char *address_name(const struct sockaddr *address, socklen_t size, char name[PEER_NAME_BYTES])
 {
-    char host[48]; /* INET6_ADDRSTRLEN is 46 */
-    char port[8];
+    char host[INET6_ADDRSTRLEN];
+    const struct sockaddr_in *four = (const struct sockaddr_in *)(const void *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)(const void *)address;
 
-    if (getnameinfo(address, size, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        (void)snprintf(name, PEER_NAME_BYTES, "peer");
+    if (size >= sizeof *four && address->sa_family == AF_INET)
+        (void)snprintf(name, PEER_NAME_BYTES, "%s:%u",
+                       inet_ntop(AF_INET, &four->sin_addr, host, sizeof host),
+                       (unsigned)ntohs(four->sin_port));
+    else if (size >= sizeof *six && address->sa_family == AF_INET6)
+        (void)snprintf(name, PEER_NAME_BYTES, "[%s]:%u",
+                       inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host),
+                       (unsigned)ntohs(six->sin6_port));
     else
-        (void)snprintf(name, PEER_NAME_BYTES, address->sa_family == AF_INET6 ? "[%s]:%s" : "%s:%s",
-                       host, port);
+        (void)snprintf(name, PEER_NAME_BYTES, "peer");
     return name;
 }
 

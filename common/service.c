@@ -16,7 +16,7 @@ static size_t raise_descriptor_limit(void)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return RESERVED_DESCRIPTORS + 1;
+        return SIZE_MAX; /* accept will tell */
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
 #ifdef __APPLE__ /* it says RLIM_INFINITY, and takes no more than this */
@@ -107,9 +107,10 @@ int service_announce(const struct service *service, struct error *error)
 {
     const char *implementation = service->implementation;
 
-    (void)printf("listening on %s%s%s%s\n", service->listener.address, implementation ? " (" : "",
-                 implementation ? implementation : "", implementation ? ")" : "");
-    if (fflush(stdout) != 0)
+    /* To a terminal it is printf that writes; fflush then finds nothing left, and no error. */
+    if (printf("listening on %s%s%s%s\n", service->listener.address, implementation ? " (" : "",
+               implementation ? implementation : "", implementation ? ")" : "") < 0 ||
+        fflush(stdout) != 0)
         return error_set(error, "write", "standard output", errno);
     return 0;
 }

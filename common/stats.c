@@ -1,5 +1,6 @@
 #include "stats.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -38,7 +39,12 @@ int stats_print(FILE *stream, const struct stats *stats, const struct stats_gaug
     if (line == NULL)
         return -1;
     print_object(line, stats, gauges);
-    bool whole = fclose(line) == 0 && fwrite(text, 1, size, stream) == size && fflush(stream) == 0;
+    bool whole = fclose(line) == 0;
+    if (whole && text == NULL) { /* glibc: no memory to end the stream with, and yet 0 */
+        errno = ENOMEM;
+        whole = false;
+    }
+    whole = whole && fwrite(text, 1, size, stream) == size && fflush(stream) == 0;
     free(text);
     return whole ? 0 : -1;
 }
