@@ -63,6 +63,15 @@ help:
 	@echo 'make test         build, get what the tests need, run them on every server'
 	@echo 'make test-asan    the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-tsan    the load generator, which has threads, with ThreadSanitizer'
+	@echo 'make faults       every call of every server fails once in every way (docs/faults.md)'
+	@echo 'make mutants      planted bugs: each must be noticed by the tests that are named for it'
+	@echo 'make fuzz         fuzz common/ for SECONDS=600 a target; fuzz-smoke: a minute in all'
+	@echo 'make coverage     which lines and branches the tests reach'
+	@echo 'make soak MINUTES=5'
+	@echo '                  every server under mixed load, so many minutes each'
+	@echo 'make bench        the experiments, with charts and verdicts; FULL=1 all of them'
+	@echo 'make charts RESULTS=…, make bench-compare A=… B=…'
+	@echo '                  draw results again, compare two (docs/experiments.md)'
 	@echo 'make micro        what the load generator costs, and its proof of its own figures'
 	@echo 'make compare A=$(A) B=$(B)'
 	@echo '                  two servers side by side'
@@ -111,15 +120,23 @@ $(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
 include harness/loadgen/loadgen.mk
 include harness/micro/micro.mk
 include harness/bench/bench.mk
+include harness/faults/faults.mk
+include harness/fuzz/fuzz.mk
+include harness/mutants/mutants.mk
+include harness/coverage.mk
+include harness/soak/soak.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 test-deps:
 	@harness/require cc pytest numpy jinja2 gnuplot hypothesis
-	@harness/require --optional strace valgrind
+	@harness/require --optional strace valgrind ip
 
 test: test-deps
 	@$(MAKE) --no-print-directory all
+ifeq ($(SYSTEM):$(SANITIZE),Linux:)
+	@$(MAKE) --no-print-directory faults-servers
+endif
 	@BUILD_DIR=$(BUILD) harness/pytest harness/conformance $(ARGS)
 
 # Sanitizer builds live in directories of their own: switching costs nothing.

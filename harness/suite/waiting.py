@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Callable, TypeVar
 
@@ -9,7 +10,7 @@ Value = TypeVar("Value")
 
 # How long a test waits for what must happen. It is no measure of speed: only a failing test waits so
 # long, and a loaded machine must not make a passing one fail.
-PATIENCE = 20.0
+PATIENCE = float(os.environ.get("SUITE_PATIENCE", "20"))
 
 
 def until(condition: Callable[[], Value], what: str, patience: float = PATIENCE) -> Value:

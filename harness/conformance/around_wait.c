@@ -1,0 +1,95 @@
+/* Preloaded: what nobody can do from outside, right before or right after a server's wait.
+ * RAISE_BEFORE=1 raises SIGTERM before the first wait that follows a send. HOLD_AFTER=N:M keeps the
+ * first wait that has N events or more to report from returning for another M milliseconds. */
+#include <dlfcn.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+
+static bool has_sent;
+
+static void before_wait(void)
+{
+    static bool raised;
+
+    if (raised || !has_sent || getenv("RAISE_BEFORE") == NULL)
+        return;
+    raised = true;
+    (void)raise(SIGTERM);
+}
+
+static int after_wait(int count)
+{
+    static bool held;
+    const char *hold = getenv("HOLD_AFTER");
+    struct timespec left;
+    int least;
+    long milliseconds;
+
+    if (held || hold == NULL || sscanf(hold, "%d:%ld", &least, &milliseconds) != 2 || count < least)
+        return count;
+    held = true;
+    left =
+        (struct timespec){.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+    while (nanosleep(&left, &left) != 0)
+        continue;
+    return count;
+}
+
+ssize_t send(int fd, const void *bytes, size_t size, int flags)
+{
+    static ssize_t (*real)(int, const void *, size_t, int);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "send");
+    has_sent = true;
+    return real(fd, bytes, size, flags);
+}
+
+int poll(struct pollfd *fds, nfds_t count, int timeout)
+{
+    static int (*real)(struct pollfd *, nfds_t, int);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "poll");
+    before_wait();
+    return after_wait(real(fds, count, timeout));
+}
+
+int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask)
+{
+    static int (*real)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "ppoll");
+    before_wait();
+    return after_wait(real(fds, count, timeout, mask));
+}
+
+int pselect(int limit, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
+            const struct timespec *restrict timeout, const sigset_t *restrict mask)
+{
+    static int (*real)(int, fd_set *restrict, fd_set *restrict, fd_set *restrict,
+                       const struct timespec *restrict, const sigset_t *restrict);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "pselect");
+    before_wait();
+    return after_wait(real(limit, in, out, except, timeout, mask));
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int room, int timeout)
+{
+    static int (*real)(int, struct epoll_event *, int, int);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "epoll_wait");
+    before_wait();
+    return after_wait(real(fd, events, room, timeout));
+}

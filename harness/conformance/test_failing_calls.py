@@ -1,0 +1,602 @@
+"""Calls that fail for good: at the start one line says which and why; later one connection ends, and no other
+notices. strace makes exactly one call fail, which a run before has found by what it was given."""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from suite import kernel, servers, waiting
+from suite.flood import Flood
+from suite.frames import frame, header, payload
+from suite.server import Server
+
+from test_counts import NO_TRACE, UNDER_STRACE, calls_of
+from test_descriptors import limit_to, needs_proc
+
+pytestmark = pytest.mark.skipif(
+    servers.sanitizer() is not None, reason="a sanitizer makes calls of its own, among which one would fail"
+)
+needs_strace = pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+
+EPOLL = ("epoll_lt", "epoll_et")
+MASKED = ("select_srv", "poll_srv")  # they take signals by the mask of their wait
+
+
+# -- which call it is ------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=None)
+def usual_calls(name: str, *options: str) -> list[tuple[str, str, int, str]]:
+    """What a server of the kind calls for two peers that come one after the other, and a stop."""
+    with tempfile.TemporaryDirectory() as directory:
+        trace = Path(directory) / "trace"
+        with Server(name, *options, wrapper=["strace", "-f", "-o", str(trace)], environment=UNDER_STRACE) as server:
+            for _ in range(2):
+                server.connect().echo(b"x")
+            server.stop()
+        return calls_of(trace)
+
+
+def number_of(calls: list[tuple[str, str, int, str]], name: str, pattern: str = "", after: str | None = None) -> int:
+    """Which of the calls of that name it is, counted from 1, whose arguments match; the first one after the
+    first success of another, where one is named."""
+    number = 0
+    begun = after is None
+    for each, arguments, result, _ in calls:
+        number += each == name
+        if begun and each == name and re.search(pattern, arguments):
+            return number
+        begun = begun or (each == after and result >= 0)
+    raise AssertionError(f"no {name} with {pattern!r} among {sorted({each[0] for each in calls})}")
+
+
+def makes(call: str, error: str, when: int) -> list[str]:
+    """A wrapper under which the call of that number fails."""
+    return ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"]
+
+
+def wait_call(name: str) -> str:
+    """The system call by which a server waits, as the C library makes it here."""
+    known = ("pselect6", "ppoll", "poll", "epoll_wait", "epoll_pwait", "epoll_pwait2")
+    return next(call for call, _, result, _ in usual_calls(name) if call in known and result > 0)
+
+
+# -- at the start ----------------------------------------------------------------------------------
+
+EVERYWHERE = servers.ALL
+AT_THE_START = [
+    ("socket", "SOCK_STREAM", "EMFILE", "socket 127.0.0.1: Too many open files", EVERYWHERE),
+    ("setsockopt", "SO_REUSEADDR", "ENOBUFS", "setsockopt SO_REUSEADDR 127.0.0.1:0: ", EVERYWHERE),
+    ("setsockopt", "TCP_NODELAY", "ENOBUFS", "setsockopt 127.0.0.1:0: No buffer space", EVERYWHERE),
+    ("setsockopt", "SO_KEEPALIVE", "ENOBUFS", "setsockopt 127.0.0.1:0: No buffer space", EVERYWHERE),
+    ("fcntl", "F_GETFL", "EBADF", "fcntl 127.0.0.1:0: Bad file descriptor", EVERYWHERE),
+    ("fcntl", "F_SETFL.*NONBLOCK", "EPERM", "fcntl 127.0.0.1:0: Operation not permitted", EVERYWHERE),
+    ("fcntl", "F_SETFD", "EBADF", "fcntl 127.0.0.1:0: Bad file descriptor", EVERYWHERE),
+    ("listen", "", "EADDRINUSE", "listen 127.0.0.1:0: Address already in use", EVERYWHERE),
+    ("getsockname", "", "ENOBUFS", "getsockname 127.0.0.1: No buffer space", EVERYWHERE),
+    ("openat", "/dev/null", "ENFILE", "open /dev/null: Too many open files in system", EVERYWHERE),
+    ("rt_sigaction", "SIGPIPE", "EINVAL", "sigaction SIGPIPE: Invalid argument", EVERYWHERE),
+    ("rt_sigprocmask", "SIG_BLOCK, \\[(INT|USR1|TERM)", "EINVAL", "sigprocmask: Invalid argument", EVERYWHERE),
+    ("rt_sigaction", "SIGUSR1", "EINVAL", "sigaction: Invalid argument", MASKED),
+    ("rt_sigprocmask", "SIG_BLOCK, NULL", "EINVAL", "sigprocmask: Invalid argument", MASKED),
+    ("epoll_create1", "", "EMFILE", "epoll_create1: Too many open files", EPOLL),
+    ("signalfd4", "", "EMFILE", "signalfd: Too many open files", EPOLL),
+    ("timerfd_create", "", "EMFILE", "timerfd_create: Too many open files", EPOLL),
+    ("epoll_create1", "", "EMFILE", "kqueue: Too many open files", ("kqueue_srv",)),
+]
+
+
+@needs_strace
+@pytest.mark.cause("a failed call goes unnoticed, or its line does not say which, on what, and why")
+@pytest.mark.parametrize(
+    "call, pattern, error, line, names", AT_THE_START, ids=[f"{each[0]} {each[1]}".strip() for each in AT_THE_START]
+)
+def test_one_line_when_it_cannot_start(server_name, call, pattern, error, line, names):
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    if server_name not in names:
+        pytest.skip("makes no such call")
+    if server_name == "kqueue_srv" and call == "epoll_create1" and emulated() != "emulation":
+        pytest.skip("kqueue is a system call here")
+    number = number_of(usual_calls(server_name), call, pattern)
+    assert_refuses_to_start(server_name, makes(call, error, number), line)
+
+
+def emulated() -> str:
+    with Server("kqueue_srv") as server:
+        return server.implementation
+
+
+def assert_refuses_to_start(name: str, wrapper: list[str], line: str, *options: str, **environment: str) -> None:
+    result = subprocess.run(
+        [*wrapper, str(servers.program(name)), "--port", "0", *options],
+        capture_output=True, text=True, timeout=20, env={**dict(UNDER_STRACE), **environment},
+    )
+    assert result.returncode == 1, result
+    assert result.stdout == "", result
+    said = [each for each in result.stderr.splitlines() if not each.startswith("{")]
+    assert len(said) == 1 and said[0].startswith(f"{name}: {line}"), result
+
+
+@needs_strace
+@pytest.mark.cause("without IPV6_V6ONLY an IPv6 listener takes IPv4 peers on some systems and not on others")
+def test_ipv6_only_cannot_be_had(server_name):
+    number = number_of(usual_calls(server_name, "--bind", "::1"), "setsockopt", "IPV6_V6ONLY")
+    wrapper = makes("setsockopt", "ENOPROTOOPT", number)
+    assert_refuses_to_start(server_name, wrapper, "setsockopt IPV6_V6ONLY [::1]:0: ", "--bind", "::1")
+
+
+@needs_strace
+@pytest.mark.only(*EPOLL)
+@pytest.mark.cause("a descriptor of the loop's own is not watched, and nobody notices")
+@pytest.mark.parametrize(
+    "number, line", ((1, "epoll_ctl signalfd: "), (2, "epoll_ctl timerfd_create: "), (3, "epoll_ctl: "))
+)
+def test_the_loop_cannot_watch_its_own(server_name, number, line):
+    assert_refuses_to_start(server_name, makes("epoll_ctl", "ENOSPC", number), line)
+
+
+@needs_strace
+@pytest.mark.only("kqueue_srv")
+@pytest.mark.cause("a signal is not watched, and nobody notices")
+def test_kqueue_cannot_watch_a_signal(server_name):
+    if emulated() != "emulation":
+        pytest.skip("kevent is one system call here")
+    numbers = sum(call == "signalfd4" for call, _, _, _ in usual_calls(server_name))
+    wrapper = makes("signalfd4", "EINVAL", numbers)
+    assert_refuses_to_start(server_name, wrapper, "kevent EVFILT_SIGNAL: Invalid argument")
+
+
+@needs_strace
+@pytest.mark.only("poll_srv")
+@pytest.mark.cause("without its pipe a signal ends no wait")
+@pytest.mark.parametrize("call, pattern, line", (
+    ("pipe2?", "", "pipe: "),
+    ("fcntl", "F_SETFL.*NONBLOCK", "fcntl signal pipe: "),
+    ("fcntl", "F_SETFD", "fcntl signal pipe: "),
+), ids=("pipe", "non-blocking", "close-on-exec"))
+def test_the_signal_pipe_cannot_be_had(server_name, call, pattern, line):
+    calls = usual_calls(server_name)
+    pipe = next((each[0] for each in calls if each[0] in ("pipe", "pipe2")), None)
+    if pipe is None:
+        pytest.skip("built with ppoll, which needs no pipe")
+    name = pipe if call == "pipe2?" else call
+    number = number_of(calls, name, pattern, after=None if name == pipe else pipe)
+    assert_refuses_to_start(server_name, makes(name, "EMFILE", number), line)
+
+
+@needs_strace
+@pytest.mark.cause("a server that cannot learn its limit takes it for a small one, and refuses peers that fit")
+@pytest.mark.parametrize("pattern", ("RLIMIT_NOFILE, NULL", "RLIMIT_NOFILE, \\{"), ids=("asked", "raised"))
+def test_the_descriptor_limit_cannot_be(start, server_name, pattern):
+    """Not to be asked for: accept(2) will tell. Not to be raised: it stays as it is."""
+    number = number_of(usual_calls(server_name), "prlimit64", pattern)
+    server = start(wrapper=makes("prlimit64", "EPERM", number))
+    first = server.connect()
+    first.echo(b"served")
+    second = server.connect()
+    second.echo(b"served too")
+
+
+# -- in the loop -----------------------------------------------------------------------------------
+
+
+@needs_strace
+@pytest.mark.cause("a wait that fails for good is tried for ever, or forgets the connections")
+def test_gives_up_when_it_cannot_wait(start, server_name):
+    server = start(wrapper=makes(wait_call(server_name), "EINVAL", 12))
+    peer = server.connect()
+    try:
+        while server.process.poll() is None:  # each frame is a wake-up, the twelfth at the latest the last
+            peer.echo(b"one more")
+    except (AssertionError, ConnectionError):
+        pass
+    assert server.wait_exit() == 1
+    call = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kevent"}.get(server_name, "epoll")
+    *lines, statistics = server.errors()
+    assert lines == [f"{server_name}: {call}: Invalid argument"]
+    assert '"stop": 1' in statistics and '"connections": 0' in statistics
+
+
+@needs_strace
+@pytest.mark.only(*EPOLL)
+@pytest.mark.cause("without its timer a server sleeps past every timeout")
+def test_gives_up_when_it_cannot_set_its_timer(start, server_name):
+    server = start("--idle-timeout", "60", wrapper=makes("timerfd_settime", "EINVAL", 1))
+    server.connect().expect_gone()
+    assert server.wait_exit() == 1
+    assert server.errors()[0].endswith(": Invalid argument")
+
+
+@needs_strace
+@pytest.mark.only("epoll_lt", "epoll_et", "kqueue_srv")
+@pytest.mark.cause("a connection that cannot be watched is kept, or its descriptor leaks")
+def test_a_connection_that_cannot_be_watched_is_refused(start, server_name):
+    number = number_of(usual_calls(server_name), "epoll_ctl", "EPOLL_CTL_ADD", after="accept4")
+    server = start(wrapper=makes("epoll_ctl", "ENOSPC", number))
+    server.connect("refused").expect_gone()
+    assert len(server.wait_error("refused.*No space left on device")) == 1
+    server.connect("next").echo(b"served")
+    statistics = server.stop()
+    assert (statistics["accepted"], statistics["refused"]) == (1, 1)
+    assert statistics["connections"] == 0
+
+
+@needs_strace
+@pytest.mark.only("epoll_lt", "kqueue_srv")
+@pytest.mark.cause("a connection whose interest cannot be changed is kept, and waits for ever")
+@pytest.mark.parametrize("which", (0, 1))
+def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, which):
+    """The first change is to wait for room; the second to stop reading."""
+    calls = usual_calls(server_name)
+    last_echo = max(i for i, each in enumerate(calls) if each[0] == "sendto")
+    before = sum(each[0] == "epoll_ctl" for each in calls[:last_echo])
+    server = start(wrapper=makes("epoll_ctl", "ENOMEM", before + 1 + which))
+    other = server.connect("other")
+    other.echo(b"x")
+    flood = Flood(server, server.connect("victim", receive_buffer=4096), payload(50_000))
+
+    def ended(statistics: dict) -> bool:
+        try:
+            flood.more()
+        except ConnectionError:
+            pass
+        return statistics["closed"]["error"] == 1
+
+    server.wait_statistics(ended, "one connection closed for an error")
+    other.echo(b"still here")
+    assert server.statistics()["buffers"] == 0
+
+
+@needs_strace
+@pytest.mark.cause("an error on one connection ends the server, or is taken for the peer's reset")
+@pytest.mark.parametrize("call, error, reason", (
+    ("recvfrom", "ETIMEDOUT", "error"), ("recvfrom", "EHOSTUNREACH", "error"), ("recvfrom", "ECONNRESET", "reset"),
+    ("sendto", "ENETDOWN", "error"), ("sendto", "ENOBUFS", "error"), ("sendto", "EPIPE", "reset"),
+))
+def test_a_transfer_that_fails_ends_one_connection(start, call, error, reason):
+    server = start(wrapper=makes(call, error, 2))
+    other = server.connect("other")
+    other.echo(b"x")
+    victim = server.connect("victim")
+    victim.send_frame(b"y")
+    victim.expect_gone()
+    other.echo(b"still here")
+    closed = server.statistics()["closed"]
+    assert closed[reason] == 1 and sum(closed.values()) == 1
+
+
+@needs_strace
+@pytest.mark.cause("an error that belongs to one peer ends the accepting of the others")
+@pytest.mark.parametrize("error", ("EINTR", "ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "EOPNOTSUPP"))
+def test_an_accept_that_fails_for_one_peer(start, error):
+    """The peer is still in the queue here, since the call was not made; the next one takes it."""
+    server = start(wrapper=makes("accept4", error, 1))
+    for _ in range(2):
+        server.connect().echo(b"x")
+    statistics = server.stop()
+    assert statistics["accepted"] == 2 and statistics["refused"] == 0
+
+
+@needs_strace
+@pytest.mark.cause("a FIN that cannot be sent is waited for")
+def test_a_shutdown_that_fails_ends_the_connection(start):
+    server = start("--drain-timeout", "3600", wrapper=makes("shutdown", "ENOTCONN", 1))
+    peer = server.connect()
+    peer.send(header(0xFFFFFFFF))
+    server.wait_statistics(lambda s: s["connections"] == 0, "the connection closed at once")
+    assert server.stop()["closed"]["oversize"] == 1
+
+
+@needs_strace
+@pytest.mark.cause("a peer that is gone before it is named takes the server with it")
+def test_a_peer_without_a_name(start):
+    server = start(wrapper=makes("getpeername", "ENOTCONN", 1))
+    peer = server.connect()
+    peer.send(header(0xFFFFFFFF))
+    peer.expect_end()
+    assert server.wait_error("max-frame")[0].split(": ")[1] == "peer"
+
+
+@needs_strace
+@needs_proc
+@pytest.mark.cause("the spare descriptor, when it cannot be had again, is taken for descriptor -1, or tried for ever")
+def test_the_spare_descriptor_is_lost(start, server_name):
+    number = number_of(usual_calls(server_name), "openat", "/dev/null")
+    server = start(wrapper=makes("openat", "ENFILE", number + 1))
+    limit_to(server, 1)
+    fits = server.connect("fits")
+    fits.echo(b"x")  # a full table, though nobody waits: the spare was given up in vain, and left its place
+    server.connect("in its place").echo(b"x")  # from now on there is none to open it with
+    waits = server.connect("waits")
+    before = server.statistics()["accepts"]
+    server.wait_statistics(lambda s: s["accepts"] >= before + 2, "another try, a second later")
+    fits.echo(b"still here")
+    fits.close()
+    waits.echo(b"in its turn")
+    statistics = server.stop()
+    assert statistics["refused"] == 0, "there was nothing to refuse with"
+    assert statistics["accepts"] < 20, "tried again and again"
+
+
+@needs_strace
+@pytest.mark.cause("the last write to a full disk is made by close(2), whose answer nobody looks at")
+def test_statistics_whose_file_cannot_be_closed(start, server_name, tmp_path):
+    path = tmp_path / "statistics"
+    calls = usual_calls(server_name, "--stats", str(path))
+    opened = next(i for i, each in enumerate(calls) if each[0] == "openat" and str(path) in each[1])
+    number = number_of(calls[opened:], "close", f"^{calls[opened][2]}$")
+    number += sum(each[0] == "close" for each in calls[:opened])
+    server = start("--stats", str(path), wrapper=makes("close", "EIO", number))
+    for _ in range(2):
+        server.connect().echo(b"x")
+    server._close_peers()
+    server.wait_statistics(lambda s: s["connections"] == 0, "both gone, as in the run before")
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 1
+    assert server.errors()[-1] == f"{server_name}: write {path}: Input/output error"
+
+
+# -- no memory -------------------------------------------------------------------------------------
+
+needs_preloading = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or shutil.which("cc") is None, reason="preloads a library as Linux does"
+)
+
+
+@pytest.fixture(scope="module")
+def no_memory(tmp_path_factory: pytest.TempPathFactory):
+    """no_memory(call, least, most, n): the environment in which that call fails."""
+    path = tmp_path_factory.mktemp("no_memory") / "no_memory.so"
+    source = Path(__file__).parent / "no_memory.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
+
+    def environment(call: str, least: int, most: int, number: int) -> dict[str, str]:
+        return {"LD_PRELOAD": str(path), "NO_MEMORY": f"{call}:{least}:{most}:{number}"}
+
+    return environment
+
+
+SCRATCH = 64 * 1024
+CONNECTION = (64, 128)  # what a connection's struct may measure, which connection.h holds to
+
+
+@needs_preloading
+@pytest.mark.cause("a buffer that is not there is written to")
+def test_no_memory_to_start(server_name, no_memory):
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    assert_refuses_to_start(server_name, [], "malloc scratch buffer: Cannot allocate memory",
+                            **no_memory("malloc", SCRATCH, SCRATCH, 1))
+
+
+@needs_preloading
+@pytest.mark.only("poll_srv")
+@pytest.mark.cause("one of two arrays has grown and the other has not")
+@pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
+def test_no_memory_for_poll_to_start(server_name, no_memory, number):
+    assert_refuses_to_start(server_name, [], "realloc poll array: Cannot allocate memory",
+                            **no_memory("realloc", 512, 512, number))
+
+
+@needs_preloading
+@pytest.mark.only("poll_srv")
+@pytest.mark.cause("the arrays have different sizes after one of them could not grow")
+@pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
+def test_no_memory_for_poll_to_grow(start, no_memory, number):
+    server = start(environment=no_memory("realloc", 1024, 1024, number))
+    peers = [server.connect() for _ in range(80)]
+    statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 80, "all looked at")
+    assert statistics["refused"] == 1
+    refused = next(peer for peer in peers if peer.has_input())
+    refused.expect_gone()
+    for i, peer in enumerate(peers):
+        if peer is not refused:
+            peer.echo(payload(100, i))
+
+
+@needs_preloading
+@pytest.mark.only("kqueue_srv")
+@pytest.mark.cause("the array of events is taken for larger than it is")
+def test_no_memory_for_events(server_name, no_memory):
+    """64 events of the size that struct kevent has here, which is told by no header that Python could ask."""
+    assert_refuses_to_start(server_name, [], "kevent EV_ADD: Cannot allocate memory",
+                            **no_memory("realloc", 64 * 24, 64 * 72, 1))
+
+
+@needs_preloading
+@pytest.mark.only("kqueue_srv")
+@pytest.mark.cause("without its timer a server sleeps past every timeout")
+def test_no_memory_for_a_timer(start, no_memory):
+    """The emulation's list of timers, the second of its kind: the first is that of the signals."""
+    server = start("--idle-timeout", "60", environment=no_memory("realloc", 160, 250, 2))
+    if server.implementation != "emulation":
+        pytest.skip("timers are the kernel's here")
+    server.connect().expect_gone()
+    assert server.wait_exit() == 1
+    assert server.errors()[0] == "kqueue_srv: kevent: Cannot allocate memory"
+
+
+@needs_preloading
+@pytest.mark.cause("a peer for whom there is no memory is left to hang, or its descriptor leaks")
+def test_no_memory_for_a_connection(start, no_memory):
+    server = start(environment=no_memory("calloc", *CONNECTION, 2))
+    served = server.connect("served")
+    served.echo(b"x")
+    peers = [server.connect() for _ in range(3)]
+    statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 4, "all looked at")
+    assert statistics["refused"] == 1 and len(server.wait_error("no memory")) == 1
+    for peer in peers:
+        if peer.has_input():
+            peer.expect_gone()
+        else:
+            peer.echo(b"served too")
+    served.echo(b"still here")
+
+
+@needs_preloading
+@pytest.mark.cause("a connection that gets no buffer reads into nothing, or its bytes are lost in silence")
+@pytest.mark.parametrize("call, size", (("malloc", 777), ("realloc", 777 + 4096)), ids=("to keep", "to grow"))
+def test_no_memory_for_a_buffer(start, no_memory, call, size):
+    """One that gets none is closed, as `error`; the next one, of another size, is none of its business."""
+    server = start(environment=no_memory(call, size, size, 0))
+    other = server.connect("other")
+    other.send(frame(payload(500))[:300])
+    victim = server.connect("victim")
+    victim.send(frame(payload(2000))[:777])
+    if call == "realloc":
+        server.wait_statistics(lambda s: s["bytes_in"] == 1077, "both begun")
+        victim.send(frame(payload(2000))[777:])
+    victim.expect_gone()
+    other.send(frame(payload(500))[300:])
+    other.expect_frame(payload(500))
+    statistics = server.statistics()
+    assert statistics["closed"]["error"] == 1 and sum(statistics["closed"].values()) == 1
+    assert statistics["buffers"] == 0
+
+
+@needs_preloading
+@pytest.mark.cause("statistics that cannot be printed are taken for printed")
+@pytest.mark.parametrize("when", (("open_memstream", 0, 0, 0), ("realloc", 380, 511, 0)), ids=("first", "last"))
+def test_no_memory_for_the_statistics(start, server_name, no_memory, when):
+    """To begin with the line; to end it, which glibc's fclose keeps to itself."""
+    server = start(environment=no_memory(*when))
+    server.connect().echo(b"x")
+    server.signal(signal.SIGUSR1)
+    server.connect().echo(b"goes on")
+    server.signal(signal.SIGTERM)
+    server._close_peers()
+    assert server.wait_exit() == 1
+    assert server.errors() == [f"{server_name}: write stderr: Cannot allocate memory"]
+
+
+# -- what nothing else reaches ---------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.cause("statistics that were not written are taken for written")
+def test_statistics_that_standard_error_does_not_take(server_name):
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    with open("/dev/full", "w", encoding="ascii") as full, subprocess.Popen(
+        [str(servers.program(server_name)), "--port", "0"], stdout=subprocess.PIPE, stderr=full, text=True
+    ) as process:
+        assert process.stdout.readline().startswith("listening on ")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(waiting.PATIENCE) == 1
+
+
+@pytest.mark.cause("seconds are read by another grammar than the help says")
+@pytest.mark.parametrize("text", (".", ".x", "1e999"))
+def test_seconds_that_are_none(server_name, text):
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    result = subprocess.run([str(servers.program(server_name)), "--idle-timeout", text],
+                            capture_output=True, text=True, timeout=20)
+    assert result.returncode == 2 and f"--idle-timeout: '{text}' is not" in result.stderr
+
+
+@needs_proc
+@pytest.mark.cause("a timer that is set already is not set to go off earlier")
+def test_an_earlier_deadline_takes_the_place_of_a_later_one(start):
+    """Nobody asks for statistics meanwhile: that would wake the server, which then sees what is over."""
+    server = start("--idle-timeout", "3600", "--drain-timeout", "0.2")
+    server.connect("silent").echo(b"x")
+    before = kernel.descriptors(server.pid)
+    peer = server.connect()
+    peer.send(header(0xFFFFFFFF))
+    peer.expect_end()
+    waiting.until(lambda: kernel.descriptors(server.pid) == before, "the one that lingers closed")
+    statistics = server.statistics()
+    assert statistics["closed"]["oversize"] == 1 and statistics["connections"] == 1
+
+
+@pytest.mark.cause("a drain-timeout of 0 is taken for none")
+def test_without_a_drain_timeout_an_ended_connection_is_closed_at_once(start):
+    server = start("--drain-timeout", "0")
+    peer = server.connect()
+    peer.send(header(0xFFFFFFFF))
+    server.wait_statistics(lambda s: s["connections"] == 0, "the connection closed")
+    assert server.stop()["closed"]["oversize"] == 1
+
+
+@pytest.mark.only("epoll_et")
+@pytest.mark.cause("a connection that still has a turn to come is freed, and the turn comes")
+@pytest.mark.parametrize("drain", ("0", "60"))
+def test_a_stop_while_a_flooder_has_a_turn_to_come(start, drain):
+    server = start("--drain-timeout", drain, "--high-water", "50000000", "--low-water", "1")
+    flooder = server.connect("flooder")
+    for _ in range(8):  # lets the kernel widen the receive window
+        flooder.echo(payload(1 << 20))
+    with server.frozen():
+        flooder.send_what_fits(frame(b"12345678") * 300_000)
+        server.signal(signal.SIGTERM)
+    flooder.close()
+    assert server.wait_exit() == 0
+    statistics = server.stop()
+    assert sum(statistics["closed"].values()) == 1 and statistics["connections"] == 0
+
+
+@pytest.mark.cause("a stop takes the place of the reason for which a connection was ending already")
+def test_a_stop_while_the_output_of_an_ended_peer_is_leaving(start):
+    server = start("--high-water", "8000000", "--low-water", "1000000", "--drain-timeout", "60")
+    peer = server.connect(receive_buffer=4096)
+    peer.send(frame(payload(250_000)) * 24)
+    peer.half_close()
+    server.wait_statistics(lambda s: s["frames"] == 24, "all received")
+    server.signal(signal.SIGTERM)
+    for _ in range(24):
+        peer.expect_frame(payload(250_000))
+    peer.expect_end()
+    assert server.wait_exit() == 0
+    closed = server.stop()["closed"]
+    assert closed["end"] == 1 and closed["stop"] == 0
+
+
+@needs_proc
+@pytest.mark.cause("a server that rests from accepting sleeps past an earlier timeout")
+def test_an_idle_connection_makes_room_while_the_listener_rests(start):
+    server = start("--idle-timeout", "0.4")
+    limit_to(server, 1)
+    server.connect("fits").echo(b"x")
+    server.connect("refused").expect_gone()
+    waits = server.connect("waits")
+    waits.echo(b"in its turn")
+    assert server.statistics()["closed"]["idle"] == 1
+
+
+@needs_proc
+@pytest.mark.cause("descriptors that another has freed are noticed only when a connection ends, and there is none")
+def test_out_of_descriptors_without_a_connection(start):
+    server = start()
+    limit_to(server, 0)
+    server.connect("refused").expect_gone()
+    waits = server.connect("waits")
+    waits.send_frame(b"in its turn")
+    limit_to(server, 100)
+    waits.expect_frame(b"in its turn")
+    assert server.stop()["refused"] == 1
+
+
+@pytest.mark.cause("peers that come and go at the limit write a line each: a flood fills the disk")
+def test_refusals_are_reported_once_a_second_at_most(start):
+    began = time.monotonic()
+    server = start("--max-conns", "1")
+    for turn in range(1, 21):
+        admitted = server.connect("admitted")
+        admitted.echo(b"x")
+        server.connect("refused").expect_gone()
+        admitted.close()
+        server.wait_statistics(lambda s: s["connections"] == 0 and s["refused"] == turn, "both gone")
+    lines = len(server.wait_error("--max-conns"))
+    assert lines <= 1 + (time.monotonic() - began)

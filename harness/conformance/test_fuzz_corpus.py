@@ -1,0 +1,64 @@
+"""The inputs that fuzzing has found worth keeping, run once more without a fuzzer (harness/fuzz/README.md)."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from suite import servers
+
+CORPUS = servers.ROOT / "harness/fuzz/corpus"
+REPLAY = servers.build_dir() / "fuzz_replay"
+TARGETS = ("frame", "connection", "options")
+
+
+def replay(*arguments: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(REPLAY), *map(str, arguments)], cwd=servers.ROOT, capture_output=True, text=True, errors="replace"
+    )
+
+
+@pytest.mark.cause("common/ and the model in harness/fuzz/ differ on an input; the last one named is the one")
+@pytest.mark.parametrize("target", TARGETS)
+def test_corpus(target):
+    inputs = sorted((CORPUS / target).iterdir())
+    done = replay(target, *inputs)
+    last = next((line for line in reversed(done.stdout.splitlines()) if "/corpus/" in line), "")
+    assert done.returncode == 0, (
+        f"exit status {done.returncode}\n{done.stderr[-2000:]}\n"
+        f"step by step: {REPLAY.relative_to(servers.ROOT)} --steps {target} {last}"
+    )
+    assert done.stdout.endswith(f"{len(inputs)} inputs passed\n")
+
+
+def test_corpus_is_small():
+    inputs = [path for path in CORPUS.rglob("*") if path.is_file()]
+    assert 20 <= len(inputs) < 200
+    assert sum(path.stat().st_size for path in inputs) < 100_000
+
+
+@pytest.mark.parametrize("arguments", ((), ("frame",), ("nothing", "file"), ("--steps", "frame")))
+def test_bad_usage(arguments):
+    done = replay(*arguments)
+    assert done.returncode == 2 and done.stderr.startswith("usage: fuzz_replay"), done
+
+
+def test_missing_file(tmp_path):
+    done = replay("frame", tmp_path / "none")
+    assert done.returncode == 1
+    assert done.stderr == f"fuzz_replay: open {tmp_path / 'none'}: No such file or directory\n"
+
+
+def test_steps_are_told(tmp_path):
+    """A frame of 2 bytes, whole: the limit is the third of the list, pieces of 3 bytes."""
+    script = tmp_path / "script"
+    script.write_bytes(bytes((2, 3, 0, 0, 0, 2, 65, 66)))
+    done = replay("--steps", "frame", script)
+    assert done.returncode == 0
+    assert done.stderr.splitlines() == [
+        "max_frame 2, 6 bytes in pieces of 3",
+        "3 bytes: 0 whole, 0 expected",
+        "6 bytes: 6 whole, 6 expected",
+    ]

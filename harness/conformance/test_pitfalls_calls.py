@@ -1,0 +1,41 @@
+"""EINTR and EAGAIN are no errors: a connection outlives them, and loses nothing."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite import servers
+from suite.frames import payload
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library as Linux does"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc"),
+    pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer wants to be loaded first"),
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("refuse") / "refuse_calls.so"
+    source = Path(__file__).parent / "refuse_calls.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
+    return path
+
+
+@pytest.mark.cause("EINTR or EAGAIN is taken for an error, and ends the connection")
+@pytest.mark.parametrize("how", ("EINTR", "EAGAIN"))
+def test_every_second_recv_and_send_is_refused(start, server_name, library, how):
+    if how == "EAGAIN" and server_name in servers.EDGE_TRIGGERED:
+        pytest.skip("after a made-up EAGAIN no edge comes, as nothing was exhausted")
+    server = start(environment={"LD_PRELOAD": str(library), "REFUSE": how})
+    peers = [server.connect() for _ in range(3)]
+    for turn in range(5):
+        for i, peer in enumerate(peers):
+            peer.echo(payload(1000 * turn, (turn, i)))
+    closed = server.statistics()["closed"]
+    assert sum(closed.values()) == 0, closed

@@ -1,0 +1,63 @@
+"""What happens at the one moment that nobody can hit from outside: between a wait and what is done about it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite import servers
+
+pytestmark = [
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library as Linux does"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc"),
+    pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer wants to be loaded first"),
+    # The emulation of kqueue waits several times for one kevent.
+    pytest.mark.only("select_srv", "poll_srv", "epoll_lt", "epoll_et"),
+]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("around") / "around_wait.so"
+    source = Path(__file__).parent / "around_wait.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
+    return path
+
+
+@pytest.mark.cause("signals are let in outside of the wait: one that comes just before it is noticed after it")
+def test_a_signal_just_before_the_wait(start, library):
+    """SIGTERM comes after the loop's last look, and nothing else will end the wait that follows."""
+    server = start(environment={"LD_PRELOAD": str(library), "RAISE_BEFORE": "1"})
+    peer = server.connect()
+    peer.echo(b"the next wait is the one")
+    peer.expect_end()
+    peer.close()
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.cause("descriptors are closed and given away again before all events of the wake-up were looked at")
+def test_no_event_reaches_the_next_owner_of_a_descriptor(start, library):
+    """In one wake-up: new peers, input of old ones, and the end of the old ones' lifetime, which comes while the
+    events are on their way. What the newcomers are asked for shows in the counts: they have sent nothing, so
+    reading from one of them would block."""
+    server = start(
+        "--max-lifetime", "2", "--drain-timeout", "0",
+        environment={"LD_PRELOAD": str(library), "HOLD_AFTER": "11:2200"},
+    )
+    old = []
+    for _ in range(10):  # one by one, so that no wait but the one that counts has eleven events
+        old.append(server.connect("old"))
+        old[-1].echo(b"x")
+    with server.frozen():
+        for _ in range(10):
+            server.connect("newcomer")
+        for peer in old:
+            peer.send_frame(b"last word")
+            peer.wait_delivered()
+    statistics = server.wait_statistics(lambda s: s["accepted"] == 20, "the newcomers accepted")
+    assert statistics["closed"]["lifetime"] >= 10
+    assert statistics["would_block"] <= statistics["accepts"] - statistics["accepted"], "read where nothing was"

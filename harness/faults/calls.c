@@ -1,0 +1,369 @@
+/* The system calls. Each of them fails without having done anything, but for close, which gives the
+ * descriptor back whatever it answers (close(2), "Dealing with error returns"). */
+#include "inject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <time.h>
+
+struct itimerspec;
+struct pollfd;
+
+enum { REGISTERED = 4096 };
+
+/* How a descriptor is registered with epoll: an edge is owed after a made-up EAGAIN. */
+static struct {
+    int set;
+    struct epoll_event event;
+} registered[REGISTERED];
+
+static void remember(int set, int operation, int fd, const struct epoll_event *event)
+{
+    if (fd < 0 || fd >= REGISTERED || operation == EPOLL_CTL_DEL)
+        return;
+    registered[fd].set = set;
+    registered[fd].event = *event;
+}
+
+int __real_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
+
+/* A kernel that answers EAGAIN, or moves one byte, will tell when there is more: with an edge. It
+ * has had its edge already for what is really there, so it is made to look again. */
+static void owe_edge(int fd)
+{
+    int saved = errno;
+
+    if (fd >= 0 && fd < REGISTERED && (registered[fd].event.events & EPOLLET))
+        (void)__real_epoll_ctl(registered[fd].set, EPOLL_CTL_MOD, fd, &registered[fd].event);
+    errno = saved;
+}
+
+static int fail_at(const struct fault *fault, int fd)
+{
+    if (fault->number == EAGAIN)
+        owe_edge(fd);
+    return fault_fail(fault);
+}
+
+WRAP(ssize_t, recv, int fd, void *bytes, size_t size, int flags)
+{
+    struct fault fault = FAULT_OF("recv");
+
+    if (fault.fails)
+        return fail_at(&fault, fd);
+    ssize_t count = __real_recv(fd, bytes, fault.is_short && size > 0 ? 1 : size, flags);
+    if (fault.is_short)
+        owe_edge(fd);
+    return count;
+}
+
+/* A kernel that answers EPIPE has sent SIGPIPE (send(2), MSG_NOSIGNAL). */
+WRAP(ssize_t, send, int fd, const void *bytes, size_t size, int flags)
+{
+    struct fault fault = FAULT_OF("send");
+
+    if (fault.fails && fault.number == EPIPE && !(flags & MSG_NOSIGNAL))
+        (void)raise(SIGPIPE);
+    if (fault.fails)
+        return fail_at(&fault, fd);
+    ssize_t count = __real_send(fd, bytes, fault.is_short && size > 0 ? 1 : size, flags);
+    if (fault.is_short)
+        owe_edge(fd);
+    return count;
+}
+
+WRAP(ssize_t, read, int fd, void *bytes, size_t size)
+{
+    struct fault fault = FAULT_OF("read");
+
+    return fault.fails ? fail_at(&fault, fd) : __real_read(fd, bytes, size);
+}
+
+WRAP(ssize_t, write, int fd, const void *bytes, size_t size)
+{
+    struct fault fault = FAULT_OF("write");
+
+    return fault.fails ? fail_at(&fault, fd) : __real_write(fd, bytes, size);
+}
+
+WRAP(int, accept, int fd, struct sockaddr *restrict address, socklen_t *restrict size)
+{
+    struct fault fault = FAULT_OF("accept");
+
+    return fault.fails ? fail_at(&fault, fd)
+                       : ledger_take_descriptor(__real_accept(fd, address, size), fault.path);
+}
+
+WRAP(int, accept4, int fd, struct sockaddr *restrict address, socklen_t *restrict size, int flags)
+{
+    struct fault fault = FAULT_OF("accept4");
+
+    return fault.fails
+               ? fail_at(&fault, fd)
+               : ledger_take_descriptor(__real_accept4(fd, address, size, flags), fault.path);
+}
+
+WRAP(int, close, int fd)
+{
+    struct fault fault = FAULT_OF("close");
+
+    ledger_give_descriptor(fd);
+    int result = __real_close(fd);
+    return fault.fails ? fault_fail(&fault) : result;
+}
+
+WRAP(int, shutdown, int fd, int how)
+{
+    struct fault fault = FAULT_OF("shutdown");
+
+    return fault.fails ? fault_fail(&fault) : __real_shutdown(fd, how);
+}
+
+WRAP(int, socket, int domain, int type, int protocol)
+{
+    struct fault fault = FAULT_OF("socket");
+
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_socket(domain, type, protocol), fault.path);
+}
+
+WRAP(int, bind, int fd, const struct sockaddr *address, socklen_t size)
+{
+    struct fault fault = FAULT_OF("bind");
+
+    return fault.fails ? fault_fail(&fault) : __real_bind(fd, address, size);
+}
+
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
+
+/* Accepted sockets take the size of the send buffer over. */
+WRAP(int, listen, int fd, int backlog)
+{
+    struct fault fault = FAULT_OF("listen");
+    const char *text = getenv("FAULT_SEND_BUFFER");
+
+    if (fault.fails)
+        return fault_fail(&fault);
+    if (text != NULL) {
+        int bytes = (int)strtol(text, NULL, 10);
+        (void)__real_setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+    }
+    return __real_listen(fd, backlog);
+}
+
+WRAP(int, setsockopt, int fd, int level, int name, const void *value, socklen_t size)
+{
+    struct fault fault = FAULT_OF("setsockopt");
+
+    return fault.fails ? fault_fail(&fault) : __real_setsockopt(fd, level, name, value, size);
+}
+
+WRAP(int, getsockopt, int fd, int level, int name, void *restrict value, socklen_t *restrict size)
+{
+    struct fault fault = FAULT_OF("getsockopt");
+
+    return fault.fails ? fault_fail(&fault) : __real_getsockopt(fd, level, name, value, size);
+}
+
+WRAP(int, getsockname, int fd, struct sockaddr *restrict address, socklen_t *restrict size)
+{
+    struct fault fault = FAULT_OF("getsockname");
+
+    return fault.fails ? fault_fail(&fault) : __real_getsockname(fd, address, size);
+}
+
+WRAP(int, getpeername, int fd, struct sockaddr *restrict address, socklen_t *restrict size)
+{
+    struct fault fault = FAULT_OF("getpeername");
+
+    return fault.fails ? fault_fail(&fault) : __real_getpeername(fd, address, size);
+}
+
+/* The optional argument of these three is an int, a pointer or missing: one long carries each. */
+static long argument_of(va_list arguments)
+{
+    return va_arg(arguments, long);
+}
+
+WRAP(int, open, const char *path, int flags, ...)
+{
+    struct fault fault = FAULT_OF("open");
+    va_list arguments;
+
+    va_start(arguments, flags);
+    long mode = flags & (O_CREAT | O_TMPFILE) ? argument_of(arguments) : 0;
+    va_end(arguments);
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_open(path, flags, mode), fault.path);
+}
+
+WRAP(int, fcntl, int fd, int command, ...)
+{
+    struct fault fault = FAULT_OF("fcntl");
+    va_list arguments;
+
+    va_start(arguments, command);
+    long argument = argument_of(arguments);
+    va_end(arguments);
+    return fault.fails ? fault_fail(&fault) : __real_fcntl(fd, command, argument);
+}
+
+WRAP(int, ioctl, int fd, unsigned long request, ...)
+{
+    struct fault fault = FAULT_OF("ioctl");
+    va_list arguments;
+
+    va_start(arguments, request);
+    long argument = argument_of(arguments);
+    va_end(arguments);
+    return fault.fails ? fault_fail(&fault) : __real_ioctl(fd, request, argument);
+}
+
+/* Not entered in the ledger: the only pipe is that of common/signals.c, which keeps it for as long as
+ * the process lives, since a signal may come until then. */
+WRAP(int, pipe, int ends[2])
+{
+    struct fault fault = FAULT_OF("pipe");
+
+    return fault.fails ? fault_fail(&fault) : __real_pipe(ends);
+}
+
+WRAP(int, getrlimit, int resource, struct rlimit *limit)
+{
+    struct fault fault = FAULT_OF("getrlimit");
+
+    return fault.fails ? fault_fail(&fault) : __real_getrlimit(resource, limit);
+}
+
+WRAP(int, setrlimit, int resource, const struct rlimit *limit)
+{
+    struct fault fault = FAULT_OF("setrlimit");
+
+    return fault.fails ? fault_fail(&fault) : __real_setrlimit(resource, limit);
+}
+
+WRAP(int, sigaction, int number, const struct sigaction *action, struct sigaction *before)
+{
+    struct fault fault = FAULT_OF("sigaction");
+
+    return fault.fails ? fault_fail(&fault) : __real_sigaction(number, action, before);
+}
+
+WRAP(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
+{
+    struct fault fault = FAULT_OF("sigprocmask");
+
+    return fault.fails ? fault_fail(&fault) : __real_sigprocmask(how, set, before);
+}
+
+/* Returns its error. */
+WRAP(int, pthread_sigmask, int how, const sigset_t *set, sigset_t *before)
+{
+    struct fault fault = FAULT_OF("pthread_sigmask");
+
+    return fault.fails ? fault.number : __real_pthread_sigmask(how, set, before);
+}
+
+WRAP(int, pselect, int limit, fd_set *read, fd_set *write, fd_set *except,
+     const struct timespec *timeout, const sigset_t *mask)
+{
+    struct fault fault = FAULT_OF("pselect");
+
+    return fault.fails ? fault_fail(&fault)
+                       : __real_pselect(limit, read, write, except, timeout, mask);
+}
+
+WRAP(int, ppoll, struct pollfd *fds, unsigned long count, const struct timespec *timeout,
+     const sigset_t *mask)
+{
+    struct fault fault = FAULT_OF("ppoll");
+
+    return fault.fails ? fault_fail(&fault) : __real_ppoll(fds, count, timeout, mask);
+}
+
+WRAP(int, poll, struct pollfd *fds, unsigned long count, int milliseconds)
+{
+    struct fault fault = FAULT_OF("poll");
+
+    return fault.fails ? fault_fail(&fault) : __real_poll(fds, count, milliseconds);
+}
+
+WRAP(int, epoll_create1, int flags)
+{
+    struct fault fault = FAULT_OF("epoll_create1");
+
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_epoll_create1(flags), fault.path);
+}
+
+WRAP(int, epoll_ctl, int set, int operation, int fd, struct epoll_event *event)
+{
+    static const char *const names[] = {
+        [EPOLL_CTL_ADD] = "epoll_ctl_add",
+        [EPOLL_CTL_MOD] = "epoll_ctl_mod",
+        [EPOLL_CTL_DEL] = "epoll_ctl_del",
+    };
+    struct fault fault = FAULT_OF(names[operation]);
+
+    if (fault.fails)
+        return fault_fail(&fault);
+    remember(set, operation, fd, event);
+    return __real_epoll_ctl(set, operation, fd, event);
+}
+
+WRAP(int, epoll_wait, int set, struct epoll_event *events, int room, int milliseconds)
+{
+    struct fault fault = FAULT_OF("epoll_wait");
+
+    return fault.fails ? fault_fail(&fault) : __real_epoll_wait(set, events, room, milliseconds);
+}
+
+WRAP(int, epoll_pwait2, int set, struct epoll_event *events, int room,
+     const struct timespec *timeout, const sigset_t *mask)
+{
+    struct fault fault = FAULT_OF("epoll_pwait2");
+
+    return fault.fails ? fault_fail(&fault) : __real_epoll_pwait2(set, events, room, timeout, mask);
+}
+
+WRAP(int, timerfd_create, int clock, int flags)
+{
+    struct fault fault = FAULT_OF("timerfd_create");
+
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_timerfd_create(clock, flags), fault.path);
+}
+
+WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *when,
+     struct itimerspec *before)
+{
+    struct fault fault = FAULT_OF("timerfd_settime");
+
+    return fault.fails ? fault_fail(&fault) : __real_timerfd_settime(fd, flags, when, before);
+}
+
+/* Makes a descriptor only when it is given none. */
+WRAP(int, signalfd, int fd, const sigset_t *set, int flags)
+{
+    struct fault fault = FAULT_OF(fd < 0 ? "signalfd" : "signalfd_change");
+
+    if (fault.fails)
+        return fault_fail(&fault);
+    int result = __real_signalfd(fd, set, flags);
+    return fd < 0 ? ledger_take_descriptor(result, fault.path) : result;
+}
+
+WRAP(int, eventfd, unsigned value, int flags)
+{
+    struct fault fault = FAULT_OF("eventfd");
+
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_eventfd(value, flags), fault.path);
+}

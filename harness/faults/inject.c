@@ -1,0 +1,188 @@
+/* Which call is to fail, and the report. */
+#include "inject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WANTED = 4, PATHS = 2048, CALL_BYTES = 24, PATH_BYTES = 400 };
+
+int __real_open(const char *path, int flags, ...);
+int __real_close(int fd);
+int __real_kqueue(void) __attribute__((weak));
+
+/* Of the linker's making: where the program's own code begins and ends. */
+extern const char __executable_start[], etext[];
+
+struct wanted {
+    char call[CALL_BYTES];
+    char path[PATH_BYTES];
+    unsigned long when;
+    unsigned long calls;
+    int number;
+    bool is_short;
+    bool every;
+    bool happened;
+};
+
+static struct wanted wanted[WANTED];
+static size_t wanted_count;
+static struct path paths[PATHS];
+static size_t path_count;
+static bool is_over; /* the report is being written: nothing is counted, nothing fails */
+
+/* Returns how many characters of the text it took. */
+static size_t read_one(const char *text, struct wanted *one)
+{
+    char what[CALL_BYTES], when[CALL_BYTES];
+    int taken = 0;
+
+    if (sscanf(text, "%23[^:]:%399[^:]:%23[^:]:%23[^ ] %n", one->call, one->path, what, when,
+               &taken) != 4 ||
+        wanted_count == WANTED) {
+        (void)dprintf(STDERR_FILENO, "FAULT: at '%s': expected CALL:PATH:WHAT:WHEN\n", text);
+        _exit(2);
+    }
+    one->is_short = strcmp(what, "short") == 0;
+    one->number = (int)strtol(what, NULL, 10);
+    one->every = when[0] == '/';
+    one->when = strtoul(when + one->every, NULL, 10);
+    return (size_t)taken;
+}
+
+__attribute__((constructor)) static void read_wanted(void)
+{
+    const char *text = getenv("FAULT");
+
+    while (text != NULL && *text != '\0') {
+        struct wanted one = {0};
+        text += read_one(text, &one);
+        wanted[wanted_count++] = one;
+    }
+}
+
+/* Frames are linked through their frame pointers, which the program is compiled with; the walk ends
+ * where it comes out of the program's own code, above main. */
+static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
+{
+    const uintptr_t base = (uintptr_t)__executable_start;
+    size_t depth = 0;
+
+    while (depth < PATH_FRAMES) {
+        void **link = frame;
+        uintptr_t address = (uintptr_t)link[1];
+        if (address < base || address >= (uintptr_t)etext)
+            break;
+        frames[depth++] = address - base;
+        frame = link[0];
+    }
+    return depth;
+}
+
+static struct path *find_path(const char *call, void *frame)
+{
+    struct path here = {.call = call};
+
+    here.depth = walk(frame, here.frames);
+    for (size_t i = 0; i < path_count; i++)
+        if (paths[i].depth == here.depth && strcmp(paths[i].call, call) == 0 &&
+            memcmp(paths[i].frames, here.frames, here.depth * sizeof here.frames[0]) == 0)
+            return &paths[i];
+    if (path_count == PATHS) {
+        (void)dprintf(STDERR_FILENO, "more than %d paths\n", PATHS);
+        _exit(2);
+    }
+    paths[path_count] = here;
+    return &paths[path_count++];
+}
+
+static const char *path_text(const struct path *path, char text[PATH_BYTES])
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < path->depth && used < PATH_BYTES; i++)
+        used += (size_t)snprintf(text + used, PATH_BYTES - used, "%s%lx", i ? "." : "",
+                                 (unsigned long)path->frames[i]);
+    return text;
+}
+
+static bool is_due(struct wanted *one, const struct path *path)
+{
+    char text[PATH_BYTES];
+
+    if (strcmp(one->call, path->call) != 0)
+        return false;
+    if (strcmp(one->path, "*") != 0 && strcmp(one->path, path_text(path, text)) != 0)
+        return false;
+    one->calls++;
+    return one->every ? one->calls % one->when == 0 : one->calls == one->when;
+}
+
+struct fault fault_of(const char *call, void *frame)
+{
+    static const struct path at_exit = {.call = "none"};
+    struct path *path = is_over ? NULL : find_path(call, frame);
+    struct fault fault = {.path = path};
+
+    if (path == NULL)
+        return (struct fault){.path = &at_exit};
+    path->calls++;
+    for (size_t i = 0; i < wanted_count; i++)
+        if (is_due(&wanted[i], path)) {
+            wanted[i].happened = true;
+            fault.number = wanted[i].number;
+            fault.is_short = wanted[i].is_short;
+            fault.fails = !fault.is_short;
+        }
+    return fault;
+}
+
+int fault_fail(const struct fault *fault)
+{
+    errno = fault->number;
+    return -1;
+}
+
+void path_report(int out, const char *what, const struct path *path)
+{
+    char text[PATH_BYTES];
+
+    (void)dprintf(out, "%s %s %lu %s\n", what, path->call, path->calls, path_text(path, text));
+}
+
+/* The emulation of kqueue is not told when its descriptor is closed: it clears up when the next
+ * kqueue is made. So one is made, and what that one holds itself is not the program's. */
+static void clear_closed_kqueues(void)
+{
+    if (__real_kqueue == NULL)
+        return;
+    ledger_take_no_more();
+    (void)__real_kqueue();
+}
+
+__attribute__((destructor)) static void write_report(void)
+{
+    const char *name = getenv("FAULT_REPORT");
+    int saved = errno;
+
+    if (name == NULL)
+        return;
+    int out = __real_open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (out < 0)
+        return;
+    size_t happened = 0;
+    for (size_t i = 0; i < wanted_count; i++)
+        happened += wanted[i].happened;
+    for (size_t i = 0; i < path_count; i++)
+        path_report(out, "site", &paths[i]);
+    is_over = true;
+    clear_closed_kqueues();
+    ledger_report(out);
+    (void)dprintf(out, "happened %zu\n", happened);
+    (void)__real_close(out);
+    errno = saved;
+}

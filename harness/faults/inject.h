@@ -1,0 +1,70 @@
+/* Faults at the calls that a program makes into the C library, and accounts of what those calls gave
+ * it. Linked into a program with -Wl,--wrap=NAME for every function __wrap_NAME here: a reference to
+ * NAME in the program's own objects then comes to us, with the program's return address, under any
+ * sanitizer; calls that the C library makes for itself do not.
+ *
+ * The environment says what to do:
+ *
+ *   FAULT=CALL:PATH:WHAT:WHEN   what fails; more of these may follow, a blank between them.
+ *                               CALL and PATH: which call, and where it is made, as in the report;
+ *                               * for anywhere. WHAT: an errno (a return value for getaddrinfo
+ *                               and getnameinfo), or `short` for one byte only. WHEN: 3 for the
+ *                               third call there, /3 for every third.
+ *   FAULT_REPORT=FILE           at exit, what was called and how often, and what was not given back
+ *   FAULT_SEND_BUFFER=BYTES     of accepted sockets, so that little output fills it */
+#ifndef FAULTS_INJECT_H
+#define FAULTS_INJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Defines __wrap_name, and declares __real_name, which is the function itself (ld(1), --wrap). */
+#define WRAP(type, name, ...)                                                                      \
+    type __real_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__);                                                               \
+    type __wrap_##name(__VA_ARGS__)
+
+enum { PATH_FRAMES = 20 };
+
+/* Where a call is made: the return addresses of its caller, that one's caller and so on up to main,
+ * and how often it was made there. A call in a helper that many use is as many places to fail. */
+struct path {
+    const char *call;
+    unsigned long calls;
+    size_t depth;
+    uintptr_t frames[PATH_FRAMES];
+};
+
+struct fault {
+    const struct path *path; /* of the call that asked */
+    bool fails;              /* with errno set to number */
+    bool is_short;           /* one byte only */
+    int number;
+};
+
+/* Counts a call and says what has to happen to it. Use it in a __wrap_ function itself: it looks
+ * for the callers from there. */
+#define FAULT_OF(call) fault_of(call, __builtin_frame_address(0))
+struct fault fault_of(const char *call, void *frame);
+
+/* Sets errno. Returns -1. */
+int fault_fail(const struct fault *fault);
+
+/* The ledger: what the program holds. Taking the same twice, or giving back what it does not hold,
+ * is reported. */
+void ledger_take_memory(const void *memory, const struct path *path);
+void ledger_give_memory(const void *memory);
+int ledger_take_descriptor(int fd, const struct path *path); /* returns fd; below 0 is ignored */
+void ledger_give_descriptor(int fd);
+
+/* From here on nothing is entered; what is given back still counts. */
+void ledger_take_no_more(void);
+
+/* Writes what is held, and what was given back wrongly, as lines to the descriptor. */
+void ledger_report(int out);
+
+/* A path as in FAULT, with its call, and a newline. */
+void path_report(int out, const char *what, const struct path *path);
+
+#endif

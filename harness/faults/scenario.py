@@ -1,0 +1,447 @@
+"""What is done with a server while one of its calls fails: everything that the protocol knows, in little.
+
+Each peer knows which echoes it is owed. What comes must be the beginning of that, byte for byte; a peer
+whose connection ends before all of it has come was cut off."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from faults import calls
+from suite import kernel, waiting
+from suite.frames import frame, header, payload
+
+
+PATIENCE = 10.0  # seconds that a peer waits for what must come; only what is broken takes so long
+
+
+class Broken(Exception):
+    """What must not happen, whatever fails."""
+
+
+class Gone(Exception):
+    """The server has stopped in mid-run; whether it may is for the judge to say."""
+
+
+class Client:
+    """A peer of the server."""
+
+    def __init__(self, server: Subject, name: str, receive_buffer: int | None = None):
+        self.server = server
+        self.name = name
+        self.owed = bytearray()
+        self.came = bytearray()
+        self.cut = False
+        self.ended = False
+        self.socket = socket.socket(
+            socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET, socket.SOCK_STREAM
+        )
+        self.socket.settimeout(PATIENCE)
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            self.socket.connect(server.address)
+        except ConnectionRefusedError:
+            raise Gone(f"{name} found nobody listening") from None
+        except ConnectionResetError:  # it stopped with this peer in its queue
+            self.cut = True
+
+    def send(self, data: bytes) -> None:
+        if self.cut:
+            return
+        try:
+            self.socket.sendall(data)
+        except ConnectionError:
+            self.cut = True
+        except TimeoutError:
+            raise Broken(f"{self.name}: the server took no more input") from None
+
+    def send_frames(self, *payloads: bytes) -> None:
+        data = b"".join(frame(each) for each in payloads)
+        self.owed += data
+        self.send(data)
+
+    def receive(self) -> bool:
+        """One recv. Returns False at the end, orderly or not."""
+        try:
+            piece = self.socket.recv(1 << 16)
+        except TimeoutError:
+            raise Broken(f"{self.name}: {len(self.came)} of {len(self.owed)} bytes came, then nothing more") from None
+        except ConnectionError:
+            self.cut = True
+            return False
+        if not piece:
+            self.ended = True
+            return False
+        self.came += piece
+        if self.came != self.owed[: len(self.came)]:
+            raise Broken(f"{self.name}: a wrong byte among the {len(self.came)} that came")
+        return True
+
+    def collect(self) -> None:
+        """Waits for all that is owed."""
+        while not self.cut and len(self.came) < len(self.owed):
+            if not self.receive():
+                self.cut = True
+
+    def collect_end(self) -> None:
+        """All that is owed, then the end of the stream."""
+        self.collect()
+        if not self.cut and self.receive():
+            raise Broken(f"{self.name}: bytes where the end was expected")
+
+    def collect_what_comes(self) -> None:
+        """Whole frames, then an orderly end: the server was free to end it, but not inside a frame."""
+        while not self.cut and self.receive():
+            pass
+        at = 0
+        while at < len(self.came):
+            at += 4 + int.from_bytes(self.came[at : at + 4], "big")
+        if at > len(self.came):
+            self.cut = True
+
+    def half_close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def reset(self) -> None:
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+class Subject:
+    """A server under test: a process, the lines that it wrote, its peers."""
+
+    def __init__(self, program: Path, options: list[str], directory: Path, environment: dict[str, str]):
+        self.directory = directory
+        self.steps: list[str] = []
+        self.clients: list[Client] = []
+        self.asked = 0  # how many lines of statistics were asked for
+        self._error_path = directory / "stderr"
+        with self._error_path.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [str(program), "--port", "0", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **environment},
+            )
+        self.address = ("", 0)
+
+    def ready_line(self) -> str:
+        """The first line on standard output, empty if it ended without one."""
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        if not ready:
+            raise Broken("it runs, but printed no ready line")
+        return self.process.stdout.readline().decode()
+
+    def step(self, text: str) -> None:
+        self.steps.append(text)
+
+    def lines(self) -> list[str]:
+        return self._error_path.read_text(errors="replace").splitlines()
+
+    def _statistics_lines(self) -> list[str]:
+        return [line for line in self.lines() if line.startswith("{") and line.endswith("}")]
+
+    def statistics(self) -> dict:
+        """Asks until an answer comes: the answer to one asking may be what fails."""
+        before = len(self._statistics_lines())
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            self.asked += 1
+            self.signal(signal.SIGUSR1)
+            again = time.monotonic() + 0.1
+            while time.monotonic() < again:
+                found = self._statistics_lines()
+                if len(found) > before:
+                    return json.loads(found[-1])
+                if self.process.poll() is not None:
+                    raise Gone("while it was asked for statistics")
+                time.sleep(0.001)
+            if time.monotonic() > deadline:
+                raise Broken("no statistics after SIGUSR1")
+
+    def wait_statistics(self, condition: Callable[[dict], bool], what: str) -> dict:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            statistics = self.statistics()
+            if condition(statistics):
+                return statistics
+            if time.monotonic() > deadline:
+                raise Broken(f"waited in vain for {what}; the last statistics: {statistics}")
+            time.sleep(0.005)
+
+    def signal(self, number: signal.Signals) -> None:
+        if self.process.poll() is not None:
+            raise Gone(f"before {number.name}")
+        self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        self.signal(signal.SIGSTOP)
+        waiting.until(lambda: kernel.state(self.process.pid) in ("T", "Z"), "stopped by SIGSTOP")
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def connect(self, name: str, receive_buffer: int | None = None) -> Client:
+        self.clients.append(Client(self, name, receive_buffer))
+        return self.clients[-1]
+
+    def wait_exit(self) -> int:
+        try:
+            return self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise Broken("it does not exit") from None
+
+    def end(self) -> None:
+        """Leaves nothing behind."""
+        for client in self.clients:
+            client.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Scenario:
+    """Steps done with a server. `options` is its command line, `first_line` what it says then."""
+
+    options: tuple[str, ...] = ()
+    first_line = re.compile(r"listening on \[?([0-9.:]+)\]?:(\d+)( \(\w+\))?\n")
+    serves = True
+
+    def __init__(self, server: Subject, said: re.Match[str]):
+        self.server = server
+        server.address = (said[1], int(said[2]))
+
+    def run(self) -> None:
+        raise NotImplementedError
+
+
+class Traffic(Scenario):
+    """All that peers do, and a stop with some of it under way."""
+
+    options = ("--max-frame", "100000", "--high-water", "40000", "--low-water", "10000", "--stats", "{stats}")
+
+    def __init__(self, server: Subject, said: re.Match[str]):
+        super().__init__(server, said)
+        self.steady = server.connect("steady")
+        self.pings = 0
+
+    def ping(self) -> None:
+        """An echo on a connection that stays. Should that be the one cut off, a new one must be served."""
+        for _ in range(2):
+            self.pings += 1
+            self.steady.send_frames(b"ping %d" % self.pings)
+            self.steady.collect()
+            if not self.steady.cut:
+                return
+            self.server.step("the steady connection was cut off; another takes over")
+            self.steady = self.server.connect("steady's successor")
+        raise Broken("two connections were cut off")
+
+    def run(self) -> None:
+        for step in (
+            self.several_sizes,
+            self.pieces,
+            self.pipelining,
+            self.back_pressure,
+            self.bad_endings,
+            self.out_of_descriptors,
+            self.quiet,
+            self.stop,
+        ):
+            self.server.step(step.__doc__)
+            step()
+
+    def several_sizes(self) -> None:
+        """frames of several sizes"""
+        self.steady.send_frames(b"", b"x", payload(5000))
+        self.ping()
+
+    def pieces(self) -> None:
+        """a frame in pieces, other peers' echoes between them"""
+        client = self.server.connect("pieces")
+        data = frame(payload(9000, "pieces"))
+        client.owed += data
+        cuts = (0, 2, 12, 1500, 8000, len(data))
+        for begin, end in zip(cuts, cuts[1:]):
+            client.send(data[begin:end])
+            self.ping()
+        client.collect()
+        client.send_frames(b"", b"whole again")
+        client.collect()
+
+    def pipelining(self) -> None:
+        """many frames in one segment, then half-close"""
+        client = self.server.connect("pipelining")
+        client.send_frames(*(payload(size, "pipelining") for size in range(0, 3000, 100)))
+        client.half_close()
+        client.collect_end()
+
+    def _flood(self, name: str) -> Client:
+        """A peer that does not read until the server has stopped reading from it."""
+        before = self.server.statistics()
+        ended_before = sum(before["closed"].values()) + before["refused"]
+        client = self.server.connect(name, receive_buffer=4096)
+        client.send_frames(*(payload(10_000, (name, i)) for i in range(20)))
+
+        def over(statistics: dict) -> bool:
+            ended = sum(statistics["closed"].values()) + statistics["refused"]
+            return statistics["pauses"] > before["pauses"] or ended > ended_before
+
+        self.server.wait_statistics(over, "a pause")
+        return client
+
+    def back_pressure(self) -> None:
+        """a peer that does not read, then reads all: pause and resume"""
+        client = self._flood("slow")
+        self.ping()
+        client.collect()
+        client.send_frames(b"after the pause")
+        client.collect()
+
+    def bad_endings(self) -> None:
+        """a frame above --max-frame, one cut short, a reset"""
+        client = self.server.connect("oversize")
+        client.send_frames(b"before")
+        client.send(header(0xFFFFFFFF) + b"x" * 100)
+        client.collect_end()
+        client.close()
+        client = self.server.connect("truncated")
+        client.send(header(10) + b"abc")
+        client.half_close()
+        client.collect_end()
+        client = self.server.connect("resetting")
+        client.send(header(10) + b"abc")
+        self.ping()
+        client.reset()
+        self.ping()
+
+    def _free_descriptor(self) -> int:
+        """The number that the server's next descriptor will have."""
+        used = {int(name) for name in os.listdir(f"/proc/{self.server.process.pid}/fd")}
+        return next(number for number in range(len(used) + 1) if number not in used)
+
+    def out_of_descriptors(self) -> None:
+        """a peer when no descriptor is left, then one when there is again"""
+        pid = self.server.process.pid
+        ends = self.server.connect("ends, which frees a descriptor")
+        ends.send_frames(b"x")
+        ends.collect()
+        limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        with self.server.frozen():
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (self._free_descriptor(), limit[1]))
+            waits = self.server.connect("waits, or is refused")
+            waits.send_frames(b"let me in")
+            self.steady.send_frames(b"beside that")
+        self.ping()
+        self.ping()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        ends.close()
+        waits.collect()
+        self.server.clients.remove(waits)
+        waits.close()
+        last = self.server.connect("served again")
+        last.send_frames(b"at last")
+        last.collect()
+
+    def quiet(self) -> None:
+        """no wake-up without a cause"""
+        before, asked = self.server.statistics(), self.server.asked
+        for _ in range(10):
+            self.ping()
+        after = self.server.statistics()
+        causes = 10 + self.server.asked - asked + 1
+        if after["waits"] - before["waits"] > 2 * causes + 4:
+            raise Broken(f"{after['waits'] - before['waits']} wake-ups for {causes} causes: it spins")
+
+    def stop(self) -> None:
+        """SIGTERM with output pending, half a frame and an idle peer; peers read to the end"""
+        slow = self._flood("slow at the stop")
+        half = self.server.connect("half a frame")
+        half.send_frames(b"whole")
+        half.collect()
+        half.send(header(10) + b"abc")
+        self.ping()
+        self.server.signal(signal.SIGTERM)
+        slow.collect_what_comes()
+        for client in (half, self.steady):
+            client.collect_end()
+        for client in self.server.clients:
+            client.close()
+
+
+class Timeouts(Scenario):
+    """All that ends by time."""
+
+    options = (
+        *("--idle-timeout", "0.5", "--drain-timeout", "0.2", "--max-lifetime", "0.9", "--max-conns", "4"),
+        *(("--bind", "::1") if calls.has_ipv6() else ()),
+    )
+
+    def run(self) -> None:
+        server = self.server
+        server.step("peers that will be idle, one that stays after an oversize frame, a busy one, one too many")
+        with server.frozen():
+            idle = [server.connect(f"idle {i}") for i in range(2)]
+            stays = server.connect("stays after an oversize frame")
+            busy = server.connect("busy")
+            for client in (*idle, busy):
+                client.send_frames(b"one")
+            stays.send(header(0xFFFFFFFF))
+            above = server.connect("one above --max-conns")
+        for client in (*idle, busy):
+            client.collect()
+        server.step("until each has been ended")
+        while not (busy.cut or busy.ended):
+            busy.send_frames(b"still here")
+            if select.select([busy.socket], [], [], 0.2)[0]:
+                busy.receive()
+            time.sleep(0.05)
+        busy.cut = False  # its end was to come; what it sent meanwhile may have met a reset
+        busy.close()
+        for client in idle:
+            client.collect_end()
+        stays.collect_end()
+        server.wait_statistics(lambda s: s["connections"] == 0, "all ended")
+        server.clients.remove(above)  # refused, unless one before it was
+        above.close()
+        server.step("SIGTERM without a connection")
+        server.signal(signal.SIGTERM)
+
+
+class Help(Scenario):
+    """The list of options."""
+
+    options = ("--help",)
+    first_line = re.compile(r"Usage: .*\n")
+    serves = False
+
+    def __init__(self, server: Subject, said: re.Match[str]):
+        self.server = server
+
+    def run(self) -> None:
+        self.server.step("--help")
+
+
+SCENARIOS: dict[str, type[Scenario]] = {"traffic": Traffic, "timeouts": Timeouts, "help": Help}

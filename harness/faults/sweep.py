@@ -1,0 +1,311 @@
+"""Every call of every server, every fault that it can have: one run each, judged.
+
+usage: harness/faults/run [--sites | --each] [SERVER...]
+       harness/faults/run SERVER SITE FAULT N [SITE FAULT N...]
+
+The first form sweeps over the servers named, or all of them; --each prints what came of each pair,
+--sites only lists where the servers make calls.
+The second repeats one pair: a site as the report names it, a fault such as ENOMEM or short, and the
+how-manieth call there has it; a second site that is reached only then may follow. BUILD_DIR: where
+`make faults-servers` has built them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from faults import calls, sites, trial
+from faults.scenario import SCENARIOS
+from faults.sites import CannotRun, Names, Site
+from faults.trial import Pair, Run
+from suite import servers
+
+COUNTINGS = 2  # a site that timing has kept out of one run shows in another
+GENERATIONS = 2  # the sites of a good run, then those that a fault leads to
+TRIES = 5  # for an n-th call that this run made fewer of than the counting did
+
+
+@dataclass
+class Map:
+    """Where a server makes its calls: the scenario that gets there, how often, and after which fault."""
+
+    server: str
+    sites: dict[Site, Reached]
+    names: Names
+    calls: dict[str, tuple[str, str]]  # all that are in the program: function and call by return address
+
+    def add(self, found: dict[Site, Reached]) -> None:
+        self.sites.update(found)
+        self.names = Names(trial.program_of(self.server), self.sites)
+
+    def pairs(self, site: Site, each_call: bool = True) -> Iterator[Pair]:
+        """The first, the second and the last call there, or only the first, with each fault."""
+        reached = self.sites[site]
+        last = reached.count if each_call and reached.after is None else 1
+        about = (self.names.of(site), tuple(self.names.functions(site)))
+        for fault in calls.FAULTS.get(site.call, ()):
+            for nth in sorted({1, min(2, last), last}):
+                yield Pair(self.server, reached.scenario, site, *about, fault, nth, reached.after)
+
+
+@dataclass
+class Reached:
+    scenario: str
+    count: int
+    after: Pair | None = None
+
+
+@dataclass
+class Finding:
+    """A pair that broke a promise."""
+
+    pair: Pair
+    step: str
+    wrong: list[str]
+    place: str
+
+    @classmethod
+    def of(cls, where: Map, pair: Pair, run: Run, wrong: list[str]) -> Finding:
+        return cls(pair, run.steps[-1] if run.steps else "start", wrong, where.names.place(pair.site))
+
+
+@dataclass
+class Tally:
+    """What became of one server's pairs."""
+
+    calls: int = 0
+    visited: set[str] = field(default_factory=set)  # return addresses
+    sites: set[Site] = field(default_factory=set)
+    came: list[tuple[Pair, str]] = field(default_factory=list)
+    missed: list[Pair] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    unexplained: list[str] = field(default_factory=list)
+
+    @property
+    def pairs(self) -> int:
+        return len(self.came)
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(outcome for _, outcome in self.came)
+
+    @property
+    def failed(self) -> int:
+        return len(self.findings) + len(self.unexplained)
+
+
+def count(server: str, scenarios: Iterable[str] = tuple(SCENARIOS), times: int = COUNTINGS) -> Map:
+    """Runs the scenarios without a fault. Raises CannotRun when that alone goes wrong."""
+    program = trial.program_of(server)
+    if not program.exists():
+        raise CannotRun(f"{program.relative_to(servers.ROOT)} is not there: make faults-servers")
+    found: dict[Site, Reached] = {}
+    runs: list[tuple[str, Run]] = []
+    for scenario in scenarios:
+        for _ in range(times):
+            run = trial.play(program, scenario)
+            runs.append((scenario, run))
+            for site, number in run.report.calls.items() if run.report else ():
+                found.setdefault(site, Reached(scenario, number))
+    names = Names(program, found)
+    for scenario, run in runs:
+        _, wrong = trial.judge(run, names, scenario)
+        if wrong:
+            raise CannotRun(f"{server}: without any fault, at {run.steps[-1:]}: {'; '.join(wrong)}")
+    sites.check_known(list(found))
+    return Map(server, found, names, sites.all_calls(program))
+
+
+def visit(pair: Pair) -> tuple[Pair, Run]:
+    """Runs until the fault has happened: how often a site is reached depends a little on timing."""
+    for _ in range(TRIES):
+        run = trial.try_pair(pair)
+        if not missed(pair, run):
+            break
+        pair = replace(pair, nth=max(1, min(pair.nth, run.report.calls[pair.site])))
+    return pair, run
+
+
+def missed(pair: Pair, run: Run) -> bool:
+    return run.report is not None and run.report.happened < pair.depth and not run.broken
+
+
+def visit_all(where: Map, pairs: Iterable[Pair], pool: ProcessPoolExecutor, tally: Tally) -> dict[Site, Reached]:
+    """Judges every pair. Returns the sites that only faults have led to."""
+    found: dict[Site, Reached] = {}
+    for pair, run in pool.map(visit, pairs):
+        if missed(pair, run):
+            tally.missed.append(pair)
+            continue
+        outcome, wrong = trial.judge(run, where.names, pair.scenario, pair)
+        tally.came.append((pair, outcome))
+        tally.sites.add(pair.site)
+        tally.visited.add(pair.site.address)
+        if wrong:
+            tally.findings.append(Finding.of(where, pair, run, wrong))
+            continue  # what follows from it is not looked into
+        for site in run.report.calls if run.report else ():
+            if site not in where.sites:
+                found.setdefault(site, Reached(pair.scenario, 1, pair))
+    return found
+
+
+def sweep(where: Map, pool: ProcessPoolExecutor) -> Tally:
+    tally = Tally(calls=len(where.calls))
+    fresh = dict(where.sites)
+    for _ in range(GENERATIONS):
+        found = visit_all(where, [pair for site in fresh for pair in where.pairs(site)], pool, tally)
+        where.add(found)
+        fresh = found
+    left = {each for address, each in where.calls.items() if address not in tally.visited}
+    tally.unexplained = sorted(f"{call} in {function}" for function, call in left - set(calls.NOT_REACHED))
+    return tally
+
+
+def repeat_command(pair: Pair) -> str:
+    words: list[str] = []
+    each: Pair | None = pair
+    while each is not None:
+        words = [each.name, each.fault, str(each.nth), *words]
+        each = each.after
+    build = os.environ.get("BUILD_DIR")
+    prefix = f"BUILD_DIR={shlex.quote(build)} " if build else ""
+    return f"{prefix}harness/faults/run {' '.join(map(shlex.quote, [pair.server, *words]))}"
+
+
+def describe(finding: Finding) -> str:
+    pair = finding.pair
+    lines = [
+        f"{pair.server}: {pair.site.call} number {pair.nth} at {finding.place}: {calls.explain(pair.fault)}",
+        f"    on the way   {pair.name}",
+        *([f"    after        {pair.after.name} {pair.after.fault} {pair.after.nth}"] if pair.after else []),
+        f"    scenario     {pair.scenario}, at: {finding.step}",
+        *(f"    wrong        {each}" for each in finding.wrong),
+        f"    to repeat    {repeat_command(pair)}",
+    ]
+    return "\n".join(lines)
+
+
+HEADS = ("server", "calls in it", "visited", "sites", "pairs", *trial.OUTCOMES)
+
+
+def row(server: str, tally: Tally) -> str:
+    numbers = (tally.calls, len(tally.visited), len(tally.sites), tally.pairs)
+    cells = (server, *numbers, *(tally.outcomes[each] for each in trial.OUTCOMES))
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def print_each(tally: Tally) -> None:
+    for pair, outcome in tally.came:
+        after = f" after {pair.after.name} {pair.after.fault} {pair.after.nth}" if pair.after else ""
+        print(f"{pair.server} {outcome}: {pair.name} {pair.fault} {pair.nth}{after}")
+
+
+def print_findings(server: str, tally: Tally) -> None:
+    for finding in tally.findings:
+        print(describe(finding))
+    for each in tally.unexplained:
+        print(f"{server}: no fault has visited {each}, and harness/faults/calls.py does not say why")
+    for pair in tally.missed:
+        print(f"{server}: was reached once, and not again: {pair.name} {pair.fault} {pair.nth}")
+    print(f"{server}: {tally.pairs} pairs, {len(tally.findings)} broke a promise", flush=True)
+
+
+def check_complete(names: Iterable[str]) -> None:
+    """Nothing that a server calls is left out."""
+    build = servers.build_dir() / "faults"
+    if not (build / "wrap").exists():
+        raise CannotRun(f"{build.relative_to(servers.ROOT)} is not there: make faults-servers")
+    wrapped = {line.removeprefix("--wrap=") for line in (build / "wrap").read_text().split()}
+    objects = [each for name in ("common", *names) for each in sorted((build / "obj" / name).rglob("*.o"))]
+    sites.check_complete([each for each in objects if each.stem != "test_emulation"], wrapped)
+
+
+def sweep_all(names: list[str], each: bool = False) -> int:
+    check_complete(names)
+    tallies: dict[str, Tally] = {}
+    began = time.monotonic()
+    with ProcessPoolExecutor((os.cpu_count() or 1) + 1) as pool:  # one of them waits for a timeout now and then
+        for name in names:
+            tallies[name] = sweep(count(name), pool)
+            if each:
+                print_each(tallies[name])
+            print_findings(name, tallies[name])
+    print(f"\n| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
+    for name, tally in tallies.items():
+        print(row(name, tally))
+    print(f"\n{sum(tally.pairs for tally in tallies.values())} pairs in {time.monotonic() - began:.0f} s")
+    return 1 if any(tally.failed for tally in tallies.values()) else 0
+
+
+def find_pair(where: Map, words: list[str]) -> Pair:
+    """The pair that the words name; each three of them lead to the sites of the next three."""
+    pair: Pair | None = None
+    for name, fault, nth in zip(words[::3], words[1::3], words[2::3]):
+        site = where.names.site(name)
+        if site is None:
+            raise CannotRun(f"{where.server} has no site {name}; harness/faults/run --sites {where.server}")
+        pair = next((each for each in where.pairs(site) if each.fault == fault), None)
+        if pair is None or not nth.isdecimal() or int(nth) < 1:
+            raise CannotRun(f"{site.call} can have {', '.join(calls.FAULTS.get(site.call, ()))}, and N counts from 1")
+        pair = replace(pair, nth=int(nth))
+        if len(words) > 3:
+            run = trial.try_pair(pair)
+            new = [each for each in (run.report.calls if run.report else ()) if each not in where.sites]
+            where.add({each: Reached(pair.scenario, 1, pair) for each in new})
+    return pair
+
+
+def repeat(server: str, words: list[str]) -> int:
+    where = count(server)
+    pair = find_pair(where, words)
+    run = trial.try_pair(pair)
+    outcome, wrong = trial.judge(run, where.names, pair.scenario, pair)
+    for step in run.steps:
+        print(f"    {step}")
+    print(f"exit status {run.status}; standard error: {run.lines}; cut off: {run.cut or 'nobody'}")
+    if missed(pair, run):
+        wrong.append("the fault did not happen")
+    if wrong:
+        print(describe(Finding.of(where, pair, run, wrong)))
+        return 1
+    print(f"as it should be: {outcome}")
+    return 0
+
+
+def list_sites(names: list[str]) -> int:
+    for name in names:
+        where = count(name)
+        for site, reached in where.sites.items():
+            print(f"{name} {reached.scenario} {reached.count:5} {where.names.of(site)}")
+    return 0
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--help"]:
+        print(__doc__)
+        return 0
+    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in servers.ALL and "main:" in arguments[1]:
+        return repeat(arguments[0], arguments[1:])
+    option = arguments[0] if arguments[:1] in (["--sites"], ["--each"]) else None
+    names = arguments[1:] if option else arguments
+    wrong = [each for each in names if each not in servers.ALL]
+    if wrong:
+        print(f"faults: '{wrong[0]}': expected a server ({', '.join(servers.ALL)}); see --help", file=sys.stderr)
+        return 2
+    names = names or [each for each in servers.ALL if servers.absent(each) is None]
+    return list_sites(names) if option == "--sites" else sweep_all(names, each=option == "--each")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CannotRun as reason:
+        print(f"faults: {reason}", file=sys.stderr)
+        sys.exit(1)

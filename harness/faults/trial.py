@@ -1,0 +1,192 @@
+"""One run of a scenario, with one fault or none, and what is to be said about it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faults import calls, sites
+from faults.scenario import SCENARIOS, Broken, Gone, Scenario, Subject
+from faults.sites import Report, Site
+from suite import servers
+
+# Lines that belong to a scenario: who was refused, who announced too much.
+USUAL = re.compile(r"\{.*\}$|\w+: \S+: (refused, as more will be until connections end|announced a frame above)")
+UNNOTICED, CUT, REFUSED, STOPPED = "unnoticed", "one connection closed", "one peer refused", "stopped with one line"
+OUTCOMES = (UNNOTICED, CUT, REFUSED, STOPPED)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A site and how it fails there, the n-th time that it is reached."""
+
+    server: str
+    scenario: str
+    site: Site
+    name: str  # of the site
+    functions: tuple[str, ...]  # on the way to it, innermost first
+    fault: str
+    nth: int = 1
+    after: Pair | None = None  # another that must fail, for this one's site to be reached
+
+    @property
+    def faults(self) -> str:
+        """As the injector takes them."""
+        before = f"{self.after.faults} " if self.after else ""
+        return f"{before}{self.site.call}:{self.site.frames}:{calls.number_of(self.fault)}:{self.nth}"
+
+    @property
+    def depth(self) -> int:
+        return 1 + (self.after.depth if self.after else 0)
+
+    @property
+    def may_cut(self) -> int:
+        """How many connections it may cost."""
+        nobodys = (*calls.PASSING, *calls.OF_THE_GONE.get(self.site.call, ()))
+        passing = self.fault in nobodys or self.site.call == "close"
+        costs = not passing and self.site.call in calls.OF_ONE_CONNECTION
+        return int(costs) + (self.after.may_cut if self.after else 0)
+
+    @property
+    def may_stop(self) -> bool:
+        """May the server say that it cannot go on?"""
+        of_one = set(self.functions) & set(calls.SERVING)
+        return not of_one or (self.after is not None and self.after.may_stop)
+
+
+@dataclass
+class Run:
+    """What came of it."""
+
+    status: int | None = None
+    ready: bool = False
+    gone: str = ""  # the server was found to have stopped in mid-run
+    broken: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)  # of standard error, but for the usual ones
+    finals: dict | None = None
+    cut: list[str] = field(default_factory=list)
+    received: int = 0
+    steps: list[str] = field(default_factory=list)
+    report: Report | None = None
+
+
+def play(program: Path, scenario: str, fault: str = "") -> Run:
+    """Runs a scenario with FAULT as given."""
+    with tempfile.TemporaryDirectory(prefix="fault-") as name:
+        directory = Path(name)
+        options = [each.format(stats=directory / "stats") for each in SCENARIOS[scenario].options]
+        environment = {
+            "FAULT": fault or "none:*:0:1",
+            "FAULT_REPORT": str(directory / "report"),
+            "FAULT_SEND_BUFFER": "16384",
+            # The ledger is stricter: it counts what can still be reached, too.
+            "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
+        }
+        run = Run()
+        server = Subject(program, options, directory, environment)
+        try:
+            _play(server, SCENARIOS[scenario], run)
+        finally:
+            server.end()
+        run.steps = server.steps
+        run.lines = [line for line in server.lines() if not USUAL.match(line)]
+        run.finals = _finals(directory / "stats", server.lines())
+        run.report = sites.read_report(directory / "report")
+        return run
+
+
+def _play(server: Subject, scenario: type[Scenario], run: Run) -> None:
+    try:
+        line = server.ready_line()
+        said = scenario.first_line.fullmatch(line)
+        if said is not None:
+            run.ready = True
+            scenario(server, said).run()
+        elif line:
+            raise Broken(f"the first line is {line!r}")
+        run.status = server.wait_exit()
+    except Gone as gone:
+        run.gone = str(gone)
+        run.status = server.wait_exit()
+    except Broken as broken:
+        run.broken.append(str(broken))
+        if server.process.poll() is not None:
+            run.status = server.process.returncode
+    run.cut = [client.name for client in server.clients if client.cut]
+    run.received = sum(len(client.came) for client in server.clients)
+
+
+def _finals(path: Path, lines: list[str]) -> dict | None:
+    texts = path.read_text().splitlines() if path.exists() else [line for line in lines if line.startswith("{")]
+    try:
+        return json.loads(texts[-1]) if texts else None
+    except ValueError:
+        return {"unreadable": texts[-1]}
+
+
+def _wrong_statistics(run: Run, may_cut: int) -> list[str]:
+    finals = run.finals
+    if not finals or "unreadable" in finals or "closed" not in finals:
+        return [f"the final statistics are {finals}"]
+    wrong = []
+    if sum(finals["closed"].values()) != finals["accepted"]:
+        wrong.append(f"accepted {finals['accepted']}, closed {finals['closed']}")
+    if finals["connections"] or finals["buffers"]:
+        wrong.append(f"{finals['connections']} connections and {finals['buffers']} buffers are left")
+    if finals["bytes_out"] < run.received:
+        wrong.append(f"bytes_out {finals['bytes_out']}, but {run.received} came")
+    # Two peers end of themselves what may be counted so: the one that resets, the one without a descriptor.
+    failed = finals["closed"]["error"] + max(0, finals["closed"]["reset"] - 1) + max(0, finals["refused"] - 1)
+    if failed > may_cut:
+        wrong.append(f"{failed} connections failed: closed {finals['closed']}, refused {finals['refused']}")
+    return wrong
+
+
+def _lost(report: Report | None, names: sites.Names) -> list[str]:
+    if report is None:
+        return ["it did not come to its end: no report"]
+    return [
+        *(f"memory lost, from {names.of(site)}" for site in report.memory),
+        *(f"a descriptor lost, from {names.of(site)}" for site in report.descriptors),
+        *report.wrong,
+    ]
+
+
+def judge(run: Run, names: sites.Names, scenario: str, pair: Pair | None = None) -> tuple[str, list[str]]:
+    """The outcome, and all that is wrong with it. Without a pair: of a run in which nothing fails."""
+    wrong = list(run.broken) + _lost(run.report, names)
+    serves = SCENARIOS[scenario].serves
+    if run.status in ((1,) if serves else (1, 2)):
+        if pair is None or (run.ready and not pair.may_stop):
+            wrong.append("it stopped, where it could have gone on")
+        if len(run.lines) != (0 if pair is not None and pair.site.call == "fprintf" else 1):
+            wrong.append(f"it stopped with {len(run.lines)} lines: {run.lines}")
+        return STOPPED, wrong
+    if run.status != 0:
+        wrong.append(f"exit status {run.status}; standard error: {run.lines}")
+        return STOPPED, wrong
+    if run.lines:
+        wrong.append(f"unexpected lines: {run.lines}")
+    if run.gone or not run.ready:
+        wrong.append(f"it ended, and did not say why: {run.gone or 'before its first line'}")
+    may_cut = pair.may_cut if pair else 0
+    if serves:
+        wrong += _wrong_statistics(run, may_cut)
+    if len(run.cut) > may_cut:
+        wrong.append(f"cut off: {', '.join(run.cut)}")
+    closed = (run.finals or {}).get("closed", {})
+    if closed.get("error") or closed.get("reset", 0) > 1:
+        return CUT, wrong
+    return (REFUSED if run.cut else UNNOTICED), wrong
+
+
+def program_of(server: str) -> Path:
+    """With the injector: built by `make faults-servers`, below the build directory."""
+    return servers.build_dir() / "faults" / server
+
+
+def try_pair(pair: Pair) -> Run:
+    return play(program_of(pair.server), pair.scenario, pair.faults)

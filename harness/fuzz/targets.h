@@ -1,0 +1,17 @@
+/* What is fuzzed. Each takes any bytes, returns 0, and aborts when a check fails. */
+#ifndef FUZZ_TARGETS_H
+#define FUZZ_TARGETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* common/frame.c: where whole frames end. */
+int frame_target(const uint8_t *bytes, size_t size);
+
+/* common/connection.c, connections.c, buffer.c: connections between a loop, peers and a kernel. */
+int connection_target(const uint8_t *bytes, size_t size);
+
+/* common/options.c, parse.c: command lines. */
+int options_target(const uint8_t *bytes, size_t size);
+
+#endif

@@ -1,0 +1,79 @@
+"""Scratch copies of the sources: one unpatched a kind of build, and from that one for each mutant, so that only
+what a patch touches is compiled again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from mutants.manifest import Mutant
+from suite import servers
+
+HERE = Path(__file__).parent
+
+
+class CannotBuild(Exception):
+    """Its text is the line to report."""
+
+
+def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
+    """The unpatched sources, built. `kind` is "" or the name of a sanitizer."""
+    tree = scratch / f"unpatched-{kind or 'plain'}"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir(parents=True)
+    shutil.copy2(servers.ROOT / "Makefile", tree)
+    for each in ("common", *servers.ALL):
+        shutil.copytree(servers.ROOT / each, tree / each)
+    for each in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
+        target = tree / each.relative_to(servers.ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(each, target)
+    _make(tree, kind, programs)
+    return tree
+
+
+def make_mutant(scratch: Path, base: Path, mutant: Mutant) -> Path:
+    """A copy of base with the patch in it, built."""
+    tree = scratch / mutant.name
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.copytree(base, tree)
+    _apply(tree, mutant)
+    for each in mutant.servers:  # so that a build that fails cannot leave the unpatched program behind
+        (programs_of(tree, mutant.sanitize) / each).unlink()
+    _make(tree, mutant.sanitize, mutant.servers)
+    return tree
+
+
+def programs_of(tree: Path, kind: str) -> Path:
+    """The tests know a sanitizer by the directory's name (suite/servers.py)."""
+    return tree / ("asan" if kind == "address" else "build")
+
+
+def _apply(tree: Path, mutant: Mutant) -> None:
+    """Without fuzz: a patch whose surroundings have changed must be looked at again."""
+    with open(HERE / f"{mutant.name}.patch", encoding="utf-8") as patch:
+        result = subprocess.run(
+            ["patch", "-p1", "-F", "0", "-f", "-s", "-r", "-"], cwd=tree, stdin=patch, capture_output=True, text=True
+        )
+    if result.returncode != 0:
+        raise CannotBuild(f"the patch does not apply: {' / '.join(result.stdout.split(chr(10))[:2])}")
+    leftovers = [*tree.rglob("*.orig")]
+    for each in leftovers:  # from a hunk that was found some lines off
+        each.unlink()
+
+
+def _make(tree: Path, kind: str, programs: Iterable[str]) -> None:
+    """STRICT is empty, as a mistake tends to earn a warning."""
+    directory = programs_of(tree, kind).name
+    outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    result = subprocess.run(
+        ["make", "-s", "-C", str(tree), f"BUILD={directory}", f"SANITIZE={kind}", "STRICT=",
+         *(f"{directory}/{program}" for program in programs)],
+        capture_output=True, text=True, env=outer,
+    )
+    if result.returncode != 0:
+        errors = [line for line in result.stderr.splitlines() if "error" in line] or result.stderr.splitlines()
+        raise CannotBuild(f"does not build: {errors[0] if errors else result.returncode}")

@@ -1,0 +1,77 @@
+"""Runs chosen tests of the suite on one build of one server, and says how each came out."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+from collections.abc import Sequence
+from pathlib import Path
+
+from suite import servers
+
+CONFORMANCE = servers.ROOT / "harness" / "conformance"
+LONGEST = 400  # seconds for all tests of one mutant
+MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not take the machine's
+
+PASSED, FAILED, SKIPPED, MISSING = "passes", "fails", "skipped", "not run"
+
+
+def node(test: str, server: str) -> str:
+    """test_x.py::test_y[first] of a server is test_x.py::test_y[server-first] to pytest."""
+    name, bracket, parameters = test.partition("[")
+    return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
+
+
+def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> dict[str, str]:
+    """The outcome of each test, by the name that it was given by."""
+    nodes = {node(test, server): test for test in tests}
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        _pytest([*nodes, f"--junitxml={report}"], programs, patience, sanitized)
+        outcomes = _read(report) if report.exists() else {}
+    return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
+
+
+def _pytest(arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(servers.ROOT / "harness"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "BUILD_DIR": str(programs.relative_to(servers.ROOT)),
+        "SUITE_PATIENCE": str(patience),
+    }
+
+    command = [sys.executable, "-m", "pytest", *arguments]
+    if not sanitized:  # AddressSanitizer reserves terabytes of addresses
+        command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
+    process = subprocess.Popen(
+        command, cwd=CONFORMANCE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )
+    try:
+        process.wait(LONGEST)
+    except subprocess.TimeoutExpired:
+        pass  # no report: none of its tests counts as run
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # a group of its own: the servers that it started
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def _read(report: Path) -> dict[str, str]:
+    outcomes: dict[str, str] = {}
+    for case in xml.parse(report).iter("testcase"):
+        file = re.sub(r".*\.", "", case.get("classname", "")) + ".py"
+        kinds = {child.tag for child in case}
+        outcome = FAILED if kinds & {"failure", "error"} else SKIPPED if "skipped" in kinds else PASSED
+        each = f"{file}::{case.get('name')}"
+        if outcomes.get(each) != FAILED:  # a test and its end are two entries when both fail
+            outcomes[each] = outcome
+    return outcomes

@@ -1,0 +1,211 @@
+"""Every planted bug must be noticed by the tests that the manifest names, and the unpatched servers pass them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mutants import build, checks, matrix
+from mutants.manifest import MUTANTS, Mutant
+from suite import servers
+
+AT_A_TIME = 2
+PAGES = servers.ROOT / "docs" / "pitfalls"
+PATIENCE = 6.0  # seconds: the unpatched servers pass the same tests with it, so it is no impatience that fails
+
+
+@dataclass
+class Verdict:
+    """Of one mutant on one server, over all repetitions. Without mutant: of the unpatched server."""
+
+    mutant: Mutant | None
+    server: str
+    expected: dict[str, str]
+    runs: list[dict[str, str]] = field(default_factory=list)
+    trouble: str = ""
+
+    @property
+    def subject(self) -> str:
+        return f"{self.mutant.name if self.mutant else 'unpatched'} ({self.server})"
+
+    def wrong(self) -> list[str]:
+        """One sentence for each test that came out otherwise than it should, and how often."""
+        found = []
+        for test, outcome in self.expected.items():
+            others = [run[test] for run in self.runs if run[test] != outcome]
+            if others:
+                found.append(f"{others[0]}, {len(others)} times of {len(self.runs)}: {test}")
+        return found
+
+    def line(self) -> str:
+        right = sum(all(run[test] == outcome for test, outcome in self.expected.items()) for run in self.runs)
+        times = f" {right}/{len(self.runs)}" if len(self.runs) > 1 else ""
+        if self.trouble:
+            return f"TROUBLE   {self.subject}: {self.trouble}"
+        if self.mutant is None:
+            return f"{'FAILS   ' if self.wrong() else 'passes  '}{times}  {self.subject}: {len(self.expected)} tests"
+        named = ", ".join(self.mutant.named)
+        survived = any(run[test] != checks.FAILED for run in self.runs for test in self.mutant.named)
+        return f"{'SURVIVED' if survived else 'caught  '}{times}  {self.subject}: {named}"
+
+    @property
+    def bad(self) -> bool:
+        return bool(self.trouble or self.wrong())
+
+
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="harness/mutants/run", description=__doc__)
+    parser.add_argument("-k", metavar="WORD", default="", help="only the mutants whose name contains WORD")
+    parser.add_argument("--times", metavar="N", type=int, default=1, help="run everything N times (default 1)")
+    parser.add_argument("--unpatched", action="store_true", help="only the unpatched servers, with the same tests")
+    parser.add_argument("--busy", action="store_true", help="beside two processes that do nothing but run")
+    parser.add_argument("--build", metavar="DIR", default="build/mutants", help="scratch directory in the project")
+    parser.add_argument("--patience", metavar="S", type=float, default=PATIENCE, help="seconds a test waits in vain")
+    parser.add_argument("--matrix", metavar="FILE", default="docs/pitfalls/matrix.md", help="what was seen goes there")
+    chosen = parser.parse_args(words)
+    if chosen.times < 1 or chosen.patience <= 0:
+        parser.error("--times and --patience must be above 0")
+    if not any(chosen.k in mutant.name for mutant in MUTANTS):
+        parser.error(f"no mutant has {chosen.k!r} in its name")
+    if servers.ROOT not in (servers.ROOT / chosen.build).resolve().parents:
+        parser.error(f"--build {chosen.build}: not a directory below the project")
+    return chosen
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def unpatched(chosen: Sequence[Mutant]) -> list[tuple[str, Verdict]]:
+    """(kind of build, verdict) for each kind and server: every test that is run on one of its mutants."""
+    tests: dict[tuple[str, str], dict[str, str]] = {}
+    for mutant in chosen:
+        for server in mutant.servers:
+            needed = tests.setdefault((mutant.sanitize, server), {})
+            needed.update(dict.fromkeys((*mutant.named, *mutant.blind), checks.PASSED))
+    return [(kind, Verdict(None, server, expected)) for (kind, server), expected in tests.items()]
+
+
+def of_mutant(mutant: Mutant, server: str) -> Verdict:
+    expected = dict.fromkeys(mutant.blind, checks.PASSED) | dict.fromkeys(mutant.named, checks.FAILED)
+    return Verdict(mutant, server, expected)
+
+
+def repeat(verdict: Verdict, programs: Path, kind: str, options: argparse.Namespace) -> Verdict:
+    for _ in range(options.times):
+        verdict.runs.append(
+            checks.run(programs, verdict.server, list(verdict.expected), options.patience, kind != "")
+        )
+    return verdict
+
+
+def try_mutant(mutant: Mutant, base: Path, scratch: Path, options: argparse.Namespace) -> list[Verdict]:
+    verdicts = [of_mutant(mutant, server) for server in mutant.servers]
+    try:
+        tree = build.make_mutant(scratch, base, mutant)
+    except build.CannotBuild as error:
+        for verdict in verdicts:
+            verdict.trouble = str(error)
+        return verdicts
+    for verdict in verdicts:
+        repeat(verdict, build.programs_of(tree, mutant.sanitize), mutant.sanitize, options)
+    shutil.rmtree(tree)
+    return verdicts
+
+
+@contextlib.contextmanager
+def alone(scratch: Path) -> Iterator[None]:
+    """Two runs at once would build in each other's trees."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with open(scratch / "lock", "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise build.CannotBuild(f"another run works in {scratch.relative_to(servers.ROOT)}") from None
+        yield
+
+
+def run(options: argparse.Namespace) -> list[Verdict]:
+    """Prints a line for each verdict as it is found; returns them in the order of the manifest."""
+    scratch = (servers.ROOT / options.build).resolve()
+    chosen = [mutant for mutant in MUTANTS if options.k in mutant.name]
+    baselines = unpatched(chosen)
+    bases = {
+        kind: build.make_base(scratch, kind, [verdict.server for other, verdict in baselines if other == kind])
+        for kind in dict.fromkeys(kind for kind, _ in baselines)
+    }
+
+    def tell(done: Future) -> None:
+        if done.exception() is None:
+            for verdict in done.result():
+                print("\n          ".join([verdict.line(), *verdict.wrong()]), flush=True)
+
+    def baseline(kind: str, verdict: Verdict) -> list[Verdict]:
+        return [repeat(verdict, build.programs_of(bases[kind], kind), kind, options)]
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool, busy_loops(2 if options.busy else 0):
+        jobs = [pool.submit(baseline, kind, verdict) for kind, verdict in baselines]
+        if not options.unpatched:
+            jobs += [pool.submit(try_mutant, each, bases[each.sanitize], scratch, options) for each in chosen]
+        for job in jobs:
+            job.add_done_callback(tell)
+        try:
+            return [verdict for job in jobs for verdict in job.result()]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # after an interrupt: begin nothing more
+
+
+def untold() -> list[str]:
+    """What the pages and the manifest do not say of each other; an empty list when all is said."""
+    found = []
+    for mutant in MUTANTS:
+        page = PAGES / f"{mutant.name}.md"
+        text = page.read_text(encoding="utf-8") if page.exists() else ""
+        found += [f"docs/pitfalls/{page.name} does not name {test}" for test in mutant.named if test not in text]
+        if f"({page.name})" not in (PAGES / "README.md").read_text(encoding="utf-8"):
+            found.append(f"docs/pitfalls/README.md does not lead to {page.name}")
+    names = {mutant.name for mutant in MUTANTS}
+    patches = sorted(build.HERE.glob("*.patch"))
+    found += [f"{patch.name} is not in the manifest" for patch in patches if patch.stem not in names]
+    return found
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = arguments(words)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs now is ended, too
+    try:
+        with alone((servers.ROOT / options.build).resolve()):
+            verdicts = run(options)
+    except build.CannotBuild as error:
+        print(f"mutants: {error}", file=sys.stderr)
+        return 1
+    gaps = untold()
+    for gap in gaps:
+        print(f"TROUBLE   {gap}")
+    bad = [verdict for verdict in verdicts if verdict.bad]
+    mutants = [verdict for verdict in verdicts if verdict.mutant]
+    print(f"{len(mutants)} mutants (each server counts), {len(verdicts) - len(mutants)} unpatched, {len(bad)} not as "
+          "they should be")
+    if not (options.k or options.unpatched or bad):
+        matrix.write(servers.ROOT / options.matrix, [(each.mutant, each.server, each.runs[0]) for each in mutants])
+    return 1 if bad or gaps else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""Usage: python -m soak [--minutes M] [SERVER...]    (make soak MINUTES=M)
+
+Each server in turn, M minutes of mixed load each: loadgen, which checks every echo, in three ways at once, and
+two threads of peers that keep no rules. Once a minute the load comes to an end and begins anew: in between, the
+server must hold no connection, no buffer and no descriptor more than at the start, and no more memory than
+after the first minute. Exit status: 0, 1 when something was lost, wrong or kept, 130 after an interrupt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import subprocess
+import sys
+import time
+
+from suite import kernel, servers, waiting
+from suite.adversaries import RETURNS_MEMORY, Footprint, descriptors, resident
+from suite.server import Server
+
+from soak import load
+from soak.rude import Rude
+
+ROUND_SECONDS = 60.0
+LEAST_ROUNDS = 3  # the first is what the others are compared with
+RUDE_PEERS = 2
+
+# With RETURNS_MEMORY all that is freed goes back to the system, up to the last small block in use: between two
+# rounds the size differs by some pages. A byte lost at each frame, or a struct at each connection, would be more
+# than this bound within a minute.
+RESIDENT_SLACK = 128 * 1024
+
+
+@dataclasses.dataclass
+class Sample:
+    """What a server holds and has done, while nothing is asked of it."""
+
+    seconds: float
+    frames: int
+    accepted: int
+    resident: int
+    descriptors: int
+    cpu_seconds: float
+
+    def line(self) -> str:
+        return (
+            f"{self.seconds:7.0f} s  {self.frames:12,} frames  {self.accepted:10,} connections  "
+            f"{self.resident / 1024:8,.0f} KiB  {self.descriptors:4} descriptors  {self.cpu_seconds:8.1f} s CPU"
+        )
+
+
+@dataclasses.dataclass
+class Result:
+    name: str
+    samples: list[Sample] = dataclasses.field(default_factory=list)
+    echoes: int = 0  # checked by loadgen
+    visits: int = 0  # of rude peers
+    wrong: list[str] = dataclasses.field(default_factory=list)
+    interrupted: bool = False
+
+    @property
+    def grown(self) -> int:
+        return self.samples[-1].resident - self.samples[0].resident if self.samples else 0
+
+    def judge(self) -> None:
+        """Adds to what is wrong what only all samples together show."""
+        if self.grown > RESIDENT_SLACK:
+            self.wrong.append(f"{self.grown} bytes more resident than after the first round (bound {RESIDENT_SLACK})")
+        if len({sample.descriptors for sample in self.samples}) > 1:
+            self.wrong.append("descriptors were kept")
+
+
+def sample(server: Server, began: float) -> Sample:
+    statistics = server.statistics()
+    return Sample(
+        time.monotonic() - began, statistics["frames"], statistics["accepted"], resident(server), descriptors(server),
+        kernel.cpu_seconds(server.pid),
+    )
+
+
+def one_round(server: Server, result: Result, seconds: float, seed: int) -> None:
+    """Load and rude peers for so long, and then until all of them have gone."""
+    loads = load.start(server, seconds, seed)
+    rude = [Rude(server, seed * RUDE_PEERS + i) for i in range(RUDE_PEERS)]
+    for each in rude:
+        each.start()
+    try:
+        checked, wrong = load.finish(loads, seconds)
+        result.echoes += checked
+        result.wrong += wrong
+    finally:
+        for each in rude:
+            each.end()
+            result.visits += each.visits
+            result.wrong += [each.failure] if each.failure else []
+        load.end(loads)
+
+
+def soak(server: Server, result: Result, minutes: float) -> None:
+    start = Footprint.of(server)
+    began = time.monotonic()
+    seconds = min(ROUND_SECONDS, minutes * 60 / LEAST_ROUNDS)
+    seed = 0
+    while not result.wrong and time.monotonic() - began < minutes * 60 - seconds / 2:
+        seed += 1
+        one_round(server, result, seconds, seed)
+        if server.process.poll() is not None:
+            result.wrong.append(f"the server ended, status {server.process.returncode}: {server.errors()[-3:]}")
+            return
+        start.expect_back()
+        result.samples.append(sample(server, began))
+        print(f"{server.name:10}  {result.samples[-1].line()}", flush=True)
+
+
+def run(name: str, minutes: float) -> Result:
+    result = Result(name)
+    try:
+        with Server(name, "--drain-timeout", "2", environment=RETURNS_MEMORY) as server:
+            soak(server, result, minutes)
+            if server.process.poll() is None:
+                final = server.stop()
+                if final["closed"]["error"] or sum(final["closed"].values()) != final["accepted"]:
+                    result.wrong.append(f"closed for another reason than a peer's: {final['closed']}")
+    except (AssertionError, OSError, subprocess.SubprocessError) as error:
+        result.wrong.append(str(error))
+    except KeyboardInterrupt:
+        result.interrupted = True
+    result.judge()
+    return result
+
+
+def summary(results: list[Result]) -> None:
+    print()
+    for result in results:
+        outcome = "WRONG" if result.wrong else "nothing lost or kept"
+        print(f"{result.name}: {result.echoes:,} echoes checked, {result.visits:,} visits of rude peers, "
+              f"{len(result.samples)} rounds, resident size {result.grown / 1024:+,.0f} KiB since the first: {outcome}"
+              f"{', interrupted' if result.interrupted else ''}")
+        for each in result.wrong:
+            print(f"    {each}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=5.0, help="for each server (5)")
+    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.ALL))
+    given = parser.parse_args()
+    if not 0.1 <= given.minutes <= 100_000:
+        parser.error("--minutes: a number from 0.1 to 100000")
+    for name in given.servers:
+        if name not in servers.ALL:
+            parser.error(f"no such server: {name}; there are {', '.join(servers.ALL)}")
+    return given
+
+
+def main() -> int:
+    given = arguments()
+    if not kernel.HAS_PROC:
+        print(f"soak: {kernel.NO_PROC}", file=sys.stderr)
+        return 1
+    waiting.PATIENCE = 60.0
+    names = [name for name in given.servers or servers.ALL if servers.absent(name) is None]
+    missing = [name for name in (*names, "loadgen") if not servers.program(name).exists()]
+    if missing:
+        print(f"soak: not built: {', '.join(missing)}; run: make all", file=sys.stderr)
+        return 1
+    print(f"{len(names)} servers, one after the other, {given.minutes:g} minutes each", flush=True)
+    results: list[Result] = []
+    for name in names:
+        results.append(run(name, given.minutes))
+        if results[-1].interrupted:
+            break
+    summary(results)
+    if any(result.wrong for result in results):
+        return 1
+    return 130 if results[-1].interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

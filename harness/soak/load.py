@@ -1,0 +1,70 @@
+"""The loads that loadgen puts on a server, several at once, each checking every echo."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from suite import servers
+from suite.server import Server
+
+# What each is for. Closed loops take what CPU there is; the open one comes at its own pace beside them.
+LOADS: dict[str, tuple[str, ...]] = {
+    "small frames in pieces, beside trickling peers": (
+        "--connections", "120", "--active", "40", "--idle", "trickle", "--payload", "64*9,4096-8192*1",
+        "--pipeline", "8", "--fragment", "--churn", "500",
+    ),
+    "frames of all sizes, beside begun frames": (
+        "--connections", "60", "--active", "20", "--idle", "half-frame", "--payload", "0-70000", "--churn", "200",
+        "--close", "fin", "--rate", "400", "--arrivals", "poisson",
+    ),
+    "the largest frames, beside peers that do not read": (
+        "--connections", "20", "--active", "4", "--idle", "not-reading", "--payload", "200000-1048576",
+        "--pipeline", "2", "--churn", "50",
+    ),
+}
+CANNOT_RUN, BAD_OPTION, ERRORS = 1, 2, 3
+
+
+def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
+    """In sessions of their own, so that an interrupt at the terminal reaches us alone."""
+    return [
+        subprocess.Popen(
+            [str(servers.program("loadgen")), "--port", str(server.address[1]), "--duration", f"{seconds:.1f}",
+             "--warmup", "0", "--drain", "30", "--seed", str(seed), "--quiet", "--json", "-", *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            start_new_session=True,
+        )
+        for options in LOADS.values()
+    ]
+
+
+def finish(loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
+    """Waits for their ends. Returns how many echoes were checked, and what was wrong."""
+    checked = 0
+    wrong = []
+    for name, process in zip(LOADS, loads):
+        try:
+            out, errors = process.communicate(timeout=seconds + 120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            wrong.append(f"loadgen ({name}): no end, {process.communicate()[1].strip()}")
+            continue
+        if process.returncode in (CANNOT_RUN, BAD_OPTION) or process.returncode < 0:
+            wrong.append(f"loadgen ({name}): exit status {process.returncode}: {errors.strip()}")
+            continue
+        report = json.loads(out)
+        checked += report["counts"]["answered"]
+        counted = {kind: count for kind, count in report["errors"].items() if count}
+        if report["counts"]["unanswered"]:
+            counted["unanswered"] = report["counts"]["unanswered"]
+        if counted or process.returncode == ERRORS:
+            wrong.append(f"loadgen ({name}): {counted} {report['error_examples']}")
+    return checked, wrong
+
+
+def end(loads: list[subprocess.Popen]) -> None:
+    for process in loads:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,112 @@
+"""What a peer must get from a server, from what it has sent: docs/protocol.md as a model without buffers.
+
+An echo is what was sent, so the bytes that are due are the first `whole` bytes of the peer's own stream.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from suite.frames import HEADER
+
+
+@dataclass
+class PeerModel:
+    """One connection: what its peer has handed to its kernel, and what follows from that."""
+
+    max_frame: int
+    sent: bytearray = field(default_factory=bytearray)
+    whole: int = 0  # bytes in whole frames, all of them due as echoes
+    frames: int = 0
+    received: int = 0
+    oversize: bool = False
+    half_closed: bool = False
+    cut: bool = False  # the peer has reset the connection, or closed it with echoes under way
+    saw_end: bool = False
+    idled: bool = False  # the server has closed it as idle
+
+    def send(self, data: bytes) -> None:
+        self.sent += data
+        while not self.oversize and len(self.sent) - self.whole >= HEADER.size:
+            (length,) = HEADER.unpack_from(self.sent, self.whole)
+            self.oversize = length > self.max_frame
+            if self.oversize or len(self.sent) - self.whole < HEADER.size + length:
+                break
+            self.whole += HEADER.size + length
+            self.frames += 1
+
+    @property
+    def due(self) -> int:
+        """How many bytes of echoes are still to come."""
+        return self.whole - self.received
+
+    @property
+    def tail(self) -> bool:
+        """Does the stream end inside a frame so far?"""
+        return len(self.sent) > self.whole
+
+    @property
+    def ends(self) -> bool:
+        """Will the server end its stream once the echoes are sent?"""
+        return self.oversize or self.half_closed
+
+    def receive(self, data: bytes) -> None:
+        """Fails unless these bytes are the next ones that are due."""
+        until = self.received + len(data)
+        assert until <= self.whole, (
+            f"{until} bytes came, only {self.whole} make up whole frames so far: {bytes(data[-16:]).hex(' ')}"
+        )
+        due = self.sent[self.received : until]
+        if data != due:
+            at = next(i for i, (came, right) in enumerate(zip(data, due)) if came != right)
+            raise AssertionError(
+                f"differs from byte {self.received + at} on: expected {bytes(due[at:at + 16]).hex(' ')}, "
+                f"came {bytes(data[at:at + 16]).hex(' ')}"
+            )
+        self.received = until
+
+    def end(self) -> None:
+        """Fails unless the server may end its stream now, in order."""
+        assert self.ends, f"the server ended the stream, with {self.due} bytes due and no reason to"
+        assert self.due == 0, f"the server ended the stream with {self.due} of {self.whole} bytes not echoed"
+        self.saw_end = True
+
+    @property
+    def exact(self) -> bool:
+        """Has the server certainly taken all that was sent?"""
+        return not (self.cut and not self.saw_end) and not self.idled
+
+    def reasons(self) -> set[str]:
+        """Which of the close reasons the server may count. More than one only where the peer's cut and
+        what it sent before race each other, or where the server was free to call it idle."""
+        if self.oversize:
+            natural = {"oversize"}
+        elif self.half_closed:
+            natural = {"truncated" if self.tail else "end"}
+        else:
+            natural = set()
+        if self.saw_end and not self.idled:
+            return natural
+        if self.idled:
+            natural = natural | {"idle"}
+        return natural | {"reset"} if self.cut else natural
+
+
+def possible(counted: dict[str, int], allowed: Iterable[set[str]]) -> bool:
+    """Can each connection be given one of its reasons so that the server's counts come out?"""
+    left = Counter({reason: count for reason, count in counted.items() if count})
+
+    def assign(rest: list[set[str]]) -> bool:
+        if not rest:
+            return not +left
+        for reason in rest[0]:
+            if left[reason] > 0:
+                left[reason] -= 1
+                if assign(rest[1:]):
+                    return True
+                left[reason] += 1
+        return False
+
+    return assign(sorted(allowed, key=len))

@@ -1,0 +1,353 @@
+"""Plays a script against a server, and compares what every peer gets with the model."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import select
+import socket
+import struct
+import sys
+import termios
+import time
+from collections.abc import Callable
+
+from suite import frames, steps, waiting
+from suite.model import PeerModel, possible
+from suite.script import Action, Script
+from suite.server import Server
+
+# Small, so that marks and limits are reached with little data.
+MAX_FRAME, HIGH_WATER, LOW_WATER = 30_000, 60_000, 20_000
+NARROW_WINDOW, NARROW_SEGMENT = 4096, 536  # the server's send buffer stays small then
+CERTAIN_TO_FIT = 16_000  # bytes that the kernel of a stopped server takes for it
+
+
+def options(script: Script) -> tuple[str, ...]:
+    """Of the server that a script is played against. drain-timeout outlasts every script."""
+    marks = ("--max-frame", MAX_FRAME, "--high-water", HIGH_WATER, "--low-water", LOW_WATER)
+    return tuple(map(str, (*marks, "--drain-timeout", 600, "--idle-timeout", script.idle_timeout)))
+
+
+class ScriptedPeer:
+    """A peer that never blocks: what its kernel does not take waits in its outbox."""
+
+    def __init__(self, number: int, address: tuple[str, int], narrow: bool, may_idle: float):
+        self.name = f"peer {number}"
+        self.model = PeerModel(MAX_FRAME)
+        self.number = number
+        self.may_idle = may_idle
+        self.reading = True
+        self.gone = False  # the socket is closed
+        self.ending = False  # half-closes when the outbox is empty
+        self.moved = 0
+        self._composed = 0
+        self._held = b""
+        self._outbox = bytearray()
+        self._connected = time.monotonic()
+        self.socket = socket.socket()
+        if narrow:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_WINDOW)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, NARROW_SEGMENT)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(waiting.PATIENCE)
+        self.socket.connect(address)
+        self.socket.setblocking(False)
+
+    # -- what it does --------------------------------------------------------------------------
+
+    @property
+    def sends(self) -> bool:
+        return not self.gone and not self.ending
+
+    def compose(self, size: int) -> bytes:
+        self._composed += 1
+        return frames.frame(frames.payload(size, f"{self.number}/{self._composed}"))
+
+    def send(self, data: bytes, hold: int = 0) -> None:
+        data = self._held + data
+        cut = max(len(data) - hold, 0)
+        self._outbox += data[:cut]
+        self._held = data[cut:]
+        self.push()
+
+    def half_close(self) -> None:
+        self.ending = True
+        self.push()
+
+    def reset(self) -> None:
+        with contextlib.suppress(OSError):
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+        self.model.half_closed = self.ending and not self._outbox
+
+    def close(self) -> None:
+        """The model's half-close too: what was sent may have been taken in full before the end."""
+        self.socket.close()
+        self.gone = True
+        self.model.cut = True
+        self.model.half_closed = True
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def _over(self, error: OSError | None) -> None:
+        """The server has ended the stream, or reset it: may it?"""
+        self.moved += 1
+        if self.may_idle and time.monotonic() - self._connected >= self.may_idle:
+            self.model.idled = True
+        elif error is not None:
+            raise AssertionError(f"{self.name}: {error}, with {self.model.due} bytes due") from None
+        else:
+            try:
+                self.model.end()
+            except AssertionError as failure:
+                raise AssertionError(f"{self.name}: {failure}") from None
+        if self.model.idled or error is not None:
+            self.socket.close()
+            self.gone = True
+
+    def push(self) -> None:
+        """Sends what the kernel takes, and the end after it."""
+        try:
+            while self._outbox and not self.gone:
+                count = self.socket.send(self._outbox[:65536])
+                self.model.send(bytes(self._outbox[:count]))
+                del self._outbox[:count]
+                self.moved += count
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._over(error)
+            return
+        if self.ending and not self.gone and not self.model.half_closed:
+            self.model.half_closed = True
+            with contextlib.suppress(OSError):  # the server may have closed already, as oversize
+                self.socket.shutdown(socket.SHUT_WR)
+
+    def pull(self) -> None:
+        """Receives what is there, if it reads; every byte is compared."""
+        while self.reading and not self.gone and not self.model.saw_end:
+            try:
+                data = self.socket.recv(1 << 18)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._over(error)
+                return
+            if not data:
+                self._over(None)
+                return
+            self.moved += len(data)
+            try:
+                self.model.receive(data)
+            except AssertionError as failure:
+                raise AssertionError(f"{self.name}: {failure}") from None
+
+    def interest(self) -> int:
+        """What there is to wait for (poll(2))."""
+        reads = self.reading and not self.model.saw_end
+        return (select.POLLIN if reads else 0) | (select.POLLOUT if self._outbox else 0)
+
+    def answered(self) -> bool:
+        """Has it all that it can have? What it does not read it cannot have."""
+        if self.gone or not self.reading:
+            return True
+        if self._outbox or self.model.due:
+            return False
+        return self.model.saw_end or not self.model.ends
+
+    def delivered(self) -> bool:
+        """Is all that it sent in the server's kernel (tcp(7): SIOCOUTQ)? True where that cannot be said."""
+        if self.gone or self._outbox or not sys.platform.startswith("linux"):
+            return True
+        if len(self.model.sent) - self.model.received > CERTAIN_TO_FIT:
+            return True
+        return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0)))[0] == 0
+
+
+class Play:
+    """One script, one server that has no connections before it and none after it."""
+
+    def __init__(self, server: Server, script: Script, patience: float = waiting.PATIENCE):
+        self.server = server
+        self.script = script
+        self.patience = patience
+        self.peers: dict[int, ScriptedPeer] = {}
+        self._frozen: contextlib.AbstractContextManager | None = None
+        self._before = server.statistics()
+        self._lines_before = self._oversize_lines()
+
+    def run(self) -> None:
+        try:
+            for number, action in enumerate(self.script.actions, 1):
+                steps.note(f"action {number}: {action.as_json()}")
+                self._act(action)
+                self._pump()
+            self._finish()
+            self._compare_statistics()
+        finally:
+            self._thaw(wait=False)
+            for peer in self.peers.values():
+                if not peer.gone:
+                    peer.reset()
+
+    # -- actions -------------------------------------------------------------------------------
+
+    def _peer(self, number: int) -> ScriptedPeer:
+        if number not in self.peers:
+            narrow = number in self.script.narrow
+            self.peers[number] = ScriptedPeer(number, self.server.address, narrow, self.script.idle_timeout)
+        return self.peers[number]
+
+    def _act(self, action: Action) -> None:
+        if action.do == "freeze":
+            self._freeze()
+        elif action.do == "thaw":
+            self._thaw()
+        elif action.do == "settle":
+            self._settle()
+        elif action.do == "idle":
+            self._idle()
+        else:
+            self._act_on(self._peer(action.peer), action)
+
+    def _act_on(self, peer: ScriptedPeer, action: Action) -> None:
+        if action.do == "stop_reading":
+            peer.reading = False
+        elif action.do == "read_again":
+            peer.reading = True
+        elif action.do == "reset" and not peer.gone:
+            peer.reset()
+        elif action.do == "close" and not peer.gone:
+            peer.close()
+        elif peer.sends and not peer.gone:
+            self._send(peer, action)
+
+    def _send(self, peer: ScriptedPeer, action: Action) -> None:
+        if action.do == "send":
+            peer.send(b"".join(peer.compose(size) for size in action.frames), action.hold)
+        elif action.do == "flood":
+            count = action.bytes // (action.size + frames.HEADER.size)
+            peer.send(b"".join(peer.compose(action.size) for _ in range(count)))
+        elif action.do == "oversize":
+            peer.send(frames.header(min(MAX_FRAME + action.size, 0xFFFFFFFF)) + b"\0\0\0\1more")
+        elif action.do == "half_close":
+            peer.half_close()
+
+    def _freeze(self) -> None:
+        if self._frozen is None:
+            self._frozen = self.server.frozen()
+            self._frozen.__enter__()
+
+    def _thaw(self, wait: bool = True) -> None:
+        if self._frozen is None:
+            return
+        try:
+            if wait:
+                self._until(lambda: all(each.delivered() for each in self.peers.values()), "delivery")
+        finally:
+            frozen, self._frozen = self._frozen, None
+            frozen.__exit__(None, None, None)
+
+    def _settle(self) -> None:
+        """The statistics are printed at the end of a wake-up that came after all was delivered, so what
+        needs no answer, as the beginning of a frame, has been read too."""
+        if self._frozen is not None:
+            return
+        everyone = self.peers.values()
+        self._until(lambda: all(each.answered() for each in everyone), "every echo that is due")
+        self._until(lambda: all(each.delivered() for each in everyone), "delivery")
+        self.server.statistics()
+
+    def _idle(self) -> None:
+        """What the server has begun to end is under drain-timeout, which outlasts us: there the peer answers."""
+        self._thaw()
+        ending = [peer for peer in self.peers.values() if peer.model.oversize and not peer.gone]
+        for peer in ending:
+            peer.reading = True
+            peer.half_close()
+        self._until(lambda: all(peer.answered() for peer in ending), "the end after an oversize header")
+        self.server.wait_statistics(self._over, "every connection accepted and closed")
+        for peer in self.peers.values():
+            if not peer.gone and not peer.model.saw_end:
+                peer.model.idled = True
+                peer.socket.close()
+                peer.gone = True
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        for peer in self.peers.values():
+            peer.push()
+            peer.pull()
+
+    def _state(self) -> str:
+        return "; ".join(
+            f"{peer.name}: {peer.model.received} of {peer.model.whole} bytes echoed"
+            f"{', ended' if peer.model.saw_end else ', its end awaited' if peer.model.ends else ''}"
+            for peer in self.peers.values()
+            if not peer.gone
+        )
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        """Moves bytes until the condition holds; gives up when nothing has moved for long."""
+        moved, deadline = -1, 0.0
+        while True:
+            self._pump()
+            if condition():
+                return
+            total = sum(peer.moved for peer in self.peers.values())
+            if total != moved:
+                moved, deadline = total, time.monotonic() + self.patience
+            assert time.monotonic() < deadline, f"waited in vain for {what}: {self._state()}"
+            poller = select.poll()
+            for peer in self.peers.values():
+                if not peer.gone and peer.interest():
+                    poller.register(peer.socket, peer.interest())
+            poller.poll(10)  # ms; not every state is told by a socket of ours
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        self._thaw()
+        for peer in self.peers.values():
+            peer.reading = True
+            if not peer.gone:
+                peer.half_close()
+        self._until(lambda: all(each.answered() for each in self.peers.values()), "every echo and every end")
+        for peer in self.peers.values():
+            peer.socket.close()
+            peer.gone = True
+
+    def _oversize_lines(self) -> int:
+        return sum("announced a frame above" in line for line in self.server.errors())
+
+    def _compare_statistics(self) -> None:
+        last = self.server.wait_statistics(self._over, "every connection accepted and closed")
+        grown = self._grown(last)
+        closed = {reason: count - self._before["closed"][reason] for reason, count in last["closed"].items()}
+        models = [peer.model for peer in self.peers.values()]
+        allowed = [model.reasons() for model in models]
+        if self.server.implementation == "libkqueue":  # there recv may answer 0 after a reset
+            allowed = [each | {"end", "truncated"} if model.cut else each for each, model in zip(allowed, models)]
+        assert possible(closed, allowed), f"closed {closed}, expected one reason of each of {allowed}"
+        self._between("frames", grown["frames"], models, lambda model: model.frames)
+        self._between("bytes_in", grown["bytes_in"], models, lambda model: len(model.sent))
+        self._between("bytes_out", grown["bytes_out"], models, lambda model: model.whole)
+        self._between("oversize lines", self._oversize_lines() - self._lines_before, models, lambda m: m.oversize)
+        assert last["buffers"] == 0, f"{last['buffers']} buffers are held, without a connection"
+
+    def _over(self, statistics: dict) -> bool:
+        return statistics["connections"] == 0 and self._grown(statistics)["accepted"] == len(self.peers)
+
+    def _grown(self, statistics: dict) -> dict[str, int]:
+        return {
+            name: value - self._before[name] for name, value in statistics.items() if isinstance(value, int)
+        }
+
+    @staticmethod
+    def _between(name: str, count: int, models: list[PeerModel], of: Callable[[PeerModel], int]) -> None:
+        """Exact where nothing was cut; of a cut connection the server may have seen any part."""
+        least = sum(of(model) for model in models if model.exact)
+        most = sum(of(model) for model in models)
+        assert least <= count <= most, f"{name}: {count} counted, expected {least} to {most}"
