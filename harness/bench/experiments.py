@@ -100,8 +100,8 @@ ALL = (
         "E1",
         measures.all_active,
         _by_mode(
-            _each("connections", 10, 100, 1000, 10000),
-            _each("connections", 10, 30, 100, 300, 1000, 3000, 10000, 19000),
+            _each("connections", 10, 1000, 10000),
+            _each("connections", 10, 100, 1000, 3000, 10000, 19000),
             _each("connections", 2, 10),
         ),
         _OFTEN,
@@ -113,9 +113,8 @@ ALL = (
         "E2",
         measures.mostly_idle,
         _by_mode(
-            _idle(8, 0, 1000, 2000, 8000, 16000) + _idle(100, 0, 8000),
-            _idle(8, 0, 100, 300, 1000, 2000, 4000, 8000, 16000, 18000)
-            + _idle(100, 0, 1000, 4000, 8000, 16000),
+            _idle(8, 0, 1000, 2000, 8000, 16000),
+            _idle(8, 0, 100, 1000, 2000, 4000, 8000, 16000, 18000) + _idle(100, 0, 4000, 16000),
             _idle(8, 0, 100),
         ),
         _OFTEN,
@@ -127,12 +126,12 @@ ALL = (
         "E3-rate",
         measures.fixed_rate,
         _by_mode(
-            _each("connections", 100, 1000, 10000, rate=RATE),
-            _each("connections", 10, 100, 1000, 4000, 10000, 18000, rate=RATE),
+            _each("connections", 100, 10000, rate=RATE),
+            _each("connections", 10, 1000, 4000, 10000, 18000, rate=RATE),
             _each("connections", 10, 50, rate=RATE),
         ),
         _OFTEN,
-        _by_mode(Times(0.2, 0.5), Times(0.3, 0.9), Times(0.05, 0.15)),
+        _by_mode(Times(0.2, 0.5), Times(0.2, 0.8), Times(0.05, 0.15)),
         _connections,
         beside=0.3,
     ),
@@ -140,8 +139,8 @@ ALL = (
         "E3-capacity",
         measures.capacity,
         _by_mode(
-            _each("connections", 100, 8000, limit=LIMIT),
-            _each("connections", 10, 1000, 8000, limit=LIMIT),
+            _each("connections", 8000, limit=LIMIT),
+            _each("connections", 1000, 8000, limit=LIMIT),
             _each("connections", 10, limit=LIMIT),
         ),
         _by_mode(1, 6, 1),
@@ -195,7 +194,7 @@ ALL = (
         "E6",
         measures.batching,
         _by_mode(
-            _active(8000, 1, 10, 100, 1000), _active(8000, 1, 10, 30, 100, 300, 1000, 3000), _active(100, 1, 10)
+            _active(8000, 1, 100, 1000), _active(8000, 1, 10, 100, 1000, 3000), _active(100, 1, 10)
         ),
         _OFTEN,
         _LOOKED_AT,
@@ -206,7 +205,7 @@ ALL = (
     Experiment(
         "E7",
         micro.chain,
-        _by_mode(_chain(100, 1000, 4000), _chain(100, 300, 1000, 3000, 9000), _chain(100)),
+        _by_mode(_chain(100, 1000, 4000), _chain(100, 1000, 9000), _chain(100)),
         _OFTEN,
         _MICRO,
         _both_ends,
@@ -217,7 +216,7 @@ ALL = (
         "E8",
         measures.memory,
         _by_mode(
-            _states(1000) + _states(10000),
+            _states(1000),
             _states(1000) + _states(10000),
             _states(100),
         ),

@@ -41,8 +41,8 @@ def needs_another(attempts: list[Row]) -> bool:
     """Whether a run must be made again, by the attempts at it so far, in their order."""
     if not attempts:
         return True
-    if attempts[-1].verdict == "VALID":
-        return False
+    if attempts[-1].verdict == "VALID" or attempts[-1].capacity is not None:
+        return False  # a search for a capacity repeats its own probes
     of_load = sum(row.verdict in LOAD_VERDICTS for row in attempts)
     return len(attempts) < ATTEMPTS and of_load < ATTEMPTS_OF_LOAD
 

@@ -167,6 +167,11 @@ VERDICTS = [
     ({"preempted": 5.1}, "NOISY_HOST", "preempted:"),
     ({"busy": 95.1}, "CLIENT_BOUND", "busy:"),
     ({"batches": 10.1}, "CLIENT_BOUND", "batches:"),
+    # a client without rest is no limit to a server without any
+    ({"busy": 99, "saturation": 89.9}, "CLIENT_BOUND", "busy:"),
+    ({"busy": 99, "saturation": 90}, "VALID", "busy:"),
+    ({"batches": 99, "saturation": 90}, "VALID", "batches:"),
+    ({"lag_p99": 20.1e3, "saturation": 99}, "CLIENT_BOUND", "lag:"),
     ({"lag_p99": 20.1e3}, "CLIENT_BOUND", "lag:"),
     ({"ceiling": 14285}, "CLIENT_BOUND", "ceiling:"),
     ({"ceiling": 14286}, "VALID", None),

@@ -132,6 +132,7 @@ static void read_basis(struct figures *figures, const struct json *root)
     figures->busy = larger(figures->busy, one.busy);
     figures->batches = larger(figures->batches, one.batches);
     figures->preempted = larger(figures->preempted, one.preempted);
+    figures->saturation = larger(figures->saturation, one.saturation);
     figures->silence = larger(figures->silence, one.silence);
     figures->steal = larger(figures->steal, one.steal);
     figures->witness = larger(figures->witness, one.witness);

@@ -167,6 +167,9 @@ static void fill_machine(struct run *run)
 
     outcome->started_unix_ns = run->observer->started_unix_ns;
     outcome->server = run->observer->server;
+    if (outcome->server.known && outcome->server.threads > 0)
+        figures->saturation = share(outcome->server.cpu_ns,
+                                    (uint64_t)(outcome->seconds * 1e9) * outcome->server.threads);
     outcome->machine = run->observer->machine;
     figures->interrupted = run->observer->interrupted;
     outcome->witness_looks = (double)witness->looks;

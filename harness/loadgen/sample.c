@@ -78,6 +78,7 @@ static void read_switches(int process, struct server_sample *sample)
     while (tasks != NULL && (task = readdir(tasks)) != NULL) {
         if (task->d_name[0] == '.')
             continue;
+        sample->threads++;
         (void)snprintf(path, sizeof path, "/proc/%d/task/%s/status", process, task->d_name);
         sample->switches += field_of(path, "voluntary_ctxt_switches");
         sample->switches += field_of(path, "nonvoluntary_ctxt_switches");
@@ -195,6 +196,7 @@ struct server_sample server_sample_since(const struct server_sample *later,
         .user_ns = user_ns,
         .system_ns = since(cpu_ns, user_ns),
         .switches = since(later->switches, earlier->switches),
+        .threads = later->threads,
         .resident_bytes = later->resident_bytes,
     };
 }

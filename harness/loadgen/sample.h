@@ -12,6 +12,7 @@ struct server_sample {
     uint64_t user_ns; /* a split of it, sampled by the kernel */
     uint64_t system_ns;
     uint64_t switches; /* context switches of all its threads */
+    uint64_t threads;
     uint64_t resident_bytes;
 };
 

@@ -129,17 +129,31 @@ static void judge_host(const struct figures *figures, const double *limit,
                       figures->preempted, limit[LIMIT_preempted]);
 }
 
+/* A client without a moment's rest is no limit to a server that has none either: what is measured
+ * is then what the server can do, but for the rest that it did have. */
+static void judge_load(const struct figures *figures, const double *limit,
+                       struct judgement *judgement)
+{
+    bool is_server = figures->saturation >= limit[LIMIT_server];
+    enum verdict verdict = is_server ? VERDICT_VALID : VERDICT_CLIENT_BOUND;
+    char beside[64] = "";
+
+    if (figures->saturation > 0)
+        (void)snprintf(beside, sizeof beside, "; the server used %.1f%% of its own",
+                       figures->saturation);
+    if (figures->busy > limit[LIMIT_busy])
+        judgement_add(judgement, verdict,
+                      "busy: a client thread used %.1f%% of a CPU (limit %g%%)%s", figures->busy,
+                      limit[LIMIT_busy], beside);
+    if (figures->batches > limit[LIMIT_batches])
+        judgement_add(judgement, verdict,
+                      "batches: %.1f%% of the waits found a full batch of events (limit %g%%)%s",
+                      figures->batches, limit[LIMIT_batches], beside);
+}
+
 static void judge_client(const struct figures *figures, const double *limit,
                          struct judgement *judgement)
 {
-    if (figures->busy > limit[LIMIT_busy])
-        judgement_add(judgement, VERDICT_CLIENT_BOUND,
-                      "busy: a client thread used %.1f%% of a CPU (limit %g%%)", figures->busy,
-                      limit[LIMIT_busy]);
-    if (figures->batches > limit[LIMIT_batches])
-        judgement_add(judgement, VERDICT_CLIENT_BOUND,
-                      "batches: %.1f%% of the waits found a full batch of events (limit %g%%)",
-                      figures->batches, limit[LIMIT_batches]);
     if (figures->open_loop > 0 && figures->response_p99 > 0 &&
         figures->lag_p99 > figures->response_p99 * limit[LIMIT_lag] / 100)
         judgement_add(judgement, VERDICT_CLIENT_BOUND,
@@ -238,6 +252,7 @@ void verdict_decide(const struct figures *figures, const struct limits *limits,
         judgement_add(judgement, VERDICT_ERRORS, "errors: %.0f, so there are no figures",
                       figures->errors);
     judge_host(figures, limit, judgement);
+    judge_load(figures, limit, judgement);
     judge_client(figures, limit, judgement);
     judge_little(figures, limit, judgement);
     judge_server(figures, limit, judgement);

@@ -35,7 +35,8 @@ enum verdict {
     X(stall, 1000, "longest time without any reply though some were due, ms")                      \
     X(steal, 1, "time that the hypervisor took from this machine, %")                              \
     X(witness, 1, "time that the witness lost to stalls above 1 ms each, %")                       \
-    X(preempted, 5, "time that a client thread stood ready and had no CPU, %")
+    X(preempted, 5, "time that a client thread stood ready and had no CPU, %")                     \
+    X(server, 90, "CPU time of the server, % of what its threads could use: it is the limit")
 
 enum limit {
 #define X(name, value, text) LIMIT_##name,
@@ -67,6 +68,7 @@ struct limits {
     X(busy)           /* of the busiest client thread */                                           \
     X(batches)        /* of the worst client thread */                                             \
     X(preempted)      /* of the worst client thread */                                             \
+    X(saturation)     /* of the server's threads with CPU time; 0: not known */                    \
     X(ceiling)        /* messages a second; 0: not known */                                        \
     X(quarter_before) /* replies in the third quarter of the warm-up */                            \
     X(quarter_after)  /* and in the fourth */                                                      \
