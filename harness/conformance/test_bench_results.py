@@ -137,6 +137,13 @@ def test_which_runs_are_made_again(verdicts, again):
     assert needs_another(attempts(*verdicts)) is again
 
 
+def test_a_search_for_a_capacity_repeats_its_own_probes():
+    found, nothing = attempts("NOISY_HOST", "NOISY_HOST")
+    found.capacity = 51200.0
+    assert not needs_another([found])
+    assert needs_another([nothing])
+
+
 def test_no_run_is_repeated_without_end():
     for verdict in ("NOISY_HOST", "CLIENT_BOUND", "OVERLOADED", "UNSTABLE", "ERRORS", "FAILED", "unheard of"):
         assert not needs_another(attempts(*[verdict] * ATTEMPTS))

@@ -94,7 +94,7 @@ static bool read_name(struct reader *reader, const struct json **name)
 }
 
 /* An array, or an object, from after its opening bracket on. */
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static struct json *read_many(struct reader *reader, enum json_type type, char closing)
 {
     struct json *value = new_value(reader, type);
@@ -126,7 +126,7 @@ static struct json *read_many(struct reader *reader, enum json_type type, char c
     return value;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion) */
+/* NOLINTNEXTLINE(misc-no-recursion): no deeper than DEEPEST */
 static struct json *read_value(struct reader *reader)
 {
     skip_blanks(reader);
