@@ -226,8 +226,8 @@ WRAP(int, ioctl, int fd, unsigned long request, ...)
     return fault.fails ? fault_fail(&fault) : __real_ioctl(fd, request, argument);
 }
 
-/* Not entered in the ledger: the only pipe is that of common/signals.c, which keeps it for as long as
- * the process lives, since a signal may come until then. */
+/* Not entered in the ledger: the only pipe is that of common/signals.c, which keeps it for as long
+ * as the process lives, since a signal may come until then. */
 WRAP(int, pipe, int ends[2])
 {
     struct fault fault = FAULT_OF("pipe");

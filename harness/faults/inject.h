@@ -1,7 +1,7 @@
-/* Faults at the calls that a program makes into the C library, and accounts of what those calls gave
- * it. Linked into a program with -Wl,--wrap=NAME for every function __wrap_NAME here: a reference to
- * NAME in the program's own objects then comes to us, with the program's return address, under any
- * sanitizer; calls that the C library makes for itself do not.
+/* Faults at the calls that a program makes into the C library, and accounts of what those calls
+ * gave it. Linked into a program with -Wl,--wrap=NAME for every function __wrap_NAME here: a
+ * reference to NAME in the program's own objects then comes to us, with the program's return
+ * address, under any sanitizer; calls that the C library makes for itself do not.
  *
  * The environment says what to do:
  *

@@ -1,5 +1,5 @@
-/* What a connection must do, from docs/protocol.md: written apart from common/, and compared with it
- * after every step.
+/* What a connection must do, from docs/protocol.md: written apart from common/, and compared with
+ * it after every step.
  *
  * An echo is what was sent, so the output that is due is a prefix of the peer's stream: the model
  * keeps where it ends, and needs no buffer. */

@@ -1,5 +1,5 @@
-/* Runs inputs through a target without libFuzzer: the corpus as a regression test with any compiler,
- * and one input that crashed, step by step. */
+/* Runs inputs through a target without libFuzzer: the corpus as a regression test with any
+ * compiler, and one input that crashed, step by step. */
 #include "check.h"
 #include "targets.h"
 
