@@ -8,7 +8,7 @@
 const int signals_wanted[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
 
 /* Counted, not flagged: a second SIGTERM means something else than the first. The handler runs only
- * while the loop waits, so plain reads and writes outside of it do not race with it. */
+ * while the loop waits or lets signals in, so plain reads and writes do not race with it. */
 static volatile sig_atomic_t caught[SIGNALS];
 static int pipe_ends[2] = {-1, -1};
 
@@ -67,6 +67,15 @@ int signals_catch(sigset_t *mask, struct error *error)
     for (size_t i = 0; i < SIGNALS; i++)
         (void)sigdelset(mask, signals_wanted[i]);
     return 0;
+}
+
+void signals_let_in(void)
+{
+    sigset_t set;
+
+    signals_set(&set);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 static void empty_pipe(void)

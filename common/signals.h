@@ -1,5 +1,5 @@
-/* Signals: SIGTERM, SIGINT and SIGUSR1 stay blocked but while the loop waits, so none can be lost
- * between a check and the wait. How they come in is each API's own way. */
+/* Signals: SIGTERM, SIGINT and SIGUSR1 stay blocked but while the loop waits or lets them in, so
+ * none can be lost between a check and the wait. How they come in is each API's own way. */
 #ifndef COMMON_SIGNALS_H
 #define COMMON_SIGNALS_H
 
@@ -25,6 +25,10 @@ int signals_block(struct error *error);
 /* For an API that takes a signal mask for the time of its wait: catches the wanted signals, and
  * fills mask with the one to wait under. Returns 0, or -1 with error filled. */
 int signals_catch(sigset_t *mask, struct error *error);
+
+/* Lets pending signals in, now: a wait that finds something ready at once returns without (ppoll(2)
+ * and pselect(2) deliver them only when they would sleep). Two system calls. */
+void signals_let_in(void);
 
 /* The number of a signal that was caught and not yet taken, or 0. */
 int signals_take(void);

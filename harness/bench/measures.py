@@ -166,7 +166,7 @@ def calls_a_message(request: Request) -> Taken:
 def batching(request: Request) -> Taken:
     """E6: CPU time of the server for each event that a wait returned."""
     idle, active = request.number("idle"), request.number("active")
-    outcome = _run(request, idle + active, "--active", active)
+    outcome = _run(request, idle + active, "--active", active, *OWN_NETWORK_WORK)
     figures = {"throughput": outcome.report["achieved"], **_calls(request.server, outcome)}
     before, after = outcome.before, outcome.after
     if before and after and before.cpu_ns is not None and after.cpu_ns is not None:
@@ -199,7 +199,7 @@ def memory(request: Request) -> Taken:
 def churn(request: Request) -> Taken:
     """E9: each connection is made, carries one message, and is replaced; so many at once. A server accepts until
     nobody is left in the queue: `accepts` is how many it took each time before accept(2) said so."""
-    outcome = _run(request, request.number("connections"), "--churn", 1)
+    outcome = _run(request, request.number("connections"), "--churn", 1, *OWN_NETWORK_WORK)
     figures = _cpu(outcome.report)
     figures.pop("client_cpu")
     if outcome.before and outcome.after:

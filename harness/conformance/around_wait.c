@@ -1,24 +1,26 @@
 /* Preloaded: what nobody can do from outside, right before or right after a server's wait.
- * RAISE_BEFORE=1 raises SIGTERM before the first wait that follows a send. HOLD_AFTER=N:M keeps the
- * first wait that has N events or more to report from returning for another M milliseconds. */
+ * RAISE_BEFORE=TEXT raises SIGTERM before the first wait that follows a send with TEXT in it.
+ * HOLD_AFTER=N:M keeps the first wait that has N events or more to report from returning for
+ * another M milliseconds. */
 #include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <time.h>
 
-static bool has_sent;
+static bool is_due;
 
 static void before_wait(void)
 {
     static bool raised;
 
-    if (raised || !has_sent || getenv("RAISE_BEFORE") == NULL)
+    if (raised || !is_due)
         return;
     raised = true;
     (void)raise(SIGTERM);
@@ -48,7 +50,9 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "send");
-    has_sent = true;
+    const char *text = getenv("RAISE_BEFORE");
+    if (text != NULL && memmem(bytes, size, text, strlen(text)) != NULL)
+        is_due = true;
     return real(fd, bytes, size, flags);
 }
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from suite import servers
+from suite.frames import frame, payload
+
+READ_BYTES = 64 * 1024  # at most, of one recv
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library as Linux does"),
@@ -31,12 +34,31 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.cause("signals are let in outside of the wait: one that comes just before it is noticed after it")
 def test_a_signal_just_before_the_wait(start, library):
     """SIGTERM comes after the loop's last look, and nothing else will end the wait that follows."""
-    server = start(environment={"LD_PRELOAD": str(library), "RAISE_BEFORE": "1"})
+    server = start(environment={"LD_PRELOAD": str(library), "RAISE_BEFORE": "the one"})
     peer = server.connect()
     peer.echo(b"the next wait is the one")
     peer.expect_end()
     peer.close()
     assert server.wait_exit() == 0
+
+
+@pytest.mark.cause("ppoll and pselect deliver a signal only when nothing is ready: a busy loop does not hear it")
+def test_a_signal_is_heard_by_a_loop_that_never_sleeps(start, library):
+    """SIGTERM comes while there is input for dozens of wake-ups. Who hears it only when all of that has been read
+    has counted every frame."""
+    server = start(
+        "--high-water", "50000000", "--low-water", "1", "--drain-timeout", "0.5",
+        environment={"LD_PRELOAD": str(library), "RAISE_BEFORE": "stop now"},
+    )
+    flooder = server.connect("flooder")
+    for _ in range(8):  # lets the kernel widen the receive window
+        flooder.echo(payload(1 << 20))
+    small = frame(b"12345678")
+    with server.frozen():
+        sent = flooder.send_what_fits(frame(b"stop now") + small * 400_000)
+    assert sent > 24 * READ_BYTES, "too little to tell"
+    assert server.wait_exit() == 0
+    assert server.stop()["frames"] < 8 + sent // len(small)
 
 
 @pytest.mark.cause("descriptors are closed and given away again before all events of the wake-up were looked at")

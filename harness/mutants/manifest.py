@@ -200,6 +200,11 @@ MUTANTS = (
         (),  # each ends with a signal, which may be lost, though it seldom is
     ),
     Mutant(
+        "deaf-when-busy", "a loop that never sleeps hears no signal", ("poll_srv", "select_srv"),
+        ("test_pitfalls_wait.py::test_a_signal_is_heard_by_a_loop_that_never_sleeps",),
+        ORDINARY,
+    ),
+    Mutant(
         "counter-forgotten", "a counter of the statistics is forgotten at one place", ("epoll_lt",),
         ("test_counts.py::test_statistics_agree_with_strace",),
         (*ORDINARY, "test_protocol.py::test_statistics_count_frames_and_bytes"),
