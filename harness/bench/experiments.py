@@ -84,8 +84,10 @@ def _wait(place: str, *watched: int) -> tuple[str, ...]:
 
 
 def _chain(*pairs: int) -> tuple[str, ...]:
-    """As many writes as pairs: the default of libevent's bench.c."""
-    return tuple(point(pairs=each, active=active, writes=each) for each in pairs for active in (1, 100))
+    """The same number of writes at every point, so that what grows along a curve is what a pair costs."""
+    return tuple(
+        point(pairs=each, active=active, writes=writes) for each in pairs for active, writes in ((1, 100), (100, 1000))
+    )
 
 
 def _states(connections: int) -> tuple[str, ...]:
