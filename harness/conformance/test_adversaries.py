@@ -217,9 +217,9 @@ def test_a_storm_of_resets_in_one_wake_up(start, server_name):
             quiet.send_frame(b"in the same wake-up")
         quiet.expect_frame(b"in the same wake-up")
 
-    again_and_again(server, attack)
+    attacks = again_and_again(server, attack)
     closed = server.stop()["closed"]
-    assert closed["error"] == 0 and closed["stop"] == 0 and sum(closed.values()) == 3 * count + 1
+    assert closed["error"] == 0 and closed["stop"] == 0 and sum(closed.values()) == attacks * count + 1
 
 
 # -- garbage ---------------------------------------------------------------------------------------

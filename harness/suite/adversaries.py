@@ -64,10 +64,10 @@ def resident(server: Server) -> int:
     return kernel.memory_bytes(server.pid, "VmRSS")
 
 
-def again_and_again(server: Server, attack: Callable[[], None], least: int = 3, most: int = 8) -> None:
+def again_and_again(server: Server, attack: Callable[[], None], least: int = 3, most: int = 8) -> int:
     """At first, memory may grow to what the attack needs and to the holes that it leaves; then two attacks must
     take no more of it. What is lost each time is lost in all of them. The server is to be started with
-    RETURNS_MEMORY."""
+    RETURNS_MEMORY. Returns how many attacks there were."""
     before = Footprint.of(server)
     sizes: list[int] = []
     while len(sizes) < least or (sizes[-1] - sizes[-3] > RESIDENT_SLACK and len(sizes) < most):
@@ -75,6 +75,7 @@ def again_and_again(server: Server, attack: Callable[[], None], least: int = 3, 
         before.expect_back()
         sizes.append(resident(server) if can_weigh() else 0)
     assert sizes[-1] - sizes[-3] <= RESIDENT_SLACK, f"resident after each of the same attacks: {sizes}"
+    return len(sizes)
 
 
 # -- bytes that are no frames ----------------------------------------------------------------------
