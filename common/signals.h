@@ -26,8 +26,8 @@ int signals_block(struct error *error);
  * fills mask with the one to wait under. Returns 0, or -1 with error filled. */
 int signals_catch(sigset_t *mask, struct error *error);
 
-/* Lets pending signals in, now: a wait that takes a mask delivers them only when it sleeps, not when
- * it finds something ready at once. Two system calls. */
+/* Lets pending signals in, now: a wait that takes a mask delivers them only when it sleeps, not
+ * when it finds something ready at once. Two system calls. */
 void signals_let_in(void);
 
 /* The number of a signal that was caught and not yet taken, or 0. */
