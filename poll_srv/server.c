@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ACCEPTS_A_TURN = 64, BUSY_WAITS = 16 };
+enum { ACCEPTS_A_TURN = 64, EVENTS_UNHEARD = 16 };
 
 /* The array that poll reads, and beside it whom each place belongs to. Both stay dense: a hole
  * would be copied into the kernel and looked at by every wait. */
@@ -25,9 +25,9 @@ struct mux {
     struct watch **watches;
     size_t count;
     size_t capacity;
-    size_t next;   /* places below it have not been looked at since the wait */
-    int left;      /* of what the wait reported, how much has not been found */
-    unsigned busy; /* how many waits have found something */
+    size_t next; /* places below it have not been looked at since the wait */
+    int left;    /* of what the wait reported, how much has not been found */
+    int unheard; /* events since signals were let in */
 };
 
 struct server {
@@ -137,8 +137,11 @@ static int mux_wait(struct mux *mux, const struct service *service)
     }
     mux->stats->events += (uint64_t)mux->left;
     /* ppoll delivers no signal when something is ready: a loop that never sleeps is deaf. */
-    if (mux->left > 0 && ++mux->busy % BUSY_WAITS == 0)
+    mux->unheard += mux->left;
+    if (mux->unheard >= EVENTS_UNHEARD) {
+        mux->unheard = 0;
         signals_let_in();
+    }
     return 0;
 }
 

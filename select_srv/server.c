@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/select.h>
 
-enum { ACCEPTS_A_TURN = 64, BUSY_WAITS = 16 };
+enum { ACCEPTS_A_TURN = 64, EVENTS_UNHEARD = 16 };
 
 /* Bits by descriptor number are all that select knows; whom they belong to stands in an array
  * beside them, dense, so that our own walk costs what is watched and not the highest number. */
@@ -25,9 +25,9 @@ struct mux {
     int limit;                      /* no bit is set at this number or above: select's nfds */
     struct watch *watches[FD_SETSIZE];
     size_t count;
-    size_t next;   /* places below it have not been looked at since the wait */
-    int left;      /* of what the wait reported, how much has not been found */
-    unsigned busy; /* how many waits have found something */
+    size_t next; /* places below it have not been looked at since the wait */
+    int left;    /* of what the wait reported, how much has not been found */
+    int unheard; /* events since signals were let in */
 };
 
 struct server {
@@ -137,8 +137,11 @@ static int mux_wait(struct mux *mux, const struct service *service)
     }
     mux->stats->events += (uint64_t)mux->left;
     /* pselect delivers no signal when something is ready: a loop that never sleeps is deaf. */
-    if (mux->left > 0 && ++mux->busy % BUSY_WAITS == 0)
+    mux->unheard += mux->left;
+    if (mux->unheard >= EVENTS_UNHEARD) {
+        mux->unheard = 0;
         signals_let_in();
+    }
     return 0;
 }
 
