@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Optional
 
+from suite import limits
+
 from bench import micro
 from bench.capacity import Probe, Search
 from bench.loads import Failed, Load, Outcome, Snapshot
@@ -12,16 +14,12 @@ from bench.requests import Request, Taken
 from bench.statistics import POLICIES
 
 INTEREST_IS_A_STORE = ("select_srv", "poll_srv")  # no system call
-# What the load generator judges by, errors apart. Beyond reach, where no time is measured.
-LIMITS = (
-    "shortfall", "lag", "busy", "batches", "little", "ceiling", "steady", "stall", "steal", "witness", "preempted",
-)  # fmt: skip
 # With thousands of requests under way the kernel's own thread for network work (ksoftirqd) takes its turns on the
 # client's core: it is this load's work, and no sign that somebody else is there.
 OWN_NETWORK_WORK = ("--limit", "preempted=20")
 # The client has a core for itself: it looks for what is due and what has come, rather than be woken up late.
 POISSON = ("--arrivals", "poisson", "--spin", 1000000)
-NOT_JUDGED = tuple(word for name in LIMITS for word in ("--limit", f"{name}=1000000000000"))
+NOT_JUDGED = tuple(limits.options())  # where no time is measured
 
 
 def _run(request: Request, connections: int, *options: object, number: int = 0) -> Outcome:

@@ -11,17 +11,6 @@ from suite import servers, steps
 
 STATUS = {"VALID": 0, "ERRORS": 3, "NOISY_HOST": 4, "CLIENT_BOUND": 5, "OVERLOADED": 6, "UNSTABLE": 7}
 
-LIMITS = (
-    "shortfall", "lag", "busy", "batches", "little", "ceiling", "steady", "stall", "steal", "witness", "preempted",
-)
-
-
-def limits(**changed: float) -> list[str]:
-    """Options that put every limit out of reach, so that no noise of the machine decides a test, except
-    those that are named: these decide it."""
-    out_of_reach = dict.fromkeys(LIMITS, 1e12) | changed
-    return [word for name, value in out_of_reach.items() for word in ("--limit", f"{name}={value:.0f}")]
-
 
 @dataclass
 class Outcome:

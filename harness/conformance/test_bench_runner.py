@@ -14,7 +14,7 @@ import pytest
 from bench import plan, rows
 from bench.results import Results
 from bench.rows import Row
-from suite import kernel, servers, waiting
+from suite import kernel, limits, servers, waiting
 
 import generator
 
@@ -33,7 +33,7 @@ def build(tmp_path: Path) -> Path:
     for name in SERVERS:
         (directory / name).symlink_to(servers.program(name).resolve())
     real = servers.program("loadgen").resolve()
-    write_program(directory / "loadgen", f'exec "{real}" "$@" {" ".join(generator.limits())}')
+    write_program(directory / "loadgen", f'exec "{real}" "$@" {" ".join(limits.options())}')
     return directory
 
 

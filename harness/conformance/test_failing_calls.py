@@ -5,17 +5,15 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers, waiting
+from suite import kernel, preload, servers, waiting
 from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.server import Server
@@ -349,17 +347,13 @@ def test_statistics_whose_file_cannot_be_closed(start, server_name, tmp_path):
 
 # -- no memory -------------------------------------------------------------------------------------
 
-needs_preloading = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or shutil.which("cc") is None, reason="preloads a library as Linux does"
-)
+needs_preloading = pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent()))
 
 
 @pytest.fixture(scope="module")
 def no_memory(tmp_path_factory: pytest.TempPathFactory):
     """no_memory(call, least, most, n): the environment in which that call fails."""
-    path = tmp_path_factory.mktemp("no_memory") / "no_memory.so"
-    source = Path(__file__).parent / "no_memory.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
+    path = preload.compile(Path(__file__).parent / "no_memory.c", tmp_path_factory.mktemp("no_memory"))
 
     def environment(call: str, least: int, most: int, number: int) -> dict[str, str]:
         return {"LD_PRELOAD": str(path), "NO_MEMORY": f"{call}:{least}:{most}:{number}"}

@@ -9,6 +9,8 @@ import faulty_peers
 import generator
 import pytest
 
+from suite import limits
+
 SHORT = ("--warmup", 0, "--duration", 0.3, "--drain", 0.3)
 
 # Connections and pipeline are chosen so that the fault can show: two frames of one connection under
@@ -33,7 +35,7 @@ def test_fault_has_its_name(fault, payload):
     with faulty_peers.Peer(fault) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", connections, "--pipeline", pipeline, "--payload", payload,
-            *SHORT, *generator.limits(),
+            *SHORT, *limits.options(),
         )  # fmt: skip
     assert peer.faults >= 1, "the peer never got to its fault: the test says nothing"
     outcome.expect("ERRORS")
@@ -47,7 +49,7 @@ def test_small_payloads_are_told_apart_too(fault):
     """Below 8 bytes a payload carries no identity: its neighbours are compared. Sizes that differ help."""
     with faulty_peers.Peer(fault) as peer:
         outcome = generator.run(
-            "--port", peer.port, "--connections", 2, "--pipeline", 3, "--payload", "5", *SHORT, *generator.limits()
+            "--port", peer.port, "--connections", 2, "--pipeline", 3, "--payload", "5", *SHORT, *limits.options()
         )
     assert outcome.expect("ERRORS").wrong() == FAULTS[fault][2]
 
@@ -71,7 +73,7 @@ def test_peer_that_answers_late():
     with faulty_peers.Peer(faulty_peers.answers_one_late) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 2, "--warmup", 0, "--duration", 0.3, "--drain", 10,
-            "--timeout", faulty_peers.LATE / 2, *generator.limits(),
+            "--timeout", faulty_peers.LATE / 2, *limits.options(),
         )  # fmt: skip
     wrong = outcome.expect("ERRORS").wrong()
     assert set(wrong) == {"late"} and wrong["late"] >= 1, wrong
@@ -82,7 +84,7 @@ def test_peer_that_stalls_is_not_steady_and_no_request_is_left_out():
     with faulty_peers.Peer(faulty_peers.stalls) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 4, "--rate", 1000, "--warmup", 0, "--duration", 1, "--drain", 10,
-            *generator.limits(stall=1000 * faulty_peers.LATE / 2),
+            *limits.options(stall=1000 * faulty_peers.LATE / 2),
         )  # fmt: skip
     outcome.expect("UNSTABLE")
     assert any(reason.startswith("stalled:") for reason in outcome.reasons("UNSTABLE"))
@@ -97,7 +99,7 @@ def test_peer_that_falls_silent_leaves_requests_unanswered():
     """What is unanswered counts at the age that it has: percentiles among it are lower bounds."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(
-            "--port", peer.port, "--connections", 3, "--pipeline", 5, *SHORT, *generator.limits()
+            "--port", peer.port, "--connections", 3, "--pipeline", 5, *SHORT, *limits.options()
         )
         frames = peer.frame_count
     outcome.expect("OVERLOADED")
@@ -112,7 +114,7 @@ def test_pipeline_limits_what_is_on_the_wire_in_open_loop_too():
     """Requests go on falling due, and wait for their turn; that wait is the server's doing, not lag."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(
-            "--port", peer.port, "--connections", 3, "--rate", 1000, "--pipeline", 2, *SHORT, *generator.limits()
+            "--port", peer.port, "--connections", 3, "--rate", 1000, "--pipeline", 2, *SHORT, *limits.options()
         )
         frames = [len(each.frames) for each in peer.connections]
     assert frames == [1 + 2] * 3
@@ -123,7 +125,7 @@ def test_pipeline_limits_what_is_on_the_wire_in_open_loop_too():
 def test_table_marks_percentiles_among_the_unanswered():
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         result = generator.run_plain(
-            "--port", peer.port, "--connections", 2, "--rate", 200, *SHORT, *generator.limits()
+            "--port", peer.port, "--connections", 2, "--rate", 200, *SHORT, *limits.options()
         )
     row = next(line for line in result.stdout.splitlines() if line.startswith("response"))
     assert row.split()[1].startswith(">"), result.stdout
@@ -133,7 +135,7 @@ def test_too_many_outstanding_end_the_run():
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 2, "--rate", 2000, "--max-outstanding", 50, "--warmup", 0,
-            "--duration", 30, "--drain", 0.2, *generator.limits(),
+            "--duration", 30, "--drain", 0.2, *limits.options(),
         )  # fmt: skip
     outcome.expect("OVERLOADED")
     assert any(reason.startswith("outstanding:") for reason in outcome.reasons("OVERLOADED"))

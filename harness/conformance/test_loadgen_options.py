@@ -7,6 +7,8 @@ import socket
 import generator
 import pytest
 
+from suite import limits
+
 BAD = [
     (("--connections", "0"), "--connections"),
     (("--connections", "+1"), "--connections"),
@@ -68,7 +70,7 @@ def test_help_names_every_option_limit_and_status():
         "--json", "--hgrm", "--csv", "--selftest", "--server-pid", "--limit", "merge",
     ):  # fmt: skip
         assert word in result.stdout, word
-    for name in generator.LIMITS:
+    for name in limits.NAMES:
         assert f"\n  {name} " in result.stdout, name
     for verdict, status in generator.STATUS.items():
         assert f"{verdict} {status}" in result.stdout

@@ -19,7 +19,7 @@ import faulty_peers
 import generator
 import pytest
 
-from suite import servers, waiting
+from suite import limits, servers, waiting
 from suite.server import Server
 
 BRIEF = ("--warmup", 0, "--duration", 0.3)
@@ -41,7 +41,7 @@ def peer():
 
 def at(where, *options):
     port = where.address[1] if isinstance(where, Server) else where.port
-    return ("--port", port, *BRIEF, *generator.limits(), *options)
+    return ("--port", port, *BRIEF, *limits.options(), *options)
 
 
 def assert_valid(outcome: generator.Outcome) -> dict:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from suite import servers
+from suite import preload, servers
 from suite.frames import payload
 
-pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library as Linux does"),
-    pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc"),
-    pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer wants to be loaded first"),
-]
+pytestmark = pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent()))
 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("refuse") / "refuse_calls.so"
-    source = Path(__file__).parent / "refuse_calls.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
-    return path
+    return preload.compile(Path(__file__).parent / "refuse_calls.c", tmp_path_factory.mktemp("refuse"))
 
 
 @pytest.mark.cause("EINTR or EAGAIN is taken for an error, and ends the connection")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from suite import servers
+from suite import preload
 from suite.frames import frame, payload
 
 READ_BYTES = 64 * 1024  # at most, of one recv
 
 pytestmark = [
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="preloads a library as Linux does"),
-    pytest.mark.skipif(shutil.which("cc") is None, reason="needs cc"),
-    pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer wants to be loaded first"),
+    pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent())),
     # The emulation of kqueue waits several times for one kevent.
     pytest.mark.only("select_srv", "poll_srv", "epoll_lt", "epoll_et"),
 ]
@@ -25,10 +20,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("around") / "around_wait.so"
-    source = Path(__file__).parent / "around_wait.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, source, "-ldl"], check=True)
-    return path
+    return preload.compile(Path(__file__).parent / "around_wait.c", tmp_path_factory.mktemp("around"))
 
 
 @pytest.mark.cause("signals are let in outside of the wait: one that comes just before it is noticed after it")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import servers
+from suite import preload, servers
 from suite.flood import Flood
 from suite.frames import frame, header, payload
 
@@ -160,10 +160,9 @@ def test_expiry_costs_what_expires(tmp_path):
 @pytest.mark.cause("the clock is read for every event in place of once a wake-up")
 def test_the_clock_is_read_once_a_wake_up(start, tmp_path):
     """A preloaded library counts clock_gettime, which makes no system call that strace could see."""
-    if servers.sanitizer() or not shutil.which("cc") or not Path("/proc").is_dir():
-        pytest.skip("needs a plain build, cc and a Linux loader to preload a counting library")
-    library, counted = tmp_path / "count_clock.so", tmp_path / "count"
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, HERE / "count_clock.c", "-ldl"], check=True)
+    if preload.absent():
+        pytest.skip(preload.absent())
+    library, counted = preload.compile(HERE / "count_clock.c", tmp_path), tmp_path / "count"
     server = start("--idle-timeout", "60", environment={"LD_PRELOAD": str(library), "COUNT_CLOCK": str(counted)})
     peers = [server.connect() for _ in range(40)]
     for _ in range(10):
