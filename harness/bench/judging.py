@@ -98,6 +98,7 @@ class Known:
     summary: Summary
     low: float
     high: float
+    shaky: str = ""  # why it proves nothing
 
     @property
     def median(self) -> float:
@@ -134,7 +135,8 @@ class Figures:
         if summary is None:
             raise Unusable(NOT_MEASURED, f"no figure for {place}")
         if summary.inconclusive:
-            raise Unusable(INCONCLUSIVE, f"repeats differ by a factor of {summary.ratio:.3g} for {place}")
+            why = f"repeats differ by a factor of {summary.ratio:.3g} for {place}"
+            return Known(summary, summary.median, summary.median, why)
         if summary.valid:
             return Known(summary, summary.median, summary.median)
         if _only_client_bound(summary) and column in AT_LEAST:
@@ -159,9 +161,16 @@ def judge(part: Part, figures: Figures) -> tuple[str, str]:
         return unusable.outcome, str(unusable)
 
 
+def _settled(outcome: str, shown: str, *known: Known) -> tuple[str, str]:
+    """What is shaky proves nothing, but the reader sees what it would have come to."""
+    shaky = [each.shaky for each in known if each.shaky]
+    return (INCONCLUSIVE, f"{', '.join(shaky)}; by the medians {shown}") if shaky else (outcome, shown)
+
+
 def _judge_value(value: Value, figures: Figures) -> tuple[str, str]:
     known = figures.known(value.column, value.place)
-    return within((known.low, known.high), value.low, value.high), f"{known} ({_runs(known)})"
+    outcome = within((known.low, known.high), value.low, value.high)
+    return _settled(outcome, f"{known} ({_runs(known)})", known)
 
 
 def _judge_ratio(ratio: Ratio, figures: Figures) -> tuple[str, str]:
@@ -170,8 +179,10 @@ def _judge_ratio(ratio: Ratio, figures: Figures) -> tuple[str, str]:
         raise Unusable(INCONCLUSIVE, f"{below.median:g} for {ratio.below}: no ratio")
     least = 0.0 if below.high == math.inf else above.low / below.high
     most = above.high / below.low if below.low > 0 else math.inf
-    shown = f"{above.median / below.median:.3g} = {above} / {below} ({_runs(above, below)})"
-    return within((least, most), ratio.low, ratio.high), shown + _beside(ratio, figures)
+    found = above.median / below.median
+    shown = f"{found:.0f}" if found >= 1000 else f"{found:.3g}"
+    shown += f" = {above} / {below} ({_runs(above, below)})"
+    return _settled(within((least, most), ratio.low, ratio.high), shown + _beside(ratio, figures), above, below)
 
 
 def _beside(ratio: Ratio, figures: Figures) -> str:
@@ -202,7 +213,8 @@ def _judge_slope(slope: Slope, figures: Figures) -> tuple[str, str]:
     # A bound at one end says nothing of a slope.
     exact = all(each.low == each.high for each in known.values())
     outcome = within((found, found), slope.low, slope.high) if exact else INCONCLUSIVE
-    return outcome, f"slope {round(found, 2) + 0.0:.2f}: {shown} ({_runs(*known.values())})"
+    figures_shown = f"slope {round(found, 2) + 0.0:.2f}: {shown} ({_runs(*known.values())})"
+    return _settled(outcome, figures_shown, *known.values())
 
 
 def _runs(*known: Known) -> str:

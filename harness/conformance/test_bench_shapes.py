@@ -208,7 +208,10 @@ def test_repeats_that_differ_by_more_than_twice_are_inconclusive(results):
     add(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", 100, 200, 201)
     verdict = judged(results, "cycle-one")
     assert verdict.outcome == "inconclusive"
-    assert verdict.figures == "repeats differ by a factor of 2.01 for poll_srv watched=9000 ready=1"
+    assert verdict.figures == (
+        "repeats differ by a factor of 2.01 for poll_srv watched=9000 ready=1; "
+        "by the medians 200 = 200 [100, 201] / 1 [1, 1] (3 runs)"
+    )
     add(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", 101, 200, 201)
     assert outcome(results, "cycle-one") == "reproduced"
 
@@ -217,7 +220,12 @@ def test_a_slope_with_one_shaky_point_is_inconclusive(results):
     add_waits(results, "poll_srv", {n: 0.05 * n for n in (1000, 4000, 16000)})
     assert outcome(results, "wait-slope-poll") == "reproduced"
     add(results, "E4-wait", "poll_srv", "watched=4000 ready=1 place=last", 100, 200, 300)
-    assert outcome(results, "wait-slope-poll") == "inconclusive"
+    verdict = judged(results, "wait-slope-poll")
+    assert verdict.outcome == "inconclusive"
+    assert verdict.figures == (
+        "repeats differ by a factor of 3 for poll_srv watched=4000 ready=1 place=last; "
+        "by the medians slope 1.00: 50 at 1000, 200 at 4000, 800 at 16000 (3 runs)"
+    )
 
 
 def test_a_part_that_fails_decides_though_the_other_is_shaky(results):
