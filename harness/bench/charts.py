@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import columns, figures, gnuplot, model, percentiles, program, statistics
@@ -16,6 +16,7 @@ from bench.columns import MODEL, Line, Table
 from bench.figures import Figure
 from bench.results import BadResults, Results
 
+ADDED_UP = ("percentiles", "rate_response_p999")
 WIDTH = 118  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
 
@@ -62,9 +63,11 @@ def caption(results: Results, figure: Figure) -> str:
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
     notes = [spread_text(summaries)]
-    if figure.name == "percentiles":
+    if figure.name in ADDED_UP:
         runs = sorted({str(line["runs"]) for line in figure.table.lines})
         notes.append(f"Histograms of {' or '.join(runs)} runs added up.")
+        if any(str(line.get("valid", 1)) in ("0", "False") for line in figure.table.lines):
+            notes.append("Hollow: no VALID run at this point.")
     if figure.name == "model":
         notes.append("Each mark is one point of E4, the median of its runs.")
     invalid = sorted({verdict for each in summaries if not each.valid for verdict in each.verdicts})
@@ -92,23 +95,34 @@ def model_figure(rows: Sequence[table.Row]) -> Figure:
     return Figure("model", "model", "E4-cycle", reading, Table(MODEL, lines))
 
 
-def percentile_figure(results: Results, folder: Path) -> Figure:
+def _from_histograms(results: Results, kept: Path, make: Callable[[Results], Table], names: tuple[str, ...]) -> Table:
     """From the load generator's files; where they are gone, from the columns that an earlier call kept."""
-    kept = folder / "percentiles.dat"
     try:
-        found = percentiles.lines_of(results)
+        found = make(results)
     except BadResults as error:
         if not kept.is_file():
             raise
-        print(f"percentiles: {error}; {kept.name} is used as it is", file=sys.stderr)
-        found = Table(columns.PERCENTILES)
-    if not found.lines and kept.is_file():
-        found = columns.read(kept, columns.PERCENTILES)
+        print(f"{kept.stem}: {error}; {kept.name} is used as it is", file=sys.stderr)
+        found = Table(names)
+    return columns.read(kept, names) if not found.lines and kept.is_file() else found
+
+
+def percentile_figure(results: Results, folder: Path) -> Figure:
     reading = (
         "The whole distribution at one point of E3. Each step to the right is ten times fewer requests: 99% is the "
         "slowest hundredth. A curve that turns steeply upwards has a few requests that wait very long."
     )
+    found = _from_histograms(results, folder / "percentiles.dat", percentiles.lines_of, columns.PERCENTILES)
     return Figure("percentiles", "percentiles", "E3-rate", reading, found)
+
+
+def tail_figure(results: Results, folder: Path) -> Figure:
+    reading = (
+        "The same runs: one request in a thousand waited at least so long. A single run has too few requests to say "
+        "that, so those of all runs at a point are added up; there is no interval."
+    )
+    found = _from_histograms(results, folder / "rate_response_p999.dat", percentiles.tails_of, columns.TAIL)
+    return Figure("rate_response_p999", "rate_response", "E3-rate", reading, found)
 
 
 def collect(results: Results, folder: Path) -> list[Figure]:
@@ -116,7 +130,8 @@ def collect(results: Results, folder: Path) -> list[Figure]:
     rows = results.rows()
     found = figures.all_figures(rows)
     names = [figure.name for figure in found]
-    found.insert(names.index("capacity"), percentile_figure(results, folder))
+    place = names.index("capacity")
+    found[place:place] = [tail_figure(results, folder), percentile_figure(results, folder)]
     found.insert([figure.name for figure in found].index("calls"), model_figure(rows))
     return found
 
@@ -124,6 +139,8 @@ def collect(results: Results, folder: Path) -> list[Figure]:
 def missing(figure: Figure) -> str:
     if figure.name == "percentiles":
         return "percentiles: left out, no VALID run of E3-rate with the load generator's file"
+    if figure.name == "rate_response_p999":
+        return "rate_response_p999: left out, too few requests at every point (10,000 are needed)"
     return f"{figure.name}: left out, no data of {figure.experiment}"
 
 

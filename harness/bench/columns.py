@@ -33,6 +33,7 @@ NAMES = {
 MOST_FOR_SELECT = 1024 - 16
 
 CURVE = ("server", "x", "median", "low", "high", "runs", "valid", "end")
+TAIL = CURVE + ("quantile", "rate")
 BARS = ("server", "position", "label", "first", "second", "low", "high", "runs", "valid")
 MODEL = ("server", "x", "y", "watched", "ready")
 PERCENTILES = ("server", "x", "y", "connections", "rate", "runs")
@@ -134,7 +135,7 @@ def curve(
             table.lines.append(line | about)
             table.summaries.append(summary)
     if ends:
-        _mark_end(table.lines)
+        mark_end(table.lines)
     return table
 
 
@@ -142,7 +143,7 @@ def _of(found: dict[tuple[str, str], Summary], server: str) -> list[tuple[tuple[
     return [(key, found[key]) for key in found if key[0] == server]
 
 
-def _mark_end(lines: list[Line]) -> None:
+def mark_end(lines: list[Line]) -> None:
     """Marks select's last line, if the next point of the others is one that it cannot hold; a curve that
     ends for another reason is not FD_SETSIZE's."""
     selects = [line for line in lines if line["server"] == "select_srv"]

@@ -119,7 +119,6 @@ def _rate(rows: Sequence[Row]) -> Iterator[Figure]:
         "p50": "All servers are asked for the same number of requests a second, at times fixed beforehand. Half of "
         "the requests were answered within this time, counted from when they were due.",
         "p99": "The same runs: one request in a hundred waited at least so long.",
-        "p999": "The same runs: one request in a thousand waited at least so long.",
     }
     for quantile, reading in readings.items():
         yield Figure(
@@ -131,7 +130,7 @@ def _rate(rows: Sequence[Row]) -> Iterator[Figure]:
                 part,
                 f"response_{quantile}",
                 lambda place: number(place, "connections", "E3-rate"),
-                quantile={"p50": "median", "p99": "p99", "p999": "p99.9"}[quantile],
+                quantile={"p50": "median", "p99": "p99"}[quantile],
                 rate=rate,
             ),
         )

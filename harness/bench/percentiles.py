@@ -1,7 +1,8 @@
-"""The percentile plot: whole distributions, from the load generator's histograms of several runs, added up."""
+"""What no single run has requests enough for: from the load generator's histograms of several runs, added up."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Optional
 from suite import servers
 
 from bench import rows as table
-from bench.columns import PERCENTILES, SERVERS, Line, Table
+from bench.columns import PERCENTILES, SERVERS, TAIL, Line, Table, mark_end
 from bench.results import BadResults, Results
 from bench.rows import Row, factors
 
@@ -20,8 +21,7 @@ SECONDS = 120
 def lines_of(results: Results) -> Table:
     """One line a server and percentile, at the point of E3-rate that most servers have VALID runs and files of,
     of those the one with the most connections. Without lines where there are none."""
-    rows = [row for row in table.final(results.rows()) if row.experiment == "E3-rate" and row.verdict == "VALID"]
-    files = _files(results, rows)
+    files = _files(results, [row for row in _rows(results) if row.verdict == "VALID"])
     points = {point for _, point in files}
     if not points:
         return Table(PERCENTILES)
@@ -41,6 +41,32 @@ def lines_of(results: Results) -> Table:
     return found
 
 
+def tails_of(results: Results) -> Table:
+    """p99.9 of response at each point of E3-rate, without an interval. As with any figure only VALID runs are used
+    where there is one. A point with too few requests (loadgen says how many it needs) is left out."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in _rows(results):
+        groups.setdefault((row.server, row.point), []).append(row)
+    found = Table(TAIL)
+    for server in SERVERS:
+        points = [point for name, point in groups if name == server]
+        for point in sorted(points, key=lambda each: float(factors(each).get("connections", 0))):
+            valid = [row for row in groups[server, point] if row.verdict == "VALID"]
+            paths = _files(results, valid or groups[server, point]).get((server, point), [])
+            value = _tail(paths) if paths else None
+            if value is not None:
+                place = factors(point)
+                line: Line = {"server": server, "x": float(place["connections"]), "runs": len(paths)}
+                line |= {"median": value, "low": value, "high": value, "valid": bool(valid), "end": False}
+                found.lines.append(line | {"quantile": "p99.9", "rate": place.get("rate", "?")})
+    mark_end(found.lines)
+    return found
+
+
+def _rows(results: Results) -> list[Row]:
+    return [row for row in table.final(results.rows()) if row.experiment == "E3-rate"]
+
+
 def _files(results: Results, rows: Sequence[Row]) -> dict[tuple[str, str], list[Path]]:
     """By server and point; a set without its JSON files, such as one that was published, has none."""
     found: dict[tuple[str, str], list[Path]] = {}
@@ -54,19 +80,35 @@ def _files(results: Results, rows: Sequence[Row]) -> dict[tuple[str, str], list[
 
 def _curve(paths: Sequence[Path]) -> list[tuple[float, float]]:
     """(1/(1-q), microseconds), from the .hgrm that loadgen makes of the merged histograms."""
-    loadgen = servers.program("loadgen")
-    command = [str(loadgen), "merge", *map(str, paths), "--hgrm", "-"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
-    except OSError as error:
-        raise BadResults(f"{loadgen}: {error.strerror}; the histograms cannot be merged (make all)") from None
-    except subprocess.TimeoutExpired:
-        raise BadResults(f"{loadgen}: merging was not done after {SECONDS} s: {paths[0]} …") from None
+    done = _merge(paths, "--hgrm")
     curve = [_numbers(line) for line in done.stdout.splitlines()]
     found = [each for each in curve if each is not None]
     if not found:
         raise BadResults(f"{paths[0]} …: loadgen merge gave no percentiles: {done.stderr.strip()[-200:]}")
     return found
+
+
+def _tail(paths: Sequence[Path]) -> Optional[float]:
+    """p99.9 of response in microseconds; None where there are too few requests."""
+    done = _merge(paths, "--json")
+    try:
+        report = json.loads(done.stdout)
+    except ValueError:
+        raise BadResults(f"{paths[0]} …: loadgen merge gave no JSON: {done.stderr.strip()[-200:]}") from None
+    value = ((report["percentiles"] or {}).get("response") or {}).get("p99.9")
+    return value["ns"] / 1e3 if value else None
+
+
+def _merge(paths: Sequence[Path], form: str) -> subprocess.CompletedProcess[str]:
+    """Its exit status is the verdict on the sum, and no failure."""
+    loadgen = servers.program("loadgen")
+    command = [str(loadgen), "merge", *map(str, paths), form, "-"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    except OSError as error:
+        raise BadResults(f"{loadgen}: {error.strerror}; the histograms cannot be merged (make all)") from None
+    except subprocess.TimeoutExpired:
+        raise BadResults(f"{loadgen}: merging was not done after {SECONDS} s: {paths[0]} …") from None
 
 
 def _numbers(line: str) -> Optional[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -257,6 +258,63 @@ def test_kept_percentiles_are_drawn(results):
     picture = (folder / "percentiles.svg").read_text()
     assert "100 connections, 8000 requests a second" in picture and "99.9%" in picture
     assert (folder / "percentiles.dat").read_text() == kept
+
+
+def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -> None:
+    """A run of E3-rate with a file of the load generator's; the stand-in for loadgen takes the largest."""
+    made = row("E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, response_p99=300.0)
+    results.add(made)
+    results.loadgen_json(made).write_text(json.dumps(p999_ns))
+
+
+@pytest.fixture
+def merging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loadgen whose merge says the largest of what is in the files, and with status 5, as a verdict may be."""
+    program = tmp_path / "loadgen"
+    program.write_text(
+        f"""#!{sys.executable}
+import json, sys
+assert sys.argv[1] == "merge" and sys.argv[-2:] == ["--json", "-"], sys.argv
+found = [json.load(open(path)) for path in sys.argv[2:-2]]
+tail = None if None in found else {{"ns": max(found)}}
+print(json.dumps({{"percentiles": {{"response": {{"p99.9": tail}}}}}}))
+sys.exit(5)
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("bench.percentiles.servers.program", lambda name: program)
+
+
+def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
+    for repeat, verdict, ns in ((1, "VALID", 700_000), (2, "VALID", 900_000), (3, "NOISY_HOST", 5_000_000)):
+        rate_run(results, repeat, verdict, ns)
+    made = charts.tail_figure(results, tmp_path)
+    (line,) = made.table.lines
+    assert (line["server"], line["x"], line["median"], line["runs"], line["valid"]) == ("poll_srv", 100, 900, 2, True)
+    assert "Histograms of 2 runs added up." in charts.caption(results, made)
+    assert "Hollow" not in charts.caption(results, made)
+
+
+def test_p999_without_a_valid_run_is_hollow(results, tmp_path, merging):
+    rate_run(results, 1, "CLIENT_BOUND", 700_000)
+    made = charts.tail_figure(results, tmp_path)
+    assert [line["valid"] for line in made.table.lines] == [False]
+    assert "Hollow: no VALID run at this point." in charts.caption(results, made)
+
+
+def test_p999_of_too_few_requests_is_left_out(results, tmp_path, merging):
+    rate_run(results, 1, "VALID", None)
+    made = charts.tail_figure(results, tmp_path)
+    assert not made.table.lines and "too few requests" in charts.missing(made)
+
+
+def test_kept_p999_is_used_where_the_files_are_gone(results, tmp_path):
+    kept = {"server": "poll_srv", "x": 100.0, "median": 9.0, "low": 9.0, "high": 9.0, "runs": 3, "valid": False}
+    kept |= {"end": False, "quantile": "p99.9", "rate": "2000"}
+    columns.Table(columns.TAIL, [kept]).write(tmp_path / "rate_response_p999.dat")
+    made = charts.tail_figure(results, tmp_path)
+    assert [(line["x"], line["median"]) for line in made.table.lines] == [("100", "9")]
+    assert "Histograms of 3 runs added up. Hollow" in charts.caption(results, made)
 
 
 def test_lines_of_hgrm():
