@@ -64,8 +64,9 @@ def caption(results: Results, figure: Figure) -> str:
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
     notes = [spread_text(summaries)]
     if figure.name in ADDED_UP:
-        runs = sorted({str(line["runs"]) for line in figure.table.lines})
-        notes.append(f"Histograms of {' or '.join(runs)} runs added up.")
+        runs = sorted({int(str(line["runs"])) for line in figure.table.lines})
+        count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+        notes.append(f"Histograms of {count} runs added up.")
         if any(str(line.get("valid", 1)) in ("0", "False") for line in figure.table.lines):
             notes.append("Hollow: no VALID run at this point.")
     if figure.name == "model":
