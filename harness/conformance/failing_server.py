@@ -22,11 +22,17 @@ class FailingServer:
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.selector.register(self.listener, selectors.EVENT_READ)
+        # The self-pipe: Python runs a handler between two bytecodes, so a signal just before the wait would be
+        # noticed only after it.
+        self.woken, self.wakes = socket.socketpair()
+        self.wakes.setblocking(False)
+        self.selector.register(self.woken, selectors.EVENT_READ)
 
     def print_statistics(self, *_: object) -> None:
         os.write(2, (json.dumps(self.counts) + "\n").encode())
 
     def run(self) -> None:
+        signal.set_wakeup_fd(self.wakes.fileno())
         signal.signal(signal.SIGUSR1, self.print_statistics)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         print(f"listening on 127.0.0.1:{self.listener.getsockname()[1]}", flush=True)
@@ -35,6 +41,8 @@ class FailingServer:
             for key, _ in self.selector.select():
                 if key.fileobj is self.listener:
                     self.accept()
+                elif key.fileobj is self.woken:
+                    self.woken.recv(64)
                 else:
                     self.echo(key.fileobj)
 
