@@ -152,6 +152,15 @@ def test_max_conns(start):
     assert statistics["accepted"] == 4
 
 
+@pytest.mark.cause("the limit of the descriptors is not told, or not the one that counts")
+def test_more_max_conns_than_descriptors(start):
+    """Below FD_SETSIZE, so that select_srv too is limited by its descriptors."""
+    server = start("--max-conns", "2000", preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    (line,) = server.wait_error("--max-conns 2000")
+    assert "enough for about 48" in line
+    server.connect().echo(b"x")
+
+
 @needs_proc
 @pytest.mark.cause("a descriptor leaks where a connection ends")
 def test_no_descriptor_leaks(start):
