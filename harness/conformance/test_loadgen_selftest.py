@@ -11,6 +11,7 @@ import pytest
 
 PAPER = {"p50": 50, "p90": 250, "p99": 295, "p99.9": 299.5}  # ms: 300 − (1 − q) · 500
 TRIES = 3
+STALLS = 3  # that a second can touch, one every 500 ms
 
 
 def prove(tmp_path: Path) -> dict:
@@ -37,9 +38,13 @@ def test_corrected_percentiles_are_right_and_naive_ones_wrong(tmp_path):
     for name, point in points.items():
         off = abs(point["corrected_ns"] - point["paper_ns"])
         assert off <= point["tolerance_ns"], f"{name}: off by {off / 1e6:.2f} ms: {point}"
-        assert point["right"] and point["shown_wrong"], point
-        # The naive client, which waits for a reply before it sends again, sees next to nothing.
-        assert point["closed_loop_ns"] < point["paper_ns"] / 2, point
+        assert point["right"], point
+    # The naive client, which waits for a reply before it sends again, sees one slow reply a stall. How many nines
+    # hide so few depends on how many requests the machine did besides.
+    assert 0 < found["closed_stalled"] <= STALLS, found
+    for name, point in points.items():
+        if found["closed_requests"] * (100 - float(name[1:])) / 100 >= STALLS:
+            assert point["shown_wrong"] and point["closed_loop_ns"] < point["paper_ns"] / 2, point
     for name in ("p50", "p90", "p99"):  # and so do the same requests counted from when they were sent
         assert points[name]["uncorrected_ns"] < points[name]["paper_ns"] / 2, points[name]
     assert found["verdict"] == "VALID" and found["right"]

@@ -90,6 +90,15 @@ static uint64_t percentile_ns(const struct histogram *histogram, uint32_t thousa
     return outcome_percentile(histogram, NULL, thousandths).ns;
 }
 
+static uint64_t count_above(const struct histogram *histogram, uint64_t value_ns)
+{
+    uint64_t count = 0;
+
+    for (uint32_t slot = histogram_slot_of(value_ns) + 1; slot < HISTOGRAM_SLOTS; slot++)
+        count += histogram_load(&histogram->slots[slot]);
+    return count;
+}
+
 /* What the machine does to the figures: stalls that end late, requests that leave late, round trips
  * that take long; and the time in which the echo works off what a stall has held up. The latter
  * from the round trips of the same run: a request in such a burst takes the time of connections
@@ -108,11 +117,14 @@ static void measure_machine(struct omission *omission, const struct echo *echo)
 
 static void judge(struct omission *omission)
 {
+    const struct histogram *closed = omission->closed.latencies.service;
     uint64_t machine_ns = omission->jitter_ns + omission->drain_ns;
 
     /* The smallest of the figures must still be told apart from nothing. */
     omission->conclusive =
         machine_ns < omission_paper_ns(omission, point_list[0].thousandths) / 5 * 4;
+    omission->closed_requests = histogram_load(&closed->count);
+    omission->closed_stalled = count_above(closed, omission->stall_ns / 2);
     omission->right = true;
     for (int i = 0; i < OMISSION_POINTS; i++) {
         struct omission_point *point = &omission->points[i];
@@ -123,7 +135,7 @@ static void judge(struct omission *omission)
             .paper_ns = omission_paper_ns(omission, thousandths),
             .corrected_ns = percentile_ns(omission->open.latencies.response, thousandths),
             .uncorrected_ns = percentile_ns(omission->open.latencies.service, thousandths),
-            .closed_loop_ns = percentile_ns(omission->closed.latencies.service, thousandths),
+            .closed_loop_ns = percentile_ns(closed, thousandths),
         };
         point->tolerance_ns = machine_ns + (point->paper_ns >> HISTOGRAM_STEP_BITS);
         point->right = apart(point->corrected_ns, point->paper_ns) <= point->tolerance_ns;

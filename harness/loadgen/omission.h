@@ -6,7 +6,8 @@
  *     x(q) = S − (1 − q) · P    where that is above 0
  *
  * whatever the machine. The same requests counted from when they could be sent show next to
- * nothing of it, and a client that sends only after each reply sees one slow reply a stall. */
+ * nothing of it, and a client that sends only after each reply sees one slow reply a stall: the
+ * more it gets done between stalls, the more nines hide them. */
 #ifndef LOADGEN_OMISSION_H
 #define LOADGEN_OMISSION_H
 
@@ -32,8 +33,10 @@ struct omission_point {
 struct omission {
     uint64_t period_ns;
     uint64_t stall_ns;
-    uint64_t jitter_ns; /* what the machine was off by, measured in the run */
-    uint64_t drain_ns;  /* how long the echo needs for what a stall has held up */
+    uint64_t jitter_ns;       /* what the machine was off by, measured in the run */
+    uint64_t drain_ns;        /* how long the echo needs for what a stall has held up */
+    uint64_t closed_requests; /* of the closed loop */
+    uint64_t closed_stalled;  /* those of them that took more than half a stall */
     struct omission_point points[OMISSION_POINTS];
     struct outcome open; /* the open loop's */
     struct outcome closed;

@@ -109,8 +109,10 @@ static int print_table(FILE *stream, const struct selftest *test)
                       point->right ? "corrected is right" : "corrected is WRONG");
     }
     (void)fprintf(stream,
+                  "closed loop: %" PRIu64 " requests, of which %" PRIu64 " met a stall\n"
                   "tolerance: %.2f ms of the machine's jitter, %.2f ms to work off what they held "
                   "up, the histogram's 1 in 1024\nverdict    %s%s\n",
+                  omission->closed_requests, omission->closed_stalled,
                   (double)omission->jitter_ns / 1e6, (double)omission->drain_ns / 1e6,
                   verdict_name(verdict_of(test)),
                   omission->conclusive ? "" : " (this machine is too noisy to tell)");
@@ -121,15 +123,18 @@ static int print_json(FILE *stream, const struct selftest *test)
 {
     const struct omission *omission = &test->omission;
 
-    (void)fprintf(
-        stream,
-        "{\n  \"schema\": \"loadgen-selftest/1\",\n  \"verdict\": \"%s\",\n"
-        "  \"ceiling\": %.3f,\n  \"client_cpu_ns\": %" PRIu64 ",\n  \"floor_ns\": %" PRIu64
-        ",\n  \"period_ns\": %" PRIu64 ",\n  \"stall_ns\": %" PRIu64 ",\n  \"jitter_ns\": %" PRIu64
-        ",\n  \"drain_ns\": %" PRIu64 ",\n  \"conclusive\": %s,\n  \"right\": %s,\n  \"points\": [",
-        verdict_name(verdict_of(test)), test->ceiling, test->client_cpu_ns, test->floor_ns,
-        omission->period_ns, omission->stall_ns, omission->jitter_ns, omission->drain_ns,
-        omission->conclusive ? "true" : "false", omission->right ? "true" : "false");
+    (void)fprintf(stream,
+                  "{\n  \"schema\": \"loadgen-selftest/1\",\n  \"verdict\": \"%s\",\n"
+                  "  \"ceiling\": %.3f,\n  \"client_cpu_ns\": %" PRIu64
+                  ",\n  \"floor_ns\": %" PRIu64 ",\n  \"period_ns\": %" PRIu64
+                  ",\n  \"stall_ns\": %" PRIu64 ",\n  \"jitter_ns\": %" PRIu64
+                  ",\n  \"drain_ns\": %" PRIu64 ",\n  \"closed_requests\": %" PRIu64
+                  ",\n  \"closed_stalled\": %" PRIu64
+                  ",\n  \"conclusive\": %s,\n  \"right\": %s,\n  \"points\": [",
+                  verdict_name(verdict_of(test)), test->ceiling, test->client_cpu_ns,
+                  test->floor_ns, omission->period_ns, omission->stall_ns, omission->jitter_ns,
+                  omission->drain_ns, omission->closed_requests, omission->closed_stalled,
+                  omission->conclusive ? "true" : "false", omission->right ? "true" : "false");
     for (int i = 0; i < OMISSION_POINTS; i++) {
         const struct omission_point *point = &omission->points[i];
         (void)fprintf(stream,
