@@ -353,7 +353,7 @@ needs_preloading = pytest.mark.skipif(preload.absent() is not None, reason=str(p
 @pytest.fixture(scope="module")
 def no_memory(tmp_path_factory: pytest.TempPathFactory):
     """no_memory(call, least, most, n): the environment in which that call fails."""
-    path = preload.compile(Path(__file__).parent / "no_memory.c", tmp_path_factory.mktemp("no_memory"))
+    path = preload.build(Path(__file__).parent / "no_memory.c", tmp_path_factory.mktemp("no_memory"))
 
     def environment(call: str, least: int, most: int, number: int) -> dict[str, str]:
         return {"LD_PRELOAD": str(path), "NO_MEMORY": f"{call}:{least}:{most}:{number}"}

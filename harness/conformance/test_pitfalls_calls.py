@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(preload.absent() is not None, reason=str(preload
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preload.compile(Path(__file__).parent / "refuse_calls.c", tmp_path_factory.mktemp("refuse"))
+    return preload.build(Path(__file__).parent / "refuse_calls.c", tmp_path_factory.mktemp("refuse"))
 
 
 @pytest.mark.cause("EINTR or EAGAIN is taken for an error, and ends the connection")

@@ -20,7 +20,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preload.compile(Path(__file__).parent / "around_wait.c", tmp_path_factory.mktemp("around"))
+    return preload.build(Path(__file__).parent / "around_wait.c", tmp_path_factory.mktemp("around"))
 
 
 @pytest.mark.cause("signals are let in outside of the wait: one that comes just before it is noticed after it")

@@ -162,7 +162,7 @@ def test_the_clock_is_read_once_a_wake_up(start, tmp_path):
     """A preloaded library counts clock_gettime, which makes no system call that strace could see."""
     if preload.absent():
         pytest.skip(preload.absent())
-    library, counted = preload.compile(HERE / "count_clock.c", tmp_path), tmp_path / "count"
+    library, counted = preload.build(HERE / "count_clock.c", tmp_path), tmp_path / "count"
     server = start("--idle-timeout", "60", environment={"LD_PRELOAD": str(library), "COUNT_CLOCK": str(counted)})
     peers = [server.connect() for _ in range(40)]
     for _ in range(10):

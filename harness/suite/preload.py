@@ -21,7 +21,7 @@ def absent() -> str | None:
     return None
 
 
-def compile(source: Path, directory: Path) -> Path:
+def build(source: Path, directory: Path) -> Path:
     library = directory / source.with_suffix(".so").name
     subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source, "-ldl"], check=True)
     return library
