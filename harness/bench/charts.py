@@ -8,6 +8,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import columns, figures, gnuplot, model, percentiles, program, statistics
@@ -16,7 +17,6 @@ from bench.columns import MODEL, Line, Table
 from bench.figures import Figure
 from bench.results import BadResults, Results
 
-ADDED_UP = ("percentiles", "rate_response_p999")
 WIDTH = 118  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
 
@@ -63,7 +63,7 @@ def caption(results: Results, figure: Figure) -> str:
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
     notes = [spread_text(summaries)]
-    if figure.name in ADDED_UP:
+    if figure.name in MERGED:
         runs = sorted({int(str(line["runs"])) for line in figure.table.lines})
         count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
         notes.append(f"Histograms of {count} runs added up.")
@@ -96,34 +96,51 @@ def model_figure(rows: Sequence[table.Row]) -> Figure:
     return Figure("model", "model", "E4-cycle", reading, Table(MODEL, lines))
 
 
-def _from_histograms(results: Results, kept: Path, make: Callable[[Results], Table], names: tuple[str, ...]) -> Table:
-    """From the load generator's files; where they are gone, from the columns that an earlier call kept."""
-    try:
-        found = make(results)
-    except BadResults as error:
-        if not kept.is_file():
-            raise
-        print(f"{kept.stem}: {error}; {kept.name} is used as it is", file=sys.stderr)
-        found = Table(names)
-    return columns.read(kept, names) if not found.lines and kept.is_file() else found
+@dataclass(frozen=True)
+class Merged:
+    """A figure of what one run has too few requests for: the histograms of all runs at a point, added up."""
+
+    name: str
+    script: str
+    columns: tuple[str, ...]
+    make: Callable[[Results], Table]
+    lacking: str  # why there is none
+    reading: str
+
+    def figure(self, results: Results, folder: Path) -> Figure:
+        """From the load generator's files; where they are gone, from the columns that an earlier call kept."""
+        kept = folder / f"{self.name}.dat"
+        try:
+            found = self.make(results)
+        except BadResults as error:
+            if not kept.is_file():
+                raise
+            print(f"{self.name}: {error}; {kept.name} is used as it is", file=sys.stderr)
+            found = Table(self.columns)
+        if not found.lines and kept.is_file():
+            found = columns.read(kept, self.columns)
+        return Figure(self.name, self.script, "E3-rate", self.reading, found)
 
 
-def percentile_figure(results: Results, folder: Path) -> Figure:
-    reading = (
-        "The whole distribution at one point of E3. Each step to the right is ten times fewer requests: 99% is the "
-        "slowest hundredth. A curve that turns steeply upwards has a few requests that wait very long."
-    )
-    found = _from_histograms(results, folder / "percentiles.dat", percentiles.lines_of, columns.PERCENTILES)
-    return Figure("percentiles", "percentiles", "E3-rate", reading, found)
-
-
-def tail_figure(results: Results, folder: Path) -> Figure:
-    reading = (
-        "The same runs: one request in a thousand waited at least so long. A single run has too few requests to say "
-        "that, so those of all runs at a point are added up; there is no interval."
-    )
-    found = _from_histograms(results, folder / "rate_response_p999.dat", percentiles.tails_of, columns.TAIL)
-    return Figure("rate_response_p999", "rate_response", "E3-rate", reading, found)
+TAIL = Merged(
+    "rate_response_p999",
+    "rate_response",
+    columns.TAIL,
+    percentiles.tails_of,
+    "too few requests at every point (10,000 are needed)",
+    "The same runs: one request in a thousand waited at least so long. A single run has too few requests to say "
+    "that, so those of all runs at a point are added up; there is no interval.",
+)
+DISTRIBUTION = Merged(
+    "percentiles",
+    "percentiles",
+    columns.PERCENTILES,
+    percentiles.lines_of,
+    "no VALID run of E3-rate with the load generator's file",
+    "The whole distribution at one point of E3. Each step to the right is ten times fewer requests: 99% is the "
+    "slowest hundredth. A curve that turns steeply upwards has a few requests that wait very long.",
+)
+MERGED = {each.name: each for each in (TAIL, DISTRIBUTION)}
 
 
 def collect(results: Results, folder: Path) -> list[Figure]:
@@ -132,17 +149,14 @@ def collect(results: Results, folder: Path) -> list[Figure]:
     found = figures.all_figures(rows)
     names = [figure.name for figure in found]
     place = names.index("capacity")
-    found[place:place] = [tail_figure(results, folder), percentile_figure(results, folder)]
+    found[place:place] = [each.figure(results, folder) for each in MERGED.values()]
     found.insert([figure.name for figure in found].index("calls"), model_figure(rows))
     return found
 
 
 def missing(figure: Figure) -> str:
-    if figure.name == "percentiles":
-        return "percentiles: left out, no VALID run of E3-rate with the load generator's file"
-    if figure.name == "rate_response_p999":
-        return "rate_response_p999: left out, too few requests at every point (10,000 are needed)"
-    return f"{figure.name}: left out, no data of {figure.experiment}"
+    why = MERGED[figure.name].lacking if figure.name in MERGED else f"no data of {figure.experiment}"
+    return f"{figure.name}: left out, {why}"
 
 
 def draw_all(results: Results, folder: Path, plain: bool) -> int:

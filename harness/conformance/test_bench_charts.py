@@ -238,11 +238,11 @@ def test_a_directory_without_results_is_said_in_a_line(tmp_path):
 def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
     line = {"server": "poll_srv", "x": 10.0, "y": 99.0, "connections": "100", "rate": "8000", "runs": 3}
     columns.Table(columns.PERCENTILES, [line]).write(tmp_path / "percentiles.dat")
-    found = charts.percentile_figure(results, tmp_path).table.lines
+    found = charts.DISTRIBUTION.figure(results, tmp_path).table.lines
     assert [(each["x"], each["y"]) for each in found] == [("10", "99")]
     (tmp_path / "percentiles.dat").write_text("server x\n")
     with pytest.raises(Exception, match="expected the columns"):
-        charts.percentile_figure(results, tmp_path)
+        charts.DISTRIBUTION.figure(results, tmp_path)
 
 
 @needs_gnuplot
@@ -288,7 +288,7 @@ sys.exit(5)
 def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
     for repeat, verdict, ns in ((1, "VALID", 700_000), (2, "VALID", 900_000), (3, "NOISY_HOST", 5_000_000)):
         rate_run(results, repeat, verdict, ns)
-    made = charts.tail_figure(results, tmp_path)
+    made = charts.TAIL.figure(results, tmp_path)
     (line,) = made.table.lines
     assert (line["server"], line["x"], line["median"], line["runs"], line["valid"]) == ("poll_srv", 100, 900, 2, True)
     assert "Histograms of 2 runs added up." in charts.caption(results, made)
@@ -297,14 +297,14 @@ def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
 
 def test_p999_without_a_valid_run_is_hollow(results, tmp_path, merging):
     rate_run(results, 1, "CLIENT_BOUND", 700_000)
-    made = charts.tail_figure(results, tmp_path)
+    made = charts.TAIL.figure(results, tmp_path)
     assert [line["valid"] for line in made.table.lines] == [False]
     assert "Hollow: no VALID run at this point." in charts.caption(results, made)
 
 
 def test_p999_of_too_few_requests_is_left_out(results, tmp_path, merging):
     rate_run(results, 1, "VALID", None)
-    made = charts.tail_figure(results, tmp_path)
+    made = charts.TAIL.figure(results, tmp_path)
     assert not made.table.lines and "too few requests" in charts.missing(made)
 
 
@@ -312,7 +312,7 @@ def test_kept_p999_is_used_where_the_files_are_gone(results, tmp_path):
     kept = {"server": "poll_srv", "x": 100.0, "median": 9.0, "low": 9.0, "high": 9.0, "runs": 3, "valid": False}
     kept |= {"end": False, "quantile": "p99.9", "rate": "2000"}
     columns.Table(columns.TAIL, [kept]).write(tmp_path / "rate_response_p999.dat")
-    made = charts.tail_figure(results, tmp_path)
+    made = charts.TAIL.figure(results, tmp_path)
     assert [(line["x"], line["median"]) for line in made.table.lines] == [("100", "9")]
     assert "Histograms of 3 runs added up. Hollow" in charts.caption(results, made)
 
