@@ -21,12 +21,13 @@ def prove(tmp_path: Path) -> dict:
             "--selftest", "--connections", 20, "--json", tmp_path / "self.json", "--csv", tmp_path / "self.csv"
         )
         found = json.loads((tmp_path / "self.json").read_text())
+        assert result.returncode == generator.STATUS[found["verdict"]], result
         if found["conclusive"]:
-            assert result.returncode == generator.STATUS[found["verdict"]], result
             return found | {"table": result.stdout}
-        assert result.returncode != 0 or found["right"], result
-        # More than a stall to work off what it held up is no noise: requests did not wait their turn.
-        assert found["drain_ns"] < found["stall_ns"], found
+        assert found["verdict"] == "NOISY_HOST", result
+        # No noise makes most of what a stall holds up wait on the wire: there, requests did not wait their turn.
+        (p90,) = [point for point in found["points"] if point["name"] == "p90"]
+        assert p90["uncorrected_ns"] < p90["paper_ns"] / 2, found
     pytest.skip(f"too noisy in {TRIES} tries: jitter {found['jitter_ns'] / 1e6:.1f} ms")
 
 

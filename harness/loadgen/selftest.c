@@ -76,9 +76,9 @@ static int find_floor(struct selftest *test, const atomic_bool *stop, struct err
 
 static enum verdict verdict_of(const struct selftest *test)
 {
-    if (test->omission.right)
-        return VERDICT_VALID;
-    return test->omission.conclusive ? VERDICT_ERRORS : VERDICT_NOISY_HOST;
+    if (!test->omission.conclusive)
+        return VERDICT_NOISY_HOST;
+    return test->omission.right ? VERDICT_VALID : VERDICT_ERRORS;
 }
 
 static int print_table(FILE *stream, const struct selftest *test)
