@@ -15,7 +15,8 @@ def wake_ups(server) -> int:
 
 
 def assert_asleep(server) -> None:
-    """No wake-up but the ones that asking for statistics makes, and next to no CPU time."""
+    """No wake-up but the ones that asking for statistics makes, and next to no CPU time. Out of descriptors a server
+    refuses a peer a second: one wake-up because it is time, one for the peer."""
 
     def settled() -> bool:  # what was on its way through the kernel has arrived
         before = wake_ups(server)
@@ -23,15 +24,17 @@ def assert_asleep(server) -> None:
         return wake_ups(server) - before <= 1
 
     waiting.until(settled, "50 ms without a wake-up")
-    before = wake_ups(server)
+    before = server.statistics()
     waiting.until(lambda: kernel.state(server.pid) == "S", "the server asleep, after it has answered")
     cpu_before = kernel.cpu_seconds(server.pid)
     began = time.monotonic()
     time.sleep(0.5)  # not a wait for anything: the time over which nothing may happen
     cpu = kernel.cpu_seconds(server.pid) - cpu_before
     seconds = time.monotonic() - began
-    woken = wake_ups(server) - before
-    assert woken <= 2, f"{woken} wake-ups in {seconds:.1f} s with nothing to do"
+    after = server.statistics()
+    woken, refused = (after[name] - before[name] for name in ("waits", "refused"))
+    assert refused <= 1 + seconds, f"{refused} refused in {seconds:.1f} s"
+    assert woken <= 2 + 2 * refused, f"{woken} wake-ups in {seconds:.1f} s with nothing to do"
     assert cpu < 0.01 * seconds, f"{cpu:.4f} s of CPU in {seconds:.1f} s with nothing to do"
 
 
