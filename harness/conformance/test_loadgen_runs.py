@@ -234,15 +234,18 @@ def test_interrupted_run_is_unstable_and_says_what_it_found(peer):
 
 def test_stopped_host_is_noisy(peer):
     """Half a second without a CPU for all of the client, as when the host takes the machine away: the
-    witness sees it. The limit is a tenth of the time that was lost, so nothing depends on how long a
-    wake-up takes."""
+    witness sees it. It is a hundredth of the time for as long as the run lasts, which ends by a signal, so nothing
+    depends on how long a wake-up takes, or on when the stop comes."""
     peer.goal = 500
-    process = generator.start(*at(peer, "--connections", 3, "--duration", 3), "--limit", "witness=1")
+    process = generator.start(*at(peer, "--connections", 3, "--duration", 50), "--limit", "witness=1")
     assert peer.reached.wait(waiting.PATIENCE)
     os.kill(process.pid, signal.SIGSTOP)
     assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
     threading.Event().wait(0.5)
+    before = peer.frame_count
     os.kill(process.pid, signal.SIGCONT)
+    waiting.until(lambda: peer.frame_count > before + 50, "the client at work again")
+    process.send_signal(signal.SIGINT)
     outcome = generator.finish(process).expect("NOISY_HOST")
     assert outcome.reasons("NOISY_HOST")[0].startswith("witness:")
     assert outcome.json["witness"]["most_ns"] >= 0.49e9
@@ -317,9 +320,11 @@ def test_json_says_what_was_asked_and_on_what_it_ran(server):
     assert run["environment"]["cpus_online"] >= 1 and run["environment"]["compiler"]
     assert len(run["schedule_hash"]) == 16
     assert run["client"]["cpu_ns"] > 0
-    # Little's law by hand: throughput times mean service time is what was outstanding, more or less.
+    # Little's law by hand: throughput times mean service time is what was outstanding, but for the last requests,
+    # which are answered after the measured time.
     little = run["achieved"] * run["percentiles"]["service"]["mean_ns"] / 1e9
-    assert 0 < little <= 2 * 1.05
+    beyond = run["histograms"]["service"]["most_ns"] / 1e9 / run["seconds"]
+    assert 0 < little <= 2 * (1.05 + beyond)
 
 
 @linux
