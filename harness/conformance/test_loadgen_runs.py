@@ -69,7 +69,7 @@ LOADS = {
     "threads": ("--connections", 9, "--threads", 3, "--pipeline", 2),
     "threads in open loop": ("--connections", 9, "--threads", 3, "--rate", 3000),
     "poisson": ("--connections", 4, "--rate", 3000, "--arrivals", "poisson"),
-    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576"),
+    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576", "--duration", 1.5),  # one at least
     "sizes by weight": ("--connections", 4, "--payload", "0*3,16-32*2,70000"),
     "churn": ("--connections", 6, "--churn", 5),
     "churn in open loop": ("--connections", 6, "--churn", 3, "--rate", 2000, "--pipeline", 2),
