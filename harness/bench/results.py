@@ -27,7 +27,8 @@ SCHEMA = "results/1"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
 
-ATTEMPTS = 3  # of one run; after them the last one is kept as it is, marked
+# Of one run; after them the last one is kept as it is, marked. A quick run is to end soon on a noisy machine too.
+ATTEMPTS = {"quick": 2, "full": 3, "smoke": 3}
 ATTEMPTS_OF_LOAD = 2
 # These say that the load does not fit the machine: repeating will seldom say anything else.
 LOAD_VERDICTS = ("CLIENT_BOUND", "OVERLOADED")
@@ -37,14 +38,14 @@ class BadResults(Exception):
     """Results that cannot be used: what, where, why, on one line."""
 
 
-def needs_another(attempts: list[Row]) -> bool:
-    """Whether a run must be made again, by the attempts at it so far, in their order."""
+def needs_another(attempts: list[Row], mode: str) -> bool:
+    """Whether a run must be made again, by the attempts at it so far, in their order, and the mode of the set."""
     if not attempts:
         return True
     if attempts[-1].verdict == "VALID" or attempts[-1].capacity is not None:
         return False  # a search for a capacity repeats its own probes
     of_load = sum(row.verdict in LOAD_VERDICTS for row in attempts)
-    return len(attempts) < ATTEMPTS and of_load < ATTEMPTS_OF_LOAD
+    return len(attempts) < ATTEMPTS[mode] and of_load < ATTEMPTS_OF_LOAD
 
 
 def attempts_by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
@@ -115,7 +116,7 @@ class Results:
     def finished(self) -> set[Key]:
         """The runs that need not be made again."""
         groups = attempts_by_key(self._rows)
-        return {key for key, attempts in groups.items() if not needs_another(attempts)}
+        return {key for key, attempts in groups.items() if not needs_another(attempts, self.settings["mode"])}
 
     def loadgen_json(self, row: Row, number: int = 0) -> Path:
         """Where the load generator's JSON of a run goes; `number` tells several loads of one run apart."""

@@ -91,7 +91,7 @@ class Session:
             row = self._attempt(run, len(attempts) + 1)
             self.results.add(row)
             attempts.append(row)
-            again = needs_another(attempts)
+            again = needs_another(attempts, self.results.settings["mode"])
             if not again:
                 self.progress.over(run, time.monotonic() - began)
             _say(self.progress.line(row, again))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench import fingerprint, rows
-from bench.results import ATTEMPTS, BadResults, Results, needs_another
+from bench.results import ATTEMPTS, MODES, BadResults, Results, needs_another
 from bench.rows import COLUMNS, BadRows, Row
 from suite import servers
 
@@ -134,19 +134,25 @@ def test_the_last_attempt_counts():
     ],
 )
 def test_which_runs_are_made_again(verdicts, again):
-    assert needs_another(attempts(*verdicts)) is again
+    assert needs_another(attempts(*verdicts), "full") is again
+
+
+@pytest.mark.parametrize(("verdicts", "again"), [(("NOISY_HOST",), True), (("NOISY_HOST", "UNSTABLE"), False)])
+def test_a_quick_run_is_made_again_once(verdicts, again):
+    assert needs_another(attempts(*verdicts), "quick") is again
 
 
 def test_a_search_for_a_capacity_repeats_its_own_probes():
     found, nothing = attempts("NOISY_HOST", "NOISY_HOST")
     found.capacity = 51200.0
-    assert not needs_another([found])
-    assert needs_another([nothing])
+    assert not needs_another([found], "full")
+    assert needs_another([nothing], "full")
 
 
 def test_no_run_is_repeated_without_end():
     for verdict in ("NOISY_HOST", "CLIENT_BOUND", "OVERLOADED", "UNSTABLE", "ERRORS", "FAILED", "unheard of"):
-        assert not needs_another(attempts(*[verdict] * ATTEMPTS))
+        for mode in MODES:
+            assert not needs_another(attempts(*[verdict] * ATTEMPTS[mode]), mode)
 
 
 # Result sets
