@@ -40,12 +40,15 @@ def machine(fingerprint: dict[str, object]) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
+def _from_to(runs: Sequence[int]) -> str:
+    return str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
+
+
 def spread_text(summaries: Sequence[statistics.Summary]) -> str:
     """How many runs, and what the bars are."""
     runs = sorted({summary.runs for summary in summaries})
     if not runs:
         return ""
-    count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     if runs == [1]:
         return "One run a point, so no interval."
     kinds = {summary.interval for summary in summaries if summary.runs > 1}
@@ -54,7 +57,7 @@ def spread_text(summaries: Sequence[statistics.Summary]) -> str:
         (False,): "bars: the range of the runs, least to most",
         (False, True): "bars: interval of the median (at least 95%) from 6 runs on, else the range of the runs",
     }[tuple(sorted(kinds))]
-    return f"Median of {count} runs; {bars}."
+    return f"Median of {_from_to(runs)} runs; {bars}."
 
 
 def caption(results: Results, figure: Figure) -> str:
@@ -65,8 +68,7 @@ def caption(results: Results, figure: Figure) -> str:
     notes = [spread_text(summaries)]
     if figure.name in MERGED:
         runs = sorted({int(str(line["runs"])) for line in figure.table.lines})
-        count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-        notes.append(f"Histograms of {count} runs added up.")
+        notes.append(f"Histograms of {_from_to(runs)} runs added up.")
         if any(str(line.get("valid", 1)) in ("0", "False") for line in figure.table.lines):
             notes.append("Hollow: no VALID run at this point.")
     if figure.name == "model":

@@ -85,13 +85,13 @@ class Session:
     def perform(self, run: Run) -> Row:
         """All attempts at a run, those before an interruption counted. Returns the row that counts."""
         assert self.results is not None
-        attempts = [row for row in self.results.rows() if row.key == run.key]
+        attempts = self.results.attempts(run.key)
         began = time.monotonic()
         while True:
             row = self._attempt(run, len(attempts) + 1)
             self.results.add(row)
             attempts.append(row)
-            again = needs_another(attempts, self.results.settings["mode"])
+            again = needs_another(attempts, self.mode)
             if not again:
                 self.progress.over(run, time.monotonic() - began)
             _say(self.progress.line(row, again))

@@ -69,7 +69,7 @@ LOADS = {
     "threads": ("--connections", 9, "--threads", 3, "--pipeline", 2),
     "threads in open loop": ("--connections", 9, "--threads", 3, "--rate", 3000),
     "poisson": ("--connections", 4, "--rate", 3000, "--arrivals", "poisson"),
-    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576", "--duration", 1.5),  # one at least
+    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576", "--duration", 1.5),  # time for one at least
     "sizes by weight": ("--connections", 4, "--payload", "0*3,16-32*2,70000"),
     "churn": ("--connections", 6, "--churn", 5),
     "churn in open loop": ("--connections", 6, "--churn", 3, "--rate", 2000, "--pipeline", 2),
@@ -234,7 +234,7 @@ def test_interrupted_run_is_unstable_and_says_what_it_found(peer):
 
 def test_stopped_host_is_noisy(peer):
     """Half a second without a CPU for all of the client, as when the host takes the machine away: the
-    witness sees it. It is a hundredth of the time for as long as the run lasts, which ends by a signal, so nothing
+    witness sees it. That is the limit's one per cent of 50 seconds, and a signal ends the run long before, so nothing
     depends on how long a wake-up takes, or on when the stop comes."""
     peer.goal = 500
     process = generator.start(*at(peer, "--connections", 3, "--duration", 50), "--limit", "witness=1")
