@@ -44,7 +44,7 @@ kqueue_libs   := $(shell pkg-config --libs libkqueue)
 else
 KQUEUE := emulation
 kqueue_cflags  := -Ikqueue_srv/emulation
-kqueue_sources += $(filter-out %/test_emulation.c,$(wildcard kqueue_srv/emulation/*.c))
+kqueue_sources += $(wildcard kqueue_srv/emulation/*.c)
 endif
 
 object_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
@@ -114,11 +114,11 @@ $(BUILD)/select_srv: $(call object_of,$(wildcard select_srv/*.c))
 $(BUILD)/poll_srv: $(call object_of,$(wildcard poll_srv/*.c))
 $(BUILD)/epoll_lt: $(call object_of,$(wildcard epoll_lt/*.c))
 $(BUILD)/epoll_et: $(call object_of,$(wildcard epoll_et/*.c))
-$(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c))
+$(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c kqueue_srv/emulation/tests/*.c))
 	$(link)
 
 include harness/loadgen/loadgen.mk
-include harness/micro/micro.mk
+include harness/microbench/microbench.mk
 include harness/bench/bench.mk
 include harness/faults/faults.mk
 include harness/fuzz/fuzz.mk
@@ -127,6 +127,9 @@ include harness/coverage.mk
 include harness/soak/soak.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+
+# The protocol's tests, and beside each tool its own.
+tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests)
 
 test-deps:
 	@harness/require cc pytest numpy jinja2 gnuplot hypothesis
@@ -137,7 +140,7 @@ test: test-deps
 ifeq ($(SYSTEM):$(SANITIZE),Linux:)
 	@$(MAKE) --no-print-directory faults-servers
 endif
-	@BUILD_DIR=$(BUILD) harness/pytest harness/conformance $(ARGS)
+	@BUILD_DIR=$(BUILD) harness/pytest $(tests) $(ARGS)
 
 # Sanitizer builds live in directories of their own: switching costs nothing. What tests only Python is left out.
 test-asan:

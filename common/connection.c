@@ -1,9 +1,9 @@
 #include "connection.h"
 
+#include "address.h"
 #include "buffer.h"
 #include "clock.h"
 #include "frame.h"
-#include "peer.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -79,9 +79,9 @@ static void take_frames(struct connections *connections, struct connection *conn
     connection->whole += (uint32_t)scan.whole;
     connections->stats->frames += scan.frames;
     if (scan.oversize) {
-        char peer[PEER_NAME_BYTES];
-        report("%s: announced a frame above --max-frame %u: closing",
-               peer_name(connection->watch.fd, peer), connections->options->max_frame);
+        char peer[ADDRESS_BYTES];
+        error_print("%s: announced a frame above --max-frame %u: closing",
+                    address_of_peer(connection->watch.fd, peer), connections->options->max_frame);
         connection_finish(connections, connection, CLOSE_oversize);
     }
 }

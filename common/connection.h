@@ -6,8 +6,8 @@
 #ifndef COMMON_CONNECTION_H
 #define COMMON_CONNECTION_H
 
+#include "error.h"
 #include "options.h"
-#include "report.h"
 #include "stats.h"
 #include "watch.h"
 

@@ -63,7 +63,7 @@ static int set_inherited_options(int fd)
 static int bind_and_listen(int fd, const struct addrinfo *where, const struct options *options,
                            struct error *error)
 {
-    char name[PEER_NAME_BYTES];
+    char name[ADDRESS_BYTES];
     int on = 1;
 
     (void)address_name(where->ai_addr, where->ai_addrlen, name);
@@ -219,13 +219,13 @@ int listener_accept(struct listener *listener, struct stats *stats, uint64_t now
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns)
 {
-    char peer[PEER_NAME_BYTES];
+    char peer[ADDRESS_BYTES];
 
     stats->refused++;
     /* One line a run of refusals, and one a second at most: a flood must not fill a disk. */
     if (!listener->refusing && now_ns >= clock_after(listener->reported_ns, NANOSECONDS_A_SECOND)) {
-        report("%s: refused, as more will be until connections end: %s", peer_name(fd, peer),
-               reason);
+        error_print("%s: refused, as more will be until connections end: %s",
+                    address_of_peer(fd, peer), reason);
         listener->reported_ns = now_ns;
         listener->refusing = true;
     }

@@ -2,9 +2,9 @@
 #ifndef COMMON_LISTENER_H
 #define COMMON_LISTENER_H
 
+#include "address.h"
+#include "error.h"
 #include "options.h"
-#include "peer.h"
-#include "report.h"
 #include "stats.h"
 #include "watch.h"
 
@@ -18,7 +18,7 @@ struct listener {
     uint64_t resting_until_ns; /* accepts nothing before; 0: not resting */
     uint64_t spare_used_ns;    /* when the spare descriptor last served to refuse a peer */
     uint64_t reported_ns;
-    char address[PEER_NAME_BYTES]; /* as bound: with the port that the kernel picked */
+    char address[ADDRESS_BYTES]; /* as bound: with the port that the kernel picked */
 };
 
 enum accept_result {

@@ -1,8 +1,8 @@
 #include "options.h"
 
 #include "clock.h"
+#include "error.h"
 #include "parse.h"
-#include "report.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -146,12 +146,12 @@ static bool parse_option(struct options *options, int key, const char *name, con
 static bool consistent(const struct options *options)
 {
     if (options->high_water == 0) {
-        report("--high-water: must be at least 1, or nothing would ever be read");
+        error_print("--high-water: must be at least 1, or nothing would ever be read");
         return false;
     }
     if (options->low_water >= options->high_water) {
-        report("--low-water: %" PRIu32 " is not below --high-water, which is %" PRIu32,
-               options->low_water, options->high_water);
+        error_print("--low-water: %" PRIu32 " is not below --high-water, which is %" PRIu32,
+                    options->low_water, options->high_water);
         return false;
     }
     return true;
@@ -161,7 +161,7 @@ static enum options_result show_help(const char *program)
 {
     if (printf("Usage: %s [OPTION]...\n%s", program, help_text) >= 0 && fflush(stdout) == 0)
         return OPTIONS_HELP_SHOWN;
-    report("--help: write standard output: %s", strerror(errno));
+    error_print("--help: write standard output: %s", strerror(errno));
     return OPTIONS_BAD;
 }
 
@@ -185,8 +185,8 @@ enum options_result options_parse(struct options *options, int argc, char **argv
         if (key == -1)
             break;
         if (key == ':' || key == '?') {
-            report("'%s': %s; see --help", argv[optind - 1],
-                   key == ':' ? "needs a value" : "no such option");
+            error_print("'%s': %s; see --help", argv[optind - 1],
+                        key == ':' ? "needs a value" : "no such option");
             return OPTIONS_BAD;
         }
         if (key == OPTION_HELP)
@@ -195,7 +195,7 @@ enum options_result options_parse(struct options *options, int argc, char **argv
             return OPTIONS_BAD;
     }
     if (optind < argc) {
-        report("'%s': unexpected argument; see --help", argv[optind]);
+        error_print("'%s': unexpected argument; see --help", argv[optind]);
         return OPTIONS_BAD;
     }
     return consistent(options) ? OPTIONS_RUN : OPTIONS_BAD;

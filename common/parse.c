@@ -1,6 +1,6 @@
 #include "parse.h"
 
-#include "report.h"
+#include "error.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 
 bool parse_bad_value(const char *name, const char *text, const char *expected)
 {
-    report("--%s: '%s' is not %s", name, text, expected);
+    error_print("--%s: '%s' is not %s", name, text, expected);
     return false;
 }
 

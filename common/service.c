@@ -36,7 +36,7 @@ static void set_max_conns(struct options *options, size_t descriptor_ceiling)
     if (options->max_conns == 0)
         options->max_conns = possible;
     else if (options->max_conns > possible)
-        report(
+        error_print(
             "--max-conns %zu: the descriptors that this server can use are enough for about %zu; "
             "peers beyond that wait or are refused",
             options->max_conns, possible);
@@ -83,7 +83,7 @@ bool service_open(struct service *service, const char *name, const char *impleme
     struct error error;
 
     *service = (struct service){.name = name, .implementation = implementation};
-    report_name(name);
+    error_set_program(name);
     switch (options_parse(&service->options, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
         *status = EXIT_STOPPED;
@@ -96,7 +96,7 @@ bool service_open(struct service *service, const char *name, const char *impleme
     }
     set_max_conns(&service->options, descriptor_ceiling);
     if (start(service, &error) < 0) {
-        report("%s", error.text);
+        error_print("%s", error.text);
         *status = EXIT_CANNOT_RUN;
         return false;
     }
@@ -180,12 +180,13 @@ int service_close(struct service *service, const struct error *error)
     listener_close(&service->listener);
     connections_destroy(&service->connections);
     if (error != NULL)
-        report("%s", error->text);
+        error_print("%s", error->text);
     int result = service_print_stats(service, service->stats_stream);
     if (close_stats(service) != 0)
         result = -1;
     if (result < 0)
-        report("write %s: %s", service->options.stats_path ? service->options.stats_path : "stderr",
-               strerror(errno));
+        error_print("write %s: %s",
+                    service->options.stats_path ? service->options.stats_path : "stderr",
+                    strerror(errno));
     return error == NULL && result == 0 ? EXIT_STOPPED : EXIT_CANNOT_RUN;
 }

@@ -4,9 +4,9 @@
 #define COMMON_SERVICE_H
 
 #include "connection.h"
+#include "error.h"
 #include "listener.h"
 #include "options.h"
-#include "report.h"
 #include "stats.h"
 
 #include <stdbool.h>

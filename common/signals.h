@@ -3,7 +3,7 @@
 #ifndef COMMON_SIGNALS_H
 #define COMMON_SIGNALS_H
 
-#include "report.h"
+#include "error.h"
 
 #include <signal.h>
 

@@ -5,7 +5,7 @@
 
 coverage_build := $(BUILD)/coverage
 coverage_flags := CC=gcc CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage HARDENED=-fPIE
-coverage_tests ?= harness/conformance
+coverage_tests ?= $(tests)
 coverage_polls ?= $(addprefix harness/conformance/test_,protocol.py signals.py timeouts.py failing_calls.py)
 
 .PHONY: coverage

@@ -5,7 +5,7 @@
 #ifndef POLL_SRV_POLL_MASKED_H
 #define POLL_SRV_POLL_MASKED_H
 
-#include "../common/report.h"
+#include "../common/error.h"
 
 #include <poll.h>
 #include <signal.h>

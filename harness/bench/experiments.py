@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import measures, micro
+from bench import measures, microbench
 from bench.requests import Request, Taken, Times
 from bench.rows import point
 from bench.statistics import POLICIES
@@ -160,7 +160,7 @@ ALL = (
     ),
     Experiment(
         "E4-wait",
-        micro.one_wait,
+        microbench.one_wait,
         _by_mode(
             _wait("last", 100, 1000, 4000, 16000),
             _wait("last", 100, 300, 1000, 2000, 4000, 9000, 16000, 18000) + _wait("first", 1000, 16000),
@@ -170,11 +170,11 @@ ALL = (
         _MICRO,
         _watched,
         beside=0.3,
-        programs=("micro_wait",),
+        programs=("microbench_wait",),
     ),
     Experiment(
         "E4-cycle",
-        micro.one_cycle,
+        microbench.one_cycle,
         _by_mode(
             _cycle(9000, 1, 90, 900, 9000),
             _cycle(9000, 1, 9, 90, 900, 4500, 9000)
@@ -186,7 +186,7 @@ ALL = (
         _MICRO,
         _watched,
         beside=0.4,
-        programs=("micro_wait",),
+        programs=("microbench_wait",),
     ),
     Experiment(
         "E5",
@@ -197,7 +197,7 @@ ALL = (
         _connections,
         beside=0.2,
         servers=servers.ALL + POLICIES,
-        programs=("micro_calls",),
+        programs=("microbench_calls",),
     ),
     Experiment(
         "E6",
@@ -213,13 +213,13 @@ ALL = (
     ),
     Experiment(
         "E7",
-        micro.chain,
+        microbench.chain,
         _by_mode(_chain(100, 1000, 4000), _chain(100, 300, 1000, 3000, 9000), _chain(100)),
         _OFTEN,
         _MICRO,
         _both_ends,
         beside=0.2,
-        programs=("micro_chain",),
+        programs=("microbench_chain",),
     ),
     Experiment(
         "E8",

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from suite import limits
 
-from bench import micro
+from bench import microbench
 from bench.capacity import Probe, Search
 from bench.loads import Failed, Load, Outcome, Snapshot
 from bench.requests import Request, Taken
@@ -150,9 +150,9 @@ def calls_a_message(request: Request) -> Taken:
     """E5: a server's own counts, or a policy's from a program that has nothing else."""
     connections = request.number("connections")
     if request.server in POLICIES:
-        return micro.run(
+        return microbench.run(
             request,
-            "micro_calls",
+            "microbench_calls",
             {"calls": "calls", "waits": "waits"},
             "--policy", request.server, "--connections", connections, "--messages", max(10000, 100 * connections),
         )  # fmt: skip

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from suite import waiting
 from suite.flood import Flood
 from suite.frames import payload
+from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
 
 CONNECTIONS = 100
 ROUNDS = 20
-
-UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
 
 
 def exchange(server) -> None:
@@ -65,26 +62,6 @@ def test_interest_changes_come_in_pairs(start, server_name):
         # pairs, but no more than there were full socket buffers and pauses.
         reasons = counted["partial_writes"] + counted["would_block"] + counted["pauses"]
         assert 2 <= counted["interest_changes"] <= 2 * reasons + 2
-
-
-def can_trace() -> str | None:
-    if shutil.which("strace") is None:
-        return "strace is not installed"
-    status = Path("/proc/sys/kernel/yama/ptrace_scope")
-    if status.exists() and int(status.read_text()) > 2:
-        return "ptrace is not allowed here (kernel.yama.ptrace_scope)"
-    return None
-
-
-NO_TRACE = can_trace()
-CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?", re.MULTILINE)
-
-
-def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
-    """(name, arguments, result, errno) of each call; one that was interrupted is put together again, and has
-    result -1 if a signal ended it."""
-    text = re.sub(r" <unfinished \.\.\.>\n(\d+) +<\.\.\. \w+ resumed>", "", trace.read_text())
-    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in CALL.finditer(text)]
 
 
 WAITS = {

@@ -9,7 +9,7 @@ import pytest
 from suite import kernel, waiting
 from suite.frames import payload
 
-from test_counts import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
 from test_idle import assert_asleep
 
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)

@@ -18,7 +18,7 @@ from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.server import Server
 
-from test_counts import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
 from test_descriptors import limit_to, needs_proc
 
 pytestmark = pytest.mark.skipif(

@@ -6,7 +6,7 @@ import pytest
 
 from suite.frames import frame, payload
 
-from test_counts import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
 
 READS_A_TURN = {"epoll_et": 16}  # the others read once
 

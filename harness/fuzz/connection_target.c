@@ -2,7 +2,7 @@
  * and the clock, and compared with the model after every step. README.md has the script's form. */
 #include "bench.h"
 #include "check.h"
-#include "report.h"
+#include "lines.h"
 #include "targets.h"
 
 #include "../../common/clock.h"

@@ -1,7 +1,7 @@
 /* What must be true between two steps of a script, and what libFuzzer is shown of it. */
 #include "bench.h"
 #include "check.h"
-#include "report.h"
+#include "lines.h"
 
 #include "../../common/buffer.h"
 #include "../../common/clock.h"

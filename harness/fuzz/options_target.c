@@ -2,7 +2,7 @@
 #include "../../common/options.h"
 
 #include "check.h"
-#include "report.h"
+#include "lines.h"
 #include "targets.h"
 
 #include <getopt.h>

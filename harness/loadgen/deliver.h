@@ -2,7 +2,7 @@
 #ifndef LOADGEN_DELIVER_H
 #define LOADGEN_DELIVER_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 #include "outcome.h"
 
 /* The table on standard output, unless it is told to be quiet or standard output is taken by a

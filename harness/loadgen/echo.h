@@ -6,7 +6,7 @@
 #ifndef LOADGEN_ECHO_H
 #define LOADGEN_ECHO_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 #include "load.h"
 
 #include <pthread.h>

@@ -3,7 +3,7 @@
 #ifndef LOADGEN_JSON_H
 #define LOADGEN_JSON_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 
 #include <stdbool.h>
 #include <stddef.h>

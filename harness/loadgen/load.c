@@ -1,8 +1,8 @@
 #include "load.h"
 
 #include "../../common/clock.h"
+#include "../../common/error.h"
 #include "../../common/parse.h"
-#include "../../common/report.h"
 
 #include <ctype.h>
 #include <getopt.h>
@@ -312,25 +312,25 @@ static bool consistent(struct load *load)
     if (load->active == UINT32_MAX)
         load->active = load->connections;
     if (load->active > load->connections) {
-        report("--active: %" PRIu32 " is more than --connections, which is %" PRIu32, load->active,
-               load->connections);
+        error_print("--active: %" PRIu32 " is more than --connections, which is %" PRIu32,
+                    load->active, load->connections);
         return false;
     }
     if (load->active > 0 && load->threads > load->active) {
-        report("--threads: %" PRIu32 " is more than there are active connections, %" PRIu32,
-               load->threads, load->active);
+        error_print("--threads: %" PRIu32 " is more than there are active connections, %" PRIu32,
+                    load->threads, load->active);
         return false;
     }
     if (load->active == 0 && load->rate_milli != 0) {
-        report("--rate: there is no active connection to send on");
+        error_print("--rate: there is no active connection to send on");
         return false;
     }
     if (load->duration_ns == 0) {
-        report("--duration: must be above 0");
+        error_print("--duration: must be above 0");
         return false;
     }
     if (load->idle == IDLE_HALF_FRAME && load->payload.most == 0) {
-        report("--idle: half a frame needs a --payload above 0");
+        error_print("--idle: half a frame needs a --payload above 0");
         return false;
     }
     if (load->pipeline == 0) /* not given */
@@ -372,12 +372,12 @@ static bool take_files(struct load *load, int argc, char **argv)
         load->first_file = optind + 1;
         if (load->first_file < argc)
             return true;
-        report("merge: needs the JSON files of one run or more");
+        error_print("merge: needs the JSON files of one run or more");
         return false;
     }
     if (optind == argc)
         return true;
-    report("'%s': unexpected argument; see --help", argv[optind]);
+    error_print("'%s': unexpected argument; see --help", argv[optind]);
     return false;
 }
 

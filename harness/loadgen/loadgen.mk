@@ -2,28 +2,28 @@
 # Included by the Makefile at the top.
 
 loadgen_sources := $(wildcard harness/loadgen/*.c)
-loadgen_objects := $(call object_of,$(loadgen_sources) common/clock.c common/parse.c common/peer.c common/report.c)
+loadgen_objects := $(call object_of,$(loadgen_sources) common/clock.c common/parse.c common/address.c common/error.c)
 loadgen_parts   := $(filter-out %/main.o,$(loadgen_objects))
 
 .PHONY: micro test-tsan
 
 all: $(BUILD)/loadgen $(BUILD)/loadgen_probe
 
-$(BUILD)/loadgen $(BUILD)/loadgen_probe $(BUILD)/loadgen_micro: LDLIBS += -pthread
+$(BUILD)/loadgen $(BUILD)/loadgen_probe $(BUILD)/loadgen_steps: LDLIBS += -pthread
 $(BUILD)/loadgen: $(loadgen_objects)
 	$(link)
 $(BUILD)/loadgen_probe: $(call object_of,harness/loadgen/probe/probe.c) $(loadgen_parts)
 	$(link)
-$(BUILD)/loadgen_micro: $(call object_of,harness/loadgen/micro/micro.c) $(loadgen_parts)
+$(BUILD)/loadgen_steps: $(call object_of,harness/loadgen/steps/steps.c) $(loadgen_parts)
 	$(link)
 
 # What the client costs and what it can do: its steps one by one, then against a built-in echo.
-micro: $(BUILD)/loadgen $(BUILD)/loadgen_micro
-	@$(BUILD)/loadgen_micro
+micro: $(BUILD)/loadgen $(BUILD)/loadgen_steps
+	@$(BUILD)/loadgen_steps
 	@echo
 	@$(BUILD)/loadgen --selftest --connections 100
 
 # The only program here that has threads.
 test-tsan: test-deps
 	@$(MAKE) --no-print-directory all BUILD=$(BUILD)/tsan SANITIZE=thread
-	@BUILD_DIR=$(BUILD)/tsan harness/pytest $(wildcard harness/conformance/test_loadgen_*.py) $(ARGS)
+	@BUILD_DIR=$(BUILD)/tsan harness/pytest $(wildcard harness/loadgen/tests) $(ARGS)

@@ -1,6 +1,6 @@
 /* A load generator for servers that echo length-prefixed frames. README.md says how its sources are
  * laid out, docs/measuring.md how to use it. */
-#include "../../common/report.h"
+#include "../../common/error.h"
 #include "deliver.h"
 #include "load.h"
 #include "merge.h"
@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     struct load load;
     struct error error;
 
-    report_name("loadgen");
+    error_set_program("loadgen");
     switch (load_parse(&load, argc, argv)) {
     case LOAD_HELP_SHOWN:
         return 0;
@@ -71,6 +71,6 @@ int main(int argc, char **argv)
         status = carry_out(&load, &error);
     if (status >= 0)
         return status;
-    report("%s", error.text);
+    error_print("%s", error.text);
     return EXIT_CANNOT_RUN;
 }

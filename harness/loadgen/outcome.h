@@ -15,7 +15,7 @@
 
 struct outcome {
     const struct load *load;
-    char target[PEER_NAME_BYTES];
+    char target[ADDRESS_BYTES];
     uint64_t schedule_hash;
     uint64_t started_unix_ns; /* when the measured time began; 0: it never did */
     double setup_seconds;

@@ -4,7 +4,7 @@
 #ifndef LOADGEN_READINESS_H
 #define LOADGEN_READINESS_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #ifndef LOADGEN_SELFTEST_H
 #define LOADGEN_SELFTEST_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 #include "load.h"
 
 #include <stdatomic.h>

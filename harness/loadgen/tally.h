@@ -3,7 +3,7 @@
 #ifndef LOADGEN_TALLY_H
 #define LOADGEN_TALLY_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 
 #include <stdint.h>
 

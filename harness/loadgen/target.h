@@ -2,8 +2,8 @@
 #ifndef LOADGEN_TARGET_H
 #define LOADGEN_TARGET_H
 
-#include "../../common/peer.h"
-#include "../../common/report.h"
+#include "../../common/address.h"
+#include "../../common/error.h"
 #include "load.h"
 
 #include <stdint.h>
@@ -12,7 +12,7 @@
 struct target {
     struct sockaddr_storage address;
     socklen_t size;
-    char name[PEER_NAME_BYTES];
+    char name[ADDRESS_BYTES];
     bool local; /* on loopback */
     uint32_t ports_per_source;
     uint32_t sources; /* 0: chosen by the kernel, or rotated where `rotates` */

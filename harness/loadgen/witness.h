@@ -3,7 +3,7 @@
 #ifndef LOADGEN_WITNESS_H
 #define LOADGEN_WITNESS_H
 
-#include "../../common/report.h"
+#include "../../common/error.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

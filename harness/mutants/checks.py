@@ -46,7 +46,7 @@ def _pytest(arguments: Sequence[str], programs: Path, patience: float, sanitized
         "SUITE_PATIENCE": str(patience),
     }
 
-    command = [sys.executable, "-m", "pytest", *arguments]
+    command = [sys.executable, "-m", "pytest", "-c", "../pytest.ini", "-p", "suite.plugin", *arguments]
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(

@@ -1,0 +1,73 @@
+"""The micro programs: system calls alone, without a server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+from suite import servers
+
+from bench import process
+from bench.loads import Failed
+from bench.requests import Request, Taken
+
+API = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kqueue"}  # the others are named alike
+
+
+def one_wait(request: Request) -> Taken:
+    """E4: the call that waits, alone."""
+    return run(request, "microbench_wait", {"wait": "wait_us"}, *_watched(request), "--place", request.point["place"])
+
+
+def one_cycle(request: Request) -> Taken:
+    """E4: the call, the scan for what is ready, and the reading of it."""
+    figures = {"cycle": "cycle_us", "wait": "wait_us"}
+    return run(request, "microbench_wait", figures, *_watched(request), "--place", "spread", "--cycle")
+
+
+def _watched(request: Request) -> tuple[object, ...]:
+    return (
+        "--api", _api(request.server), "--watched", request.point["watched"], "--ready", request.point["ready"],
+        "--seed", request.seed, "--seconds", f"{request.times.duration:g}",
+    )  # fmt: skip
+
+
+def chain(request: Request) -> Taken:
+    """E7: libevent's bench.c."""
+    sizes = [word for name in ("pairs", "active", "writes") for word in (f"--{name}", request.point[name])]
+    times = ("--seed", request.seed, "--seconds", f"{request.times.duration:g}")
+    words = ("--api", _api(request.server), *sizes, "--kind", "socketpair", *times)
+    return run(request, "microbench_chain", {"chain": "chain_us"}, *words)
+
+
+def _api(server: str) -> str:
+    return API.get(server, server)
+
+
+def run(request: Request, program: str, wanted: dict[str, str], *options: object) -> Taken:
+    """`wanted`: our column: the program's figure."""
+    command = [str(servers.program(program)), *map(str, options)]
+    bound = 8 * request.driver.patience + 10 * request.times.duration
+    try:
+        result = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=bound,
+            preexec_fn=process.prepare(request.driver.cores.server),
+        )
+    except subprocess.TimeoutExpired:
+        said = f"{program} was not done after {bound:g} s, killed"
+        raise Failed(f"{said}; the command was: {' '.join(command)}") from None
+    except OSError as error:
+        raise Failed(f"{program} did not start: {error}") from None
+    if result.returncode != 0:
+        said = " | ".join(result.stderr.strip().splitlines()[-3:]) or "nothing"
+        raise Failed(f"{program} {process.ending(result.returncode)}, its last lines: {said}")
+    try:
+        report = json.loads(result.stdout)
+        figures = {column: float(report["figures"][name]) for column, name in wanted.items()}
+        return Taken("VALID", report["schedule_hash"], [], figures)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failed(f"{program} printed what cannot be read ({error!r}): {result.stdout[:200]!r}") from None

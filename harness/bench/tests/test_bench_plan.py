@@ -1,0 +1,191 @@
+"""Which experiments are run, in which order; the time that is left; the search for a capacity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench import plan
+from bench.capacity import Probe, Search, rate_of
+from bench.plan import Run
+from bench.progress import Progress
+from bench.rows import Row
+from suite import servers
+
+# -- the plan --------------------------------------------------------------------------------------
+
+
+def test_the_order_follows_from_the_seed() -> None:
+    assert plan.ordered("quick", 5) == plan.ordered("quick", 5)
+    assert plan.ordered("quick", 5) != plan.ordered("quick", 6)
+    names = {run.name for run in plan.ordered("quick", 5)}
+    assert names == {run.name for run in plan.ordered("quick", 6)}
+    assert len(names) == len(plan.ordered("quick", 5)), "a run is there twice"
+
+
+def blocks(runs: list[Run]) -> Iterator[list[Run]]:
+    """Runs that follow each other at one point."""
+    block: list[Run] = []
+    for each in runs:
+        if block and (each.experiment, each.point, each.repeat) != (
+            block[0].experiment, block[0].point, block[0].repeat,
+        ):  # fmt: skip
+            yield block
+            block = []
+        block.append(each)
+    yield block
+
+
+def test_a_block_has_every_server_once_in_an_order_of_its_own() -> None:
+    found = list(blocks(plan.ordered("full", 5)))
+    assert len({(block[0].experiment.name, block[0].point, block[0].repeat) for block in found}) == len(found)
+    for block in found:
+        assert sorted(each.server for each in block) == sorted(block[0].experiment.servers)
+    for name in ("E1", "E2", "E4-wait"):
+        orders = {tuple(each.server for each in block) for block in found if block[0].experiment.name == name}
+        assert len(orders) > 3, f"{name}: the servers come in one order"
+
+
+def test_the_points_are_in_another_order_in_each_repeat() -> None:
+    orders: dict[int, list[str]] = {}
+    for block in blocks(plan.ordered("full", 5)):
+        if block[0].experiment.name == "E2":
+            orders.setdefault(block[0].repeat, []).append(block[0].point)
+    assert len(orders) == 6
+    assert len({tuple(points) for points in orders.values()}) > 3
+    assert len({frozenset(points) for points in orders.values()}) == 1
+
+
+def test_servers_of_a_block_get_one_seed_and_blocks_different_ones() -> None:
+    seeds = []
+    for block in blocks(plan.ordered("quick", 5)):
+        assert len({each.seed for each in block}) == 1
+        seeds.append(block[0].seed)
+    assert len(set(seeds)) == len(seeds)
+    assert seeds != [block[0].seed for block in blocks(plan.ordered("quick", 6))]
+
+
+def a_run(name: str) -> Run:
+    return next(each for each in plan.ordered("full", 1) if each.name == name)
+
+
+def test_what_the_machine_cannot_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*servers.ALL, "loadgen"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("BUILD_DIR", str(tmp_path))
+    monkeypatch.setattr(servers, "absent", lambda name: None)
+    assert a_run("E1-poll_srv-connections=19000-r1").unreachable(20000) is None
+    assert "descriptors" in a_run("E1-poll_srv-connections=19000-r1").unreachable(19000)
+    assert a_run("E2-select_srv-idle=1000,active=8-r1").unreachable(20000) is None
+    assert "FD_SETSIZE" in a_run("E2-select_srv-idle=2000,active=8-r1").unreachable(20000)
+    wait = a_run("E4-wait-select_srv-watched=16000,ready=1,place=last-r1")
+    assert wait.unreachable(20000) == "microbench_wait is not built"
+    (tmp_path / "microbench_wait").touch()
+    assert wait.unreachable(20000) is None, "the call alone is not bound to FD_SETSIZE"
+    monkeypatch.setattr(servers, "absent", lambda name: "needs another system")
+    assert a_run("E1-epoll_lt-connections=10-r1").unreachable(20000) == "epoll_lt: needs another system"
+
+
+# -- progress --------------------------------------------------------------------------------------
+
+
+def test_the_time_left_follows_what_runs_took() -> None:
+    runs = [each for each in plan.ordered("quick", 1) if each.experiment.name in ("E1", "E4-wait")]
+    progress = Progress(runs)
+    assert progress.seconds_left() == pytest.approx(sum(each.guess for each in runs))
+    first, second = runs[0], next(each for each in runs if each.experiment.name == "E4-wait")
+    progress.over(first, 2 * first.guess)
+    rest = sum(each.guess for each in runs[1:])
+    assert progress.seconds_left() == pytest.approx(2 * rest), "no other experiment is known yet: it counts for all"
+    progress.over(second, second.guess / 2)
+    of_first = sum(each.guess for each in runs[1:] if each.experiment is first.experiment)
+    of_second = rest - of_first - second.guess
+    assert progress.seconds_left() == pytest.approx(2 * of_first + of_second / 2)
+
+
+def test_a_line_says_what_was_run_and_what_came_of_it() -> None:
+    runs = [each for each in plan.ordered("quick", 1) if each.experiment.name == "E1"]
+    progress = Progress(runs)
+    row = Row(*runs[0].key, 1, runs[0].seed, "NOISY_HOST", throughput=12345.6)
+    first = progress.line(row, again=True)
+    assert "again" in first and "[ 1/" in first
+    progress.over(runs[0], runs[0].guess)
+    line = progress.line(row, again=False)
+    for word in ("[ 1/", f"/{len(runs)}]", runs[0].server, runs[0].point, "12,346 replies/s", "NOISY_HOST", "left"):
+        assert word in line, (word, line)
+
+
+# -- the search for a capacity ---------------------------------------------------------------------
+
+
+class Model:
+    """A server that holds every rate below its capacity. `verdicts` come first, at any rate."""
+
+    def __init__(self, capacity: float, too_much: str = "OVERLOADED", verdicts: tuple[str, ...] = ()):
+        self.capacity = capacity
+        self.too_much = too_much
+        self.verdicts = list(verdicts)
+        self.rates: list[float] = []
+
+    def probe(self, rate: float) -> Probe:
+        self.rates.append(rate)
+        if self.verdicts:
+            return Probe(self.verdicts.pop(0), 50_000.0)
+        return Probe("VALID", 100.0) if rate < self.capacity else Probe(self.too_much, 50_000.0)
+
+
+@pytest.mark.parametrize("capacity", [150, 5000, 61234, 900000])
+@pytest.mark.parametrize("guess", [0.1, 0.7, 1, 10])
+def test_a_capacity_is_found_from_any_guess(capacity: float, guess: float) -> None:
+    model = Model(capacity)
+    search = Search(model.probe, 10_000)
+    search.run(guess * capacity)
+    assert search.verdict == "VALID", search.reasons
+    assert search.found < capacity <= search.found * 2 ** (1 / 8) + 2
+    assert len(model.rates) == len(set(model.rates)), "a rate was probed twice without a reason"
+    assert len(model.rates) <= 12
+
+
+def test_a_p99_above_the_limit_is_too_much() -> None:
+    model = Model(5000, too_much="VALID")
+    search = Search(model.probe, 10_000)
+    search.run(3000)
+    assert search.verdict == "VALID" and 4500 < search.found < 5000
+
+
+def test_a_disturbed_probe_is_made_again() -> None:
+    model = Model(5000, verdicts=("NOISY_HOST", "UNSTABLE"))
+    search = Search(model.probe, 10_000)
+    search.run(3000)
+    assert model.rates[0] == model.rates[1] == model.rates[2] != model.rates[3]
+    assert search.verdict == "VALID" and 4500 < search.found < 5000
+
+
+def test_a_capacity_beside_disturbed_probes_is_not_valid() -> None:
+    search = Search(Model(5000, too_much="NOISY_HOST").probe, 10_000)
+    search.run(3000)
+    assert search.verdict == "NOISY_HOST" and 4500 < search.found < 5000 and search.reasons
+
+
+def test_where_the_client_was_the_limit_it_is_said() -> None:
+    search = Search(Model(5000, too_much="CLIENT_BOUND").probe, 10_000)
+    search.run(3000)
+    assert search.verdict == "CLIENT_BOUND" and 4500 < search.found < 5000
+    assert "at least" in search.reasons[0]
+
+
+def test_no_rate_at_all() -> None:
+    search = Search(Model(0).probe, 10_000)
+    search.run(3000)
+    assert search.verdict == "OVERLOADED" and search.found is None
+
+
+def test_the_rates_are_the_same_for_every_server() -> None:
+    rates = []
+    for capacity in (3000, 50000):
+        model = Model(capacity)
+        Search(model.probe, 10_000).run(0.7 * capacity)
+        rates += model.rates
+    assert {rate for rate in rates} <= {rate_of(step) for step in range(200)}

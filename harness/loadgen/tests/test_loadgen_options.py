@@ -1,0 +1,98 @@
+"""The load generator's command line: one line that says what is wrong, and the status that is promised."""
+
+from __future__ import annotations
+
+import socket
+
+from suite import generator
+import pytest
+
+from suite import limits
+
+BAD = [
+    (("--connections", "0"), "--connections"),
+    (("--connections", "+1"), "--connections"),
+    (("--active", "3", "--connections", "2"), "--active"),
+    (("--active", "0", "--rate", "5"), "--rate"),
+    (("--threads", "2"), "--threads"),
+    (("--threads", "0"), "--threads"),
+    (("--port", "0"), "--port"),
+    (("--port", "65536"), "--port"),
+    (("--payload", ""), "--payload"),
+    (("--payload", "9-3"), "--payload"),
+    (("--payload", "64*0"), "--payload"),
+    (("--payload", "64,"), "--payload"),
+    (("--payload", "64 "), "--payload"),
+    (("--payload", "268435457"), "--payload"),
+    (("--payload", "1,2,3,4,5,6,7,8,9"), "--payload"),
+    (("--payload", "0", "--idle", "half-frame"), "--idle"),
+    (("--rate", "0"), "--rate"),
+    (("--rate", "-5"), "--rate"),
+    (("--rate", "4000001"), "--rate"),
+    (("--rate", "nan"), "--rate"),
+    (("--duration", "0"), "--duration"),
+    (("--duration", "1x"), "--duration"),
+    (("--warmup", "0x10"), "--warmup"),
+    (("--arrivals", "often"), "constant poisson"),
+    (("--placement", "middle"), "first last spread random"),
+    (("--idle", "asleep"), "silent trickle half-frame not-reading"),
+    (("--close", "slam"), "reset fin"),
+    (("--pin", "a"), "--pin"),
+    (("--pin", "0,"), "--pin"),
+    (("--pin", "1024"), "--pin"),
+    (("--churn", "0"), "--churn"),
+    (("--limit", "lag"), "--limit"),
+    (("--limit", "leg=3"), "--limit"),
+    (("--limit", "lag=-1"), "--limit"),
+    (("--ceiling", "0"), "--ceiling"),
+    (("--server-pid", "0"), "--server-pid"),
+    (("--nonsense",), "nonsense"),
+    (("--rate",), "rate"),
+    (("stray",), "stray"),
+    (("merge",), "merge"),
+]
+
+
+@pytest.mark.parametrize("options, part", BAD, ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")
+def test_bad_option_is_one_line_and_status_2(options, part):
+    result = generator.run_plain(*options)
+    assert result.returncode == 2 and result.stdout == "", result
+    assert result.stderr.count("\n") == 1 and part in result.stderr, result.stderr
+    assert "loadgen" in result.stderr
+
+
+def test_help_names_every_option_limit_and_status():
+    result = generator.run_plain("--help")
+    assert result.returncode == 0 and result.stderr == ""
+    for word in (
+        "--connections", "--active", "--placement", "--payload", "--pipeline", "--rate", "--arrivals", "--duration",
+        "--warmup", "--threads", "--seed", "--churn", "--close", "--idle", "--pin", "--host", "--port", "--fragment",
+        "--json", "--hgrm", "--csv", "--selftest", "--server-pid", "--limit", "merge",
+    ):  # fmt: skip
+        assert word in result.stdout, word
+    for name in limits.NAMES:
+        assert f"\n  {name} " in result.stdout, name
+    for verdict, status in generator.STATUS.items():
+        assert f"{verdict} {status}" in result.stdout
+
+
+CANNOT = [
+    (("--host", "no.such.name.invalid"), "--host no.such.name.invalid"),
+    (("--source", "300.1.1.1"), "--source 300.1.1.1"),
+    (("--connections", "16777216"), "descriptors"),
+    (("merge", "/nonexistent/A.json"), "/nonexistent/A.json"),
+]
+
+
+@pytest.mark.parametrize("options, part", CANNOT, ids=lambda value: value if isinstance(value, str) else "")
+def test_what_cannot_run_says_why_with_status_1(options, part):
+    result = generator.run_plain(*options)
+    assert result.returncode == 1 and result.stdout == "", result
+    assert result.stderr.count("\n") == 1 and part in result.stderr, result.stderr
+
+
+def test_file_that_cannot_be_written_is_said():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        result = generator.run_plain("--port", taken.getsockname()[1], "--quiet", "--json", "/nonexistent/out.json")
+    assert result.returncode == 1 and "/nonexistent/out.json" in result.stderr

@@ -1,0 +1,18 @@
+# The measurements without a server: one wait, one cycle, libevent's chain, calls a message.
+# Included by the Makefile at the top.
+
+microbench_programs := $(addprefix $(BUILD)/,microbench_wait microbench_chain microbench_calls)
+microbench_parts    := $(filter-out %/microbench_wait.o %/microbench_chain.o %/microbench_calls.o,\
+                  $(call object_of,$(wildcard harness/microbench/*.c)))
+microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
+microbench_common   := $(call object_of,common/clock.c common/parse.c common/error.c)
+
+all: $(microbench_programs)
+
+$(BUILD)/obj/harness/microbench/mechanism_kqueue.o: ALL_CFLAGS += $(kqueue_cflags) \
+    -DKQUEUE_IMPLEMENTATION='"$(KQUEUE)"'
+
+$(microbench_programs): LDLIBS += $(kqueue_libs)
+$(microbench_programs): $(BUILD)/%: $(BUILD)/obj/harness/microbench/%.o $(microbench_parts) $(microbench_kqueue) \
+    $(microbench_common)
+	$(link)

@@ -1,0 +1,120 @@
+/* How many system calls a message costs an echo server, by the way in which it uses epoll. */
+#include "../loadgen/mix.h"
+#include "descriptors.h"
+#include "options.h"
+#include "peers.h"
+#include "policy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct request {
+    uint64_t policy;
+    uint64_t connections;
+    uint64_t messages;
+};
+
+static enum options_result read_request(struct request *request, int argc, char **argv)
+{
+    const struct option_row rows[] = {
+        {"policy", "NAME", "how epoll is used", OPTION_CHOICE, 0, 0, policy_names,
+         &request->policy},
+        {"connections", "N", "connections, each with one message under way (1)", OPTION_NUMBER, 1,
+         1U << 20, NULL, &request->connections},
+        {"messages", "M", "messages on all of them together (10000)", OPTION_NUMBER, 1, 1U << 30,
+         NULL, &request->messages},
+    };
+
+    return options_read(rows, sizeof rows / sizeof rows[0],
+                        "System calls that an echo of one message costs, counted.", argc, argv);
+}
+
+/* Over what was asked for, and not over who is to do it. */
+static uint64_t hash_of(const struct request *request)
+{
+    return mix_into(mix_into(mix_into(0, 'm'), request->connections), request->messages);
+}
+
+static void print(const struct request *request, const struct policy_counts *counts)
+{
+    double messages = (double)counts->messages;
+    uint64_t calls = counts->waits + counts->reads + counts->writes + counts->changes;
+
+    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_calls\", \"api\": \"epoll\", "
+                 "\"implementation\": \"native\", \"policy\": \"%s\", \"connections\": %" PRIu64
+                 ", \"schedule_hash\": \"%016" PRIx64 "\", ",
+                 policy_names[request->policy], request->connections, hash_of(request));
+    (void)printf("\"messages\": %" PRIu64 ", \"counts\": {\"waits\": %" PRIu64
+                 ", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"changes\": %" PRIu64 "}, ",
+                 counts->messages, counts->waits, counts->reads, counts->writes, counts->changes);
+    (void)printf("\"figures\": {\"calls\": %.6g, \"waits\": %.6g, \"reads\": %.6g, "
+                 "\"writes\": %.6g, \"changes\": %.6g}}\n",
+                 (double)calls / messages, (double)counts->waits / messages,
+                 (double)counts->reads / messages, (double)counts->writes / messages,
+                 (double)counts->changes / messages);
+}
+
+static int converse(const struct request *request, struct peers *peers, const int *ends,
+                    struct policy_counts *counts, struct error *error)
+{
+    struct policy_server *server =
+        policy_open((enum policy)request->policy, ends, (uint32_t)request->connections, error);
+    int status = -1;
+
+    if (server == NULL)
+        return -1;
+    if (peers_converse(peers, error) == 0)
+        status = policy_serve(server, request->messages, counts, error);
+    if (status == 0)
+        status = peers_conversed(peers, error);
+    else if (policy_deserted(server))
+        (void)peers_conversed(peers, error);
+    policy_close(server);
+    return status;
+}
+
+static int run(const struct request *request, struct policy_counts *counts, struct error *error)
+{
+    uint32_t count = (uint32_t)request->connections;
+    struct peers_plan plan = {.count = count, .messages = request->messages};
+    struct peers peers;
+    int *ends = calloc(count, sizeof *ends);
+
+    if (ends == NULL)
+        return error_set(error, "calloc", "for the connections", errno);
+    int status = descriptors_reserve(count, "that many connections", error);
+    if (status < 0) {
+        free(ends);
+        return -1;
+    }
+    status = peers_open(&peers, &plan, ends, error);
+    if (status == 0)
+        status = converse(request, &peers, ends, counts, error);
+    peers_close(&peers);
+    for (uint32_t i = 0; i < count; i++)
+        if (ends[i] >= 0)
+            (void)close(ends[i]);
+    free(ends);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct request request = {.policy = OPTION_NOT_GIVEN, .connections = 1, .messages = 10000};
+    struct policy_counts counts = {0};
+    struct error error;
+
+    error_set_program("microbench_calls");
+    enum options_result options = read_request(&request, argc, argv);
+    if (options != OPTIONS_RUN)
+        return options == OPTIONS_HELP_SHOWN ? 0 : 2;
+    if (run(&request, &counts, &error) < 0) {
+        error_print("%s", error.text);
+        return 1;
+    }
+    print(&request, &counts);
+    return fflush(stdout) == 0 ? 0 : 1;
+}

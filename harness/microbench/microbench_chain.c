@@ -1,0 +1,146 @@
+/* libevent's benchmark, without libevent: bytes handed on from pair to pair. */
+#include "../../common/clock.h"
+#include "../loadgen/mix.h"
+#include "chain.h"
+#include "options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const kind_names[] = {"socketpair", "pipe", NULL};
+
+enum { MOST_ROUNDS = 1000, LEAST_ROUNDS = 3 };
+
+struct request {
+    uint64_t api;
+    uint64_t pairs;
+    uint64_t active;
+    uint64_t writes;
+    uint64_t kind;
+    uint64_t seed;
+    uint64_t rounds;
+    uint64_t span_ns;
+};
+
+static enum options_result read_request(struct request *request, int argc, char **argv)
+{
+    const struct option_row rows[] = {
+        {"api", "NAME", "what waits for the bytes", OPTION_CHOICE, 0, 0, mechanism_names,
+         &request->api},
+        {"pairs", "N", "pairs of descriptors (100)", OPTION_NUMBER, 1, 1U << 20, NULL,
+         &request->pairs},
+        {"active", "A", "of them, how many get a byte at the start (1)", OPTION_NUMBER, 1, 1U << 20,
+         NULL, &request->active},
+        {"writes", "W", "how often a byte is handed on in a round (as many as pairs)",
+         OPTION_NUMBER, 0, 1U << 30, NULL, &request->writes},
+        {"kind", "KIND", "what a pair is (socketpair)", OPTION_CHOICE, 0, 0, kind_names,
+         &request->kind},
+        {"seed", "S", "part of the hash; there is nothing random in a chain (1)", OPTION_NUMBER, 0,
+         UINT64_MAX - 1, NULL, &request->seed},
+        {"rounds", "R", "how often all of it is done (25)", OPTION_NUMBER, 1, MOST_ROUNDS, NULL,
+         &request->rounds},
+        {"seconds", "T", "after which no round beyond the third begins (20)", OPTION_SECONDS, 0, 0,
+         NULL, &request->span_ns},
+    };
+    uint64_t not_given = OPTION_NOT_GIVEN - 1;
+
+    request->writes = not_given;
+    enum options_result result = options_read(rows, sizeof rows / sizeof rows[0],
+                                              "The chain of libevent's test/bench.c.", argc, argv);
+    if (result != OPTIONS_RUN)
+        return result;
+    if (request->writes == not_given)
+        request->writes = request->pairs;
+    if (request->active > request->pairs) {
+        error_print("--active: %" PRIu64 " is more than --pairs, which is %" PRIu64,
+                    request->active, request->pairs);
+        return OPTIONS_BAD;
+    }
+    return OPTIONS_RUN;
+}
+
+/* Over what was asked for, and neither over who is to do it nor how often. */
+static uint64_t hash_of(const struct request *request)
+{
+    const uint64_t asked[] = {request->pairs, request->active, request->writes, request->kind};
+    uint64_t hash = mix_into(request->seed, 'c');
+
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
+        hash = mix_into(hash, asked[i]);
+    return hash;
+}
+
+static void print_request(const struct request *request)
+{
+    const struct mechanism_kind *kind = mechanism_at(request->api);
+
+    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_chain\", \"api\": \"%s\", "
+                 "\"implementation\": \"%s\", \"pairs\": %" PRIu64 ", \"active\": %" PRIu64
+                 ", \"writes\": %" PRIu64 ", \"kind\": \"%s\", \"seed\": %" PRIu64
+                 ", \"rounds\": %" PRIu64 ", \"seconds\": %g, \"schedule_hash\": \"%016" PRIx64
+                 "\", ",
+                 kind->name, kind->implementation, request->pairs, request->active, request->writes,
+                 kind_names[request->kind], request->seed, request->rounds,
+                 (double)request->span_ns / 1e9, hash_of(request));
+}
+
+static void print_figures(const struct chain *chain, struct samples *samples)
+{
+    (void)printf("\"figures\": {\"rounds_us\": [");
+    for (size_t i = 0; i < samples->count; i++)
+        (void)printf("%s%.3f", i > 0 ? ", " : "", samples->values[i] / 1e3);
+    (void)printf("], \"chain_us_least\": %.3f, ", samples_least(samples) / 1e3);
+    (void)printf("\"chain_us\": %.3f, ", samples_median(samples) / 1e3);
+    (void)printf("\"written\": %" PRIu64 ", \"received\": %" PRIu64 ", \"waits\": %" PRIu64 "}}\n",
+                 chain->written, chain->received, chain->waits);
+}
+
+static int run_rounds(const struct request *request, struct chain *chain, struct samples *samples,
+                      struct error *error)
+{
+    uint64_t deadline_ns = clock_after(clock_now(), request->span_ns);
+
+    for (uint64_t round = 0; round < request->rounds; round++) {
+        uint64_t span_ns = 0;
+        if (round >= LEAST_ROUNDS && clock_now() >= deadline_ns)
+            break;
+        if (chain_run(chain, (uint32_t)request->active, request->writes, &span_ns, error) < 0)
+            return -1;
+        samples_add(samples, (double)span_ns);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct request request = {.api = OPTION_NOT_GIVEN,
+                              .pairs = 100,
+                              .active = 1,
+                              .seed = 1,
+                              .rounds = 25,
+                              .span_ns = 20 * NANOSECONDS_A_SECOND};
+    struct chain chain;
+    struct error error;
+
+    error_set_program("microbench_chain");
+    enum options_result options = read_request(&request, argc, argv);
+    if (options != OPTIONS_RUN)
+        return options == OPTIONS_HELP_SHOWN ? 0 : 2;
+    struct samples *samples = NULL;
+    int status = chain_open(&chain, mechanism_at(request.api), (uint32_t)request.pairs,
+                            (enum chain_kind)request.kind, &error);
+    if (status == 0)
+        samples = samples_new(&error);
+    status = samples == NULL ? -1 : run_rounds(&request, &chain, samples, &error);
+    chain_close(&chain);
+    if (status < 0) {
+        error_print("%s", error.text);
+    } else {
+        print_request(&request);
+        print_figures(&chain, samples);
+        status = fflush(stdout);
+    }
+    free(samples);
+    return status == 0 ? 0 : 1;
+}

@@ -1,0 +1,133 @@
+/* What it costs to ask which of many sockets are readable: the call alone, or with --cycle all that
+ * a loop does about it. */
+#include "../loadgen/mix.h"
+#include "cycle.h"
+#include "one_wait.h"
+#include "options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char *const place_names[] = {"last", "first", "spread", NULL};
+
+struct request {
+    uint64_t api;
+    uint64_t watched;
+    uint64_t ready;
+    uint64_t place;
+    uint64_t seed;
+    uint64_t span_ns;
+    uint64_t cycle;
+};
+
+static enum options_result read_request(struct request *request, int argc, char **argv)
+{
+    const struct option_row rows[] = {
+        {"api", "NAME", "what is measured", OPTION_CHOICE, 0, 0, mechanism_names, &request->api},
+        {"watched", "N", "TCP sockets that are watched (1000)", OPTION_NUMBER, 1, 1U << 20, NULL,
+         &request->watched},
+        {"ready", "K", "of them, how many are readable (1)", OPTION_NUMBER, 0, 1U << 20, NULL,
+         &request->ready},
+        {"place", "HOW", "where these stand (last)", OPTION_CHOICE, 0, 0, place_names,
+         &request->place},
+        {"seed", "S", "of the order in which they become readable (1)", OPTION_NUMBER, 0,
+         UINT64_MAX - 1, NULL, &request->seed},
+        {"seconds", "T", "how long to measure (0.5)", OPTION_SECONDS, 0, 0, NULL,
+         &request->span_ns},
+        {"cycle", NULL, "time the wait, the search for what is ready, and the reading", OPTION_FLAG,
+         0, 0, NULL, &request->cycle},
+    };
+
+    enum options_result result =
+        options_read(rows, sizeof rows / sizeof rows[0],
+                     "What one wait for readiness costs, without a server.", argc, argv);
+    if (result != OPTIONS_RUN)
+        return result;
+    if (request->ready > request->watched) {
+        error_print("--ready: %" PRIu64 " is more than --watched, which is %" PRIu64,
+                    request->ready, request->watched);
+        return OPTIONS_BAD;
+    }
+    if (request->cycle && request->ready == 0) {
+        error_print("--ready: a cycle needs something to read");
+        return OPTIONS_BAD;
+    }
+    return OPTIONS_RUN;
+}
+
+/* Over what was asked for, and neither over who is to do it nor how long. */
+static uint64_t hash_of(const struct request *request)
+{
+    const uint64_t asked[] = {request->watched, request->ready, request->place, request->cycle};
+    uint64_t hash = mix_into(request->seed, 'w');
+
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
+        hash = mix_into(hash, asked[i]);
+    return hash;
+}
+
+static void print_request(const struct request *request)
+{
+    const struct mechanism_kind *kind = mechanism_at(request->api);
+
+    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_wait\", \"api\": \"%s\", "
+                 "\"implementation\": \"%s\", \"watched\": %" PRIu64 ", \"ready\": %" PRIu64
+                 ", \"place\": \"%s\", \"seed\": %" PRIu64 ", \"seconds\": %g, \"cycle\": %s, "
+                 "\"schedule_hash\": \"%016" PRIx64 "\", ",
+                 kind->name, kind->implementation, request->watched, request->ready,
+                 place_names[request->place], request->seed, (double)request->span_ns / 1e9,
+                 request->cycle ? "true" : "false", hash_of(request));
+}
+
+static int measure_wait(const struct request *request, struct watched *watched, struct error *error)
+{
+    struct one_wait result;
+
+    if (one_wait_measure(watched, request->span_ns, &result, error) < 0)
+        return -1;
+    print_request(request);
+    (void)printf("\"figures\": {\"wait_us\": %.4f, \"wait_us_least\": %.4f, \"events\": %" PRIu64
+                 ", \"calls\": %" PRIu64 ", \"batches\": %" PRIu64 "}}\n",
+                 result.median_us, result.least_us, request->ready, result.calls, result.batches);
+    return 0;
+}
+
+static int measure_cycle(const struct request *request, struct watched *watched,
+                         struct error *error)
+{
+    struct cycle result;
+
+    if (cycle_measure(watched, request->span_ns, &result, error) < 0)
+        return -1;
+    print_request(request);
+    (void)printf("\"figures\": {\"cycle_us\": %.4f, \"cycle_us_least\": %.4f, \"wait_us\": %.4f, "
+                 "\"waits\": %.3f, \"received\": %" PRIu64 ", \"rounds\": %" PRIu64 "}}\n",
+                 result.median_us, result.least_us, result.wait_us, result.waits, request->ready,
+                 result.rounds);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct request request = {
+        .api = OPTION_NOT_GIVEN, .watched = 1000, .ready = 1, .seed = 1, .span_ns = 500000000};
+    struct watched watched;
+    struct error error;
+
+    error_set_program("microbench_wait");
+    enum options_result options = read_request(&request, argc, argv);
+    if (options != OPTIONS_RUN)
+        return options == OPTIONS_HELP_SHOWN ? 0 : 2;
+    int status =
+        watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
+                     (uint32_t)request.ready, (enum place)request.place, request.seed, &error);
+    if (status == 0)
+        status = request.cycle ? measure_cycle(&request, &watched, &error)
+                               : measure_wait(&request, &watched, &error);
+    watched_close(&watched);
+    if (status < 0)
+        error_print("%s", error.text);
+    else if (fflush(stdout) != 0)
+        status = -1;
+    return status < 0 ? 1 : 0;
+}
