@@ -1,1 +1,1 @@
-"""Planted bugs: each a patch to a server, and the tests that must notice it."""
+"""Planted bugs: each is a patch to a server, with the tests that must notice it."""

@@ -1,5 +1,5 @@
-"""Scratch copies of the sources: one unpatched a kind of build, and from that one for each mutant, so that only
-what a patch touches is compiled again."""
+"""Scratch copies of the sources. Each kind of build has one unpatched copy, and each mutant is a copy of that one, so
+that make compiles again only what the patch touches."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ HERE = Path(__file__).parent
 
 
 class CannotBuild(Exception):
-    """Its text is the line to report."""
+    """The text of the exception is the line to report."""
 
 
 def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
-    """The unpatched sources, built. `kind` is "" or the name of a sanitizer."""
+    """Builds the unpatched sources. `kind` is "" or the name of a sanitizer."""
     tree = scratch / f"unpatched-{kind or 'plain'}"
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
@@ -36,24 +36,24 @@ def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
 
 
 def make_mutant(scratch: Path, base: Path, mutant: Mutant) -> Path:
-    """A copy of base with the patch in it, built."""
+    """Copies base, applies the patch, and builds the mutant."""
     tree = scratch / mutant.name
     shutil.rmtree(tree, ignore_errors=True)
     shutil.copytree(base, tree)
     _apply(tree, mutant)
-    for each in mutant.servers:  # so that a build that fails cannot leave the unpatched program behind
+    for each in mutant.servers:  # or a build that fails would leave the unpatched program here
         (programs_of(tree, mutant.sanitize) / each).unlink()
     _make(tree, mutant.sanitize, mutant.servers)
     return tree
 
 
 def programs_of(tree: Path, kind: str) -> Path:
-    """The tests know a sanitizer by the directory's name (suite/servers.py)."""
+    """The tests recognize a sanitizer build by the name of its directory (suite/servers.py)."""
     return tree / ("asan" if kind == "address" else "build")
 
 
 def _apply(tree: Path, mutant: Mutant) -> None:
-    """Without fuzz: a patch whose surroundings have changed must be looked at again."""
+    """Applies the patch without fuzz: if the lines around it have changed, somebody must look at the patch again."""
     with open(HERE / f"{mutant.name}.patch", encoding="utf-8") as patch:
         result = subprocess.run(
             ["patch", "-p1", "-F", "0", "-f", "-s", "-r", "-"], cwd=tree, stdin=patch, capture_output=True, text=True
@@ -61,12 +61,12 @@ def _apply(tree: Path, mutant: Mutant) -> None:
     if result.returncode != 0:
         raise CannotBuild(f"the patch does not apply: {' / '.join(result.stdout.split(chr(10))[:2])}")
     leftovers = [*tree.rglob("*.orig")]
-    for each in leftovers:  # from a hunk that was found some lines off
+    for each in leftovers:  # patch(1) leaves one when it finds a hunk some lines away
         each.unlink()
 
 
 def _make(tree: Path, kind: str, programs: Iterable[str]) -> None:
-    """STRICT is empty, as a mistake tends to earn a warning."""
+    """Builds with an empty STRICT, because a planted bug often causes a warning."""
     directory = programs_of(tree, kind).name
     outer = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""Runs chosen tests of the suite on one build of one server, and says how each came out."""
+"""Runs chosen tests of the suite on one build of one server, and returns the outcome of each."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from suite import servers
 
 CONFORMANCE = servers.ROOT / "harness" / "conformance"
 LONGEST = 400  # seconds for all tests of one mutant
-MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not take the machine's
+MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not use up the memory of the machine
 
 PASSED, FAILED, SKIPPED, MISSING = "passes", "fails", "skipped", "not run"
 
 
 def node(test: str, server: str) -> str:
-    """test_x.py::test_y[first] of a server is test_x.py::test_y[server-first] to pytest."""
+    """What pytest calls a test of one server: test_x.py::test_y[first] becomes test_x.py::test_y[server-first]."""
     name, bracket, parameters = test.partition("[")
     return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
 
 
 def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> dict[str, str]:
-    """The outcome of each test, by the name that it was given by."""
+    """The outcome of each test, under the name that the caller used."""
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
@@ -56,10 +56,10 @@ def _pytest(arguments: Sequence[str], programs: Path, patience: float, sanitized
     try:
         process.wait(LONGEST)
     except subprocess.TimeoutExpired:
-        pass  # no report: none of its tests counts as run
+        pass  # there is no report, so none of the tests counts as run
     finally:
         try:
-            os.killpg(process.pid, signal.SIGKILL)  # a group of its own: the servers that it started
+            os.killpg(process.pid, signal.SIGKILL)  # its process group has the servers that it started, too
         except ProcessLookupError:
             pass
         process.wait()
@@ -72,6 +72,6 @@ def _read(report: Path) -> dict[str, str]:
         kinds = {child.tag for child in case}
         outcome = FAILED if kinds & {"failure", "error"} else SKIPPED if "skipped" in kinds else PASSED
         each = f"{file}::{case.get('name')}"
-        if outcomes.get(each) != FAILED:  # a test and its end are two entries when both fail
+        if outcomes.get(each) != FAILED:  # if a test and its teardown both fail, it has two entries
             outcomes[each] = outcome
     return outcomes

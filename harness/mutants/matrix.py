@@ -1,4 +1,4 @@
-"""docs/pitfalls/matrix.md: which test saw which mutant, and which did not. The same text after every run."""
+"""docs/pitfalls/matrix.md: which tests noticed which mutant. Every run with the same results writes the same text."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from mutants.manifest import ORDINARY, Mutant
 
 HEAD = """# Planted bugs and tests
 
-Written by `make mutants`; what it says was seen in that run. The first columns are ordinary tests, as anybody would
-try them by hand: · passed (it is blind to the mistake), **×** failed, blank: not run. The last column names the
-tests that are there for the mistake: each of them failed, and passes on the unpatched server. The tests are in
+`make mutants` writes this page; every cell was observed in its run. The first columns are ordinary tests, as most
+people would try them by hand. A dot (·) means that the test passed: it does not notice the mistake. **×** means
+that it failed. An empty cell means that the test was not run there. The last column names the tests that exist for
+the mistake. Each of them failed on the planted bug and passes on the unpatched server. The tests are in
 `harness/conformance/`, the patches in `harness/mutants/`.
 """
 
@@ -27,7 +28,7 @@ def _row(mutant: Mutant, server: str, outcomes: dict[str, str]) -> str:
     caught = [f"`{test}`" for test in mutant.named]
     blind = [f"`{test}`" for test in mutant.blind if test not in ORDINARY]
     cells = [f"[{mutant.name}]({mutant.name}.md)", server, *(_cell(outcomes.get(each)) for each in ORDINARY)]
-    cells.append("<br>".join(caught + [f"blind, too: {each}" for each in blind]))
+    cells.append("<br>".join(caught + [f"not caught by: {each}" for each in blind]))
     return f"| {' | '.join(cells)} |"
 
 

@@ -1,4 +1,4 @@
-"""Every planted bug must be noticed by the tests that the manifest names, and the unpatched servers pass them."""
+"""Checks that the tests named in the manifest notice every planted bug, and that the unpatched servers pass them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mutants import build, checks, matrix
 from mutants.manifest import MUTANTS, Mutant
 from suite import servers
 
-AT_A_TIME = 4  # most of the time they wait for what a planted bug keeps from coming
+AT_A_TIME = 4  # they mostly wait for something that the planted bug prevents, so more run than there are cores
 PAGES = servers.ROOT / "docs" / "pitfalls"
-PATIENCE = 6.0  # seconds: the unpatched servers pass the same tests with it, so it is no impatience that fails
+PATIENCE = 6.0  # seconds; the unpatched servers pass the same tests with it, so a test does not fail for want of time
 
 
 @dataclass
 class Verdict:
-    """Of one mutant on one server, over all repetitions. Without mutant: of the unpatched server."""
+    """The result of one mutant on one server, over all repetitions. If mutant is None: of the unpatched server."""
 
     mutant: Mutant | None
     server: str
@@ -38,12 +38,12 @@ class Verdict:
         return f"{self.mutant.name if self.mutant else 'unpatched'} ({self.server})"
 
     def wrong(self) -> list[str]:
-        """One sentence for each test that came out otherwise than it should, and how often."""
+        """One line for each test with an outcome that was not expected, and how often that happened."""
         found = []
         for test, outcome in self.expected.items():
             others = [run[test] for run in self.runs if run[test] != outcome]
             if others:
-                found.append(f"{others[0]}, {len(others)} times of {len(self.runs)}: {test}")
+                found.append(f"{others[0]}, in {len(others)} of {len(self.runs)} runs: {test}")
         return found
 
     def line(self) -> str:
@@ -66,16 +66,19 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="harness/mutants/run", description=__doc__)
     parser.add_argument("-k", metavar="WORD", default="", help="only the mutants whose name contains WORD")
     parser.add_argument("--times", metavar="N", type=int, default=1, help="run everything N times (default 1)")
-    parser.add_argument("--unpatched", action="store_true", help="only the unpatched servers, with the same tests")
-    parser.add_argument("--busy", action="store_true", help="beside two processes that do nothing but run")
-    parser.add_argument("--build", metavar="DIR", default="build/mutants", help="scratch directory in the project")
-    parser.add_argument("--patience", metavar="S", type=float, default=PATIENCE, help="seconds a test waits in vain")
-    parser.add_argument("--matrix", metavar="FILE", default="docs/pitfalls/matrix.md", help="what was seen goes there")
+    parser.add_argument("--unpatched", action="store_true", help="run the same tests, on the unpatched servers only")
+    parser.add_argument("--busy", action="store_true", help="run two busy loops at the same time")
+    parser.add_argument("--build", metavar="DIR", default="build/mutants",
+                        help="scratch directory below the project (default %(default)s)")
+    parser.add_argument("--patience", metavar="S", type=float, default=PATIENCE,
+                        help="seconds that a test waits for something before it fails (default %(default)g)")
+    parser.add_argument("--matrix", metavar="FILE", default="docs/pitfalls/matrix.md",
+                        help="file for the table of results (default %(default)s)")
     chosen = parser.parse_args(words)
     if chosen.times < 1 or chosen.patience <= 0:
-        parser.error("--times and --patience must be above 0")
+        parser.error("--times and --patience must be greater than 0")
     if not any(chosen.k in mutant.name for mutant in MUTANTS):
-        parser.error(f"no mutant has {chosen.k!r} in its name")
+        parser.error(f"-k {chosen.k}: no mutant has this in its name")
     if servers.ROOT not in (servers.ROOT / chosen.build).resolve().parents:
         parser.error(f"--build {chosen.build}: not a directory below the project")
     return chosen
@@ -93,7 +96,7 @@ def busy_loops(count: int) -> Iterator[None]:
 
 
 def unpatched(chosen: Sequence[Mutant]) -> list[tuple[str, Verdict]]:
-    """(kind of build, verdict) for each kind and server: every test that is run on one of its mutants."""
+    """(kind of build, verdict) for each kind and server. It expects every test that runs on one of their mutants."""
     tests: dict[tuple[str, str], dict[str, str]] = {}
     for mutant in chosen:
         for server in mutant.servers:
@@ -131,18 +134,19 @@ def try_mutant(mutant: Mutant, base: Path, scratch: Path, options: argparse.Name
 
 @contextlib.contextmanager
 def alone(scratch: Path) -> Iterator[None]:
-    """Two runs at once would build in each other's trees."""
+    """Lets only one run use the scratch directory: two would overwrite each other's trees."""
     scratch.mkdir(parents=True, exist_ok=True)
     with open(scratch / "lock", "w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise build.CannotBuild(f"another run works in {scratch.relative_to(servers.ROOT)}") from None
+            place = scratch.relative_to(servers.ROOT)
+            raise build.CannotBuild(f"another run is using {place}: wait for it, or name another --build") from None
         yield
 
 
 def run(options: argparse.Namespace) -> list[Verdict]:
-    """Prints a line for each verdict as it is found; returns them in the order of the manifest."""
+    """Prints each verdict as soon as it is known. Returns all of them in the order of the manifest."""
     scratch = (servers.ROOT / options.build).resolve()
     chosen = [mutant for mutant in MUTANTS if options.k in mutant.name]
     baselines = unpatched(chosen)
@@ -168,18 +172,18 @@ def run(options: argparse.Namespace) -> list[Verdict]:
         try:
             return [verdict for job in jobs for verdict in job.result()]
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)  # after an interrupt: begin nothing more
+            pool.shutdown(wait=False, cancel_futures=True)  # after an interrupt, start no more of them
 
 
 def untold() -> list[str]:
-    """What the pages and the manifest do not say of each other; an empty list when all is said."""
+    """What is missing in the pages or in the manifest. The list is empty when they agree."""
     found = []
     for mutant in MUTANTS:
         page = PAGES / f"{mutant.name}.md"
         text = page.read_text(encoding="utf-8") if page.exists() else ""
         found += [f"docs/pitfalls/{page.name} does not name {test}" for test in mutant.named if test not in text]
         if f"({page.name})" not in (PAGES / "README.md").read_text(encoding="utf-8"):
-            found.append(f"docs/pitfalls/README.md does not lead to {page.name}")
+            found.append(f"docs/pitfalls/README.md has no link to {page.name}")
     names = {mutant.name for mutant in MUTANTS}
     patches = sorted(build.HERE.glob("*.patch"))
     found += [f"{patch.name} is not in the manifest" for patch in patches if patch.stem not in names]
@@ -188,7 +192,7 @@ def untold() -> list[str]:
 
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what runs now is ended, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the processes which run now are ended, too
     try:
         with alone((servers.ROOT / options.build).resolve()):
             verdicts = run(options)
@@ -200,8 +204,8 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"TROUBLE   {gap}")
     bad = [verdict for verdict in verdicts if verdict.bad]
     mutants = [verdict for verdict in verdicts if verdict.mutant]
-    print(f"{len(mutants)} mutants (each server counts), {len(verdicts) - len(mutants)} unpatched, {len(bad)} not as "
-          "they should be")
+    print(f"{len(mutants)} mutants (counted per server), {len(verdicts) - len(mutants)} unpatched servers, "
+          f"{len(bad)} unexpected results")
     if not (options.k or options.unpatched or bad):
         matrix.write(servers.ROOT / options.matrix, [(each.mutant, each.server, each.runs[0]) for each in mutants])
     return 1 if bad or gaps else 0
