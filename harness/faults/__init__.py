@@ -1,1 +1,1 @@
-"""Faults in what the kernel and the C library answer, at every place where a server calls them."""
+"""Makes calls into the kernel and the C library fail, at every place where a server makes them."""

@@ -1,7 +1,7 @@
-"""How each call can fail, by its manual page, and what a server may do then.
+"""How each call can fail according to its manual page, and what a server may do then.
 
-Errors that only a mistake of the program can bring (EBADF, EFAULT, EINVAL, ENOTSOCK) are left out
-where the call has others. Where it has none, but its result is looked at, one stands for them all."""
+The table leaves out errors that only a mistake in the program can cause (EBADF, EFAULT, EINVAL, ENOTSOCK), if the call
+has other errors. If it has none, but the server checks its result, one of these errors stands for all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def has_ipv6() -> bool:
         return False
 
 
-SHORT = "short"  # moves one byte only
+SHORT = "short"  # the call transfers one byte only
 
 OUT_OF_DESCRIPTORS = ("EMFILE", "ENFILE", "ENOMEM")
 NETWORK = ("ENETDOWN", "EHOSTUNREACH", "ENETUNREACH", "EOPNOTSUPP")  # accept(2), "Error handling"
@@ -86,49 +86,50 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "write": ("EINTR", "EAGAIN"),
 }
 
-# What the servers call and nobody makes fail. A function in neither table stops the sweep.
+# What the servers call and the injector never makes fail. If a function is in neither table, the sweep stops.
 CANNOT_FAIL: dict[str, tuple[str, ...]] = {
-    "frees, and answers nothing": ("free", "freeaddrinfo"),
-    "works in memory of the caller's": (
+    "frees memory and returns nothing": ("free", "freeaddrinfo"),
+    "works in the caller's memory": (
         "memcmp", "memcpy", "memmove", "memset", "strcmp", "strpbrk", "strtod", "strtoull", "snprintf",
         "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset", "sigismember", "__ctype_b_loc",
         "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
-    "gives a string, a made-up one if need be": ("gai_strerror", "strerror"),
-    "fails only for a clock that is not there": ("clock_gettime",),
-    "the mutex is a plain one, locked by the only thread": ("pthread_mutex_lock", "pthread_mutex_unlock"),
+    "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
+    "fails only for a clock that the system lacks": ("clock_gettime",),
+    "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
     "ends the program": ("__stack_chk_fail", "__fdelt_chk"),
     "is data": ("optarg", "opterr", "optind", "stderr", "stdout"),
 }  # fmt: skip
 
-# Calls that are in a program and that nothing here reaches, by function and call.
+# Calls that a program contains and that no scenario reaches: (function, call) and the reason.
 NOT_REACHED: dict[tuple[str, str], str] = {
-    ("note", "write"): "writes to a pipe that only poll without ppoll has: -DWITHOUT_PPOLL",
+    ("note", "write"): "writes to a pipe that exists only where poll has no ppoll: -DWITHOUT_PPOLL",
     ("empty_pipe", "read"): "reads from that pipe",
     ("unwatch_lost", "signalfd"): "the server never deletes a signal's filter",
     ("unwatch_lost", "pthread_sigmask"): "the server never deletes a signal's filter",
-    ("doorbell_update", "write"): "the server's array has room for every event, so none is left over",
-    ("doorbell_update", "read"): "the server's array has room for every event, so none is left over",
+    ("doorbell_update", "write"): "the server's array has room for every event, so no event is left over",
+    ("doorbell_update", "read"): "the server's array has room for every event, so no event is left over",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
 }
 if not has_ipv6():
-    NOT_REACHED["bind_and_listen", "setsockopt"] = "IPV6_V6ONLY; there is no IPv6 here"
+    NOT_REACHED["bind_and_listen", "setsockopt"] = "sets IPV6_V6ONLY, and this machine has no IPv6"
 
-# Nobody may notice these: what they stop is done in the next moment.
+# Nobody may notice these: the server makes the call again a moment later.
 PASSING = ("EINTR", "EAGAIN", SHORT)
-# … and these are the misfortune of a peer that has gone, not of one that waits.
+# Nobody may notice these either: they concern a peer that has gone, not one that is waiting.
 OF_THE_GONE = {call: ("ECONNABORTED", "EPROTO", *NETWORK) for call in ("accept", "accept4")}
-# With any other fault these may cost the connection that they were made for.
+# With any other error these calls may cost the connection that they were made for.
 OF_ONE_CONNECTION = (
     "accept", "accept4", "calloc", "epoll_ctl_add", "epoll_ctl_del", "epoll_ctl_mod", "kevent_change", "malloc",
     "realloc", "recv", "send", "shutdown",
 )  # fmt: skip
-# A server may stop, with one line, when a call fails on the way to these and not on that to SERVING.
+# The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
+# failure the server may stop, with one line.
 SERVING = ("serve", "accept_peers", "connections_reap")
 
 
 def number_of(fault: str) -> str:
-    """WHAT of the injector for a fault by name."""
+    """The number that the injector takes as WHAT, for a fault by name."""
     if fault == SHORT:
         return fault
     table = socket if fault.startswith("EAI_") else errno

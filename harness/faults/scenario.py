@@ -1,7 +1,7 @@
-"""What is done with a server while one of its calls fails: everything that the protocol knows, in little.
+"""What peers do with a server while one of its calls fails: everything that the protocol knows, on a small scale.
 
-Each peer knows which echoes it is owed. What comes must be the beginning of that, byte for byte; a peer
-whose connection ends before all of it has come was cut off."""
+Each peer knows which echoes it is owed. The bytes that it receives must be the beginning of these, byte for byte. A
+peer was cut off if its connection ends before it has received all of them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from suite import kernel, waiting
 from suite.frames import frame, header, payload
 
 
-PATIENCE = 10.0  # seconds that a peer waits for what must come; only what is broken takes so long
+PATIENCE = 10.0  # seconds that a peer waits for its echoes; only a broken server takes so long
 
 
 class Broken(Exception):
-    """What must not happen, whatever fails."""
+    """Something that must not happen, whatever call fails."""
 
 
 class Gone(Exception):
-    """The server has stopped in mid-run; whether it may is for the judge to say."""
+    """The server has stopped in the middle of a run. The judge decides whether it was allowed to."""
 
 
 class Client:
@@ -55,8 +55,8 @@ class Client:
         try:
             self.socket.connect(server.address)
         except ConnectionRefusedError:
-            raise Gone(f"{name} found nobody listening") from None
-        except ConnectionResetError:  # it stopped with this peer in its queue
+            raise Gone(f"{name} could not connect: nobody listens any more") from None
+        except ConnectionResetError:  # it stopped while this peer was in its queue
             self.cut = True
 
     def send(self, data: bytes) -> None:
@@ -67,7 +67,7 @@ class Client:
         except ConnectionError:
             self.cut = True
         except TimeoutError:
-            raise Broken(f"{self.name}: the server took no more input") from None
+            raise Broken(f"{self.name}: the server accepts no more input") from None
 
     def send_frames(self, *payloads: bytes) -> None:
         data = b"".join(frame(each) for each in payloads)
@@ -75,11 +75,11 @@ class Client:
         self.send(data)
 
     def receive(self) -> bool:
-        """One recv. Returns False at the end, orderly or not."""
+        """Makes one recv. Returns False at the end of the stream, orderly or not."""
         try:
             piece = self.socket.recv(1 << 16)
         except TimeoutError:
-            raise Broken(f"{self.name}: {len(self.came)} of {len(self.owed)} bytes came, then nothing more") from None
+            raise Broken(f"{self.name}: received {len(self.came)} of {len(self.owed)} bytes, then no more") from None
         except ConnectionError:
             self.cut = True
             return False
@@ -88,23 +88,23 @@ class Client:
             return False
         self.came += piece
         if self.came != self.owed[: len(self.came)]:
-            raise Broken(f"{self.name}: a wrong byte among the {len(self.came)} that came")
+            raise Broken(f"{self.name}: a wrong byte among the {len(self.came)} that it received")
         return True
 
     def collect(self) -> None:
-        """Waits for all that is owed."""
+        """Waits for everything that the server owes."""
         while not self.cut and len(self.came) < len(self.owed):
             if not self.receive():
                 self.cut = True
 
     def collect_end(self) -> None:
-        """All that is owed, then the end of the stream."""
+        """Waits for everything that the server owes, and then for the end of the stream."""
         self.collect()
         if not self.cut and self.receive():
-            raise Broken(f"{self.name}: bytes where the end was expected")
+            raise Broken(f"{self.name}: received more bytes where the end of the stream was expected")
 
     def collect_what_comes(self) -> None:
-        """Whole frames, then an orderly end: the server was free to end it, but not inside a frame."""
+        """Waits for the end. The server was free to end the stream between two frames, but not inside a frame."""
         while not self.cut and self.receive():
             pass
         at = 0
@@ -126,7 +126,7 @@ class Client:
 
 
 class Subject:
-    """A server under test: a process, the lines that it wrote, its peers."""
+    """A server under test: its process, the lines that it wrote, and its peers."""
 
     def __init__(self, program: Path, options: list[str], directory: Path, environment: dict[str, str]):
         self.directory = directory
@@ -145,10 +145,10 @@ class Subject:
         self.address = ("", 0)
 
     def ready_line(self) -> str:
-        """The first line on standard output, empty if it ended without one."""
+        """The first line on standard output, or "" if the server ended without one."""
         ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
         if not ready:
-            raise Broken("it runs, but printed no ready line")
+            raise Broken("the server runs, but it has printed no ready line")
         return self.process.stdout.readline().decode()
 
     def step(self, text: str) -> None:
@@ -161,7 +161,7 @@ class Subject:
         return [line for line in self.lines() if line.startswith("{") and line.endswith("}")]
 
     def statistics(self) -> dict:
-        """Asks until an answer comes: the answer to one asking may be what fails."""
+        """Asks until an answer comes: the injected failure may hit one of the answers."""
         before = len(self._statistics_lines())
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -176,7 +176,7 @@ class Subject:
                     raise Gone("while it was asked for statistics")
                 time.sleep(0.001)
             if time.monotonic() > deadline:
-                raise Broken("no statistics after SIGUSR1")
+                raise Broken("SIGUSR1 brought no statistics")
 
     def wait_statistics(self, condition: Callable[[dict], bool], what: str) -> dict:
         deadline = time.monotonic() + PATIENCE
@@ -185,7 +185,7 @@ class Subject:
             if condition(statistics):
                 return statistics
             if time.monotonic() > deadline:
-                raise Broken(f"waited in vain for {what}; the last statistics: {statistics}")
+                raise Broken(f"waited for {what}, but it did not happen; the last statistics: {statistics}")
             time.sleep(0.005)
 
     def signal(self, number: signal.Signals) -> None:
@@ -210,10 +210,10 @@ class Subject:
         try:
             return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Broken("it does not exit") from None
+            raise Broken("the server does not exit") from None
 
     def end(self) -> None:
-        """Leaves nothing behind."""
+        """Closes every peer and ends the process."""
         for client in self.clients:
             client.close()
         if self.process.poll() is None:
@@ -223,7 +223,7 @@ class Subject:
 
 
 class Scenario:
-    """Steps done with a server. `options` is its command line, `first_line` what it says then."""
+    """A sequence of steps. `options` is the server's command line, `first_line` is what it must print first."""
 
     options: tuple[str, ...] = ()
     first_line = re.compile(r"listening on \[?([0-9.:]+)\]?:(\d+)( \(\w+\))?\n")
@@ -238,7 +238,7 @@ class Scenario:
 
 
 class Traffic(Scenario):
-    """All that peers do, and a stop with some of it under way."""
+    """Everything that peers do, and a stop in the middle of it."""
 
     options = ("--max-frame", "100000", "--high-water", "40000", "--low-water", "10000", "--stats", "{stats}")
 
@@ -248,7 +248,7 @@ class Traffic(Scenario):
         self.pings = 0
 
     def ping(self) -> None:
-        """An echo on a connection that stays. Should that be the one cut off, a new one must be served."""
+        """One echo on a connection that stays open. If that connection was cut off, the server must serve a new one."""
         for _ in range(2):
             self.pings += 1
             self.steady.send_frames(b"ping %d" % self.pings)
@@ -279,7 +279,7 @@ class Traffic(Scenario):
         self.ping()
 
     def pieces(self) -> None:
-        """a frame in pieces, other peers' echoes between them"""
+        """a frame in pieces, with echoes of other peers between them"""
         client = self.server.connect("pieces")
         data = frame(payload(9000, "pieces"))
         client.owed += data
@@ -299,7 +299,7 @@ class Traffic(Scenario):
         client.collect_end()
 
     def _flood(self, name: str) -> Client:
-        """A peer that does not read until the server has stopped reading from it."""
+        """A peer that sends and does not read, until the server pauses reading from it."""
         before = self.server.statistics()
         ended_before = sum(before["closed"].values()) + before["refused"]
         client = self.server.connect(name, receive_buffer=4096)
@@ -313,7 +313,7 @@ class Traffic(Scenario):
         return client
 
     def back_pressure(self) -> None:
-        """a peer that does not read, then reads all: pause and resume"""
+        """a peer that first does not read and then reads everything: pause and resume"""
         client = self._flood("slow")
         self.ping()
         client.collect()
@@ -321,7 +321,7 @@ class Traffic(Scenario):
         client.collect()
 
     def bad_endings(self) -> None:
-        """a frame above --max-frame, one cut short, a reset"""
+        """a frame above --max-frame, a truncated frame, a reset"""
         client = self.server.connect("oversize")
         client.send_frames(b"before")
         client.send(header(0xFFFFFFFF) + b"x" * 100)
@@ -338,12 +338,12 @@ class Traffic(Scenario):
         self.ping()
 
     def _free_descriptor(self) -> int:
-        """The number that the server's next descriptor will have."""
+        """The number of the next descriptor that the server opens."""
         used = {int(name) for name in os.listdir(f"/proc/{self.server.process.pid}/fd")}
         return next(number for number in range(len(used) + 1) if number not in used)
 
     def out_of_descriptors(self) -> None:
-        """a peer when no descriptor is left, then one when there is again"""
+        """a peer while no descriptor is free, then one when a descriptor is free again"""
         pid = self.server.process.pid
         ends = self.server.connect("ends, which frees a descriptor")
         ends.send_frames(b"x")
@@ -373,10 +373,10 @@ class Traffic(Scenario):
         after = self.server.statistics()
         causes = 10 + self.server.asked - asked + 1
         if after["waits"] - before["waits"] > 2 * causes + 4:
-            raise Broken(f"{after['waits'] - before['waits']} wake-ups for {causes} causes: it spins")
+            raise Broken(f"{after['waits'] - before['waits']} wake-ups for {causes} causes: the server spins")
 
     def stop(self) -> None:
-        """SIGTERM with output pending, half a frame and an idle peer; peers read to the end"""
+        """SIGTERM with output pending, half a frame and an idle peer; then the peers read to the end"""
         slow = self._flood("slow at the stop")
         half = self.server.connect("half a frame")
         half.send_frames(b"whole")
@@ -392,7 +392,7 @@ class Traffic(Scenario):
 
 
 class Timeouts(Scenario):
-    """All that ends by time."""
+    """Everything that a timeout ends."""
 
     options = (
         *("--idle-timeout", "0.5", "--drain-timeout", "0.2", "--max-lifetime", "0.9", "--max-conns", "4"),
@@ -401,7 +401,7 @@ class Timeouts(Scenario):
 
     def run(self) -> None:
         server = self.server
-        server.step("peers that will be idle, one that stays after an oversize frame, a busy one, one too many")
+        server.step("two idle peers, one that stays open after an oversize frame, a busy one, and one too many")
         with server.frozen():
             idle = [server.connect(f"idle {i}") for i in range(2)]
             stays = server.connect("stays after an oversize frame")
@@ -412,19 +412,19 @@ class Timeouts(Scenario):
             above = server.connect("one above --max-conns")
         for client in (*idle, busy):
             client.collect()
-        server.step("until each has been ended")
+        server.step("until the server has ended each of them")
         while not (busy.cut or busy.ended):
             busy.send_frames(b"still here")
             if select.select([busy.socket], [], [], 0.2)[0]:
                 busy.receive()
             time.sleep(0.05)
-        busy.cut = False  # its end was to come; what it sent meanwhile may have met a reset
+        busy.cut = False  # the server had to end it, and may have answered its last frame with a reset
         busy.close()
         for client in idle:
             client.collect_end()
         stays.collect_end()
-        server.wait_statistics(lambda s: s["connections"] == 0, "all ended")
-        server.clients.remove(above)  # refused, unless one before it was
+        server.wait_statistics(lambda s: s["connections"] == 0, "the end of all connections")
+        server.clients.remove(above)  # the server refuses it, unless it has refused an earlier one
         above.close()
         server.step("SIGTERM without a connection")
         server.signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Where a server makes its calls: counted by the injector, named by addr2line(1)."""
+"""Where a server makes its calls. The injector counts these places, addr2line(1) gives them names."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ OF_THE_TOOLS = re.compile(r"__(asan|ubsan|sanitizer)|_ITM_|__gmon_start__|_GLOBA
 
 
 class CannotRun(Exception):
-    """Why there can be no sweep, in one line."""
+    """Says in one line why there can be no sweep."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """One call at one place, on one path from main to it."""
+    """One call in the source, reached on one path from main."""
 
     call: str
     frames: str  # return addresses within the program, as the injector writes them, innermost first
 
     @property
     def address(self) -> str:
-        """Of the call itself, whatever the path to it."""
+        """The return address of the call itself, without the path to it."""
         return self.frames.split(".")[0]
 
 
 @dataclass
 class Report:
-    """What the injector wrote when the program ended."""
+    """What the injector wrote at the end of the program."""
 
     calls: Counter[Site] = field(default_factory=Counter)
     memory: list[Site] = field(default_factory=list)
     descriptors: list[Site] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    happened: int = 0  # how many of the faults asked for
+    happened: int = 0  # how many of the requested faults happened
 
 
 def read_report(path: Path) -> Report | None:
-    """None if there is none: the program did not come to its end."""
+    """Returns None if there is no report, because the program did not reach its end."""
     if not path.exists():
         return None
     report = Report()
@@ -65,12 +65,12 @@ def read_report(path: Path) -> Report | None:
 
 
 class Names:
-    """Names of sites that people can read and that a repeated build gives again: function:line, from main on."""
+    """Readable names of sites: function:line, starting at main. The same sources always give the same names."""
 
     def __init__(self, program: Path, sites: Iterable[Site]):
         sites = list(sites)
         addresses = sorted({address for site in sites for address in site.frames.split(".") if address})
-        # A return address belongs to what comes after the call.
+        # A return address is that of the instruction after the call, so ask for the byte before it.
         asked = [hex(int(address, 16) - 1) for address in addresses]
         command = ["addr2line", "-f", "-e", str(program), *asked]
         lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
@@ -108,7 +108,7 @@ CALL = re.compile(r"\s*([0-9a-f]+):\s+(?:call|bl)\s+[0-9a-f]+ <__wrap_(\w+)>")
 
 
 def all_calls(program: Path) -> dict[str, tuple[str, str]]:
-    """Every call in the program that can fail, reached or not: function and call by return address."""
+    """Every call in the program that can fail, reached or not: maps its return address to (function, call)."""
     command = ["objdump", "-d", "--no-show-raw-insn", str(program)]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     harmless = {name for names in CANNOT_FAIL.values() for name in names}
@@ -131,15 +131,15 @@ def _symbols(files: list[Path], wanted: str) -> set[str]:
 
 
 def check_complete(objects: list[Path], wrapped: set[str]) -> None:
-    """Every function that the servers call from outside is made to fail, or cannot: none is forgotten."""
+    """Checks that every outside function that the servers call is either made to fail or listed as unable to fail."""
     called = _symbols(objects, "U") - _symbols(objects, "TDRBC")
     called = {each for each in called if not OF_THE_TOOLS.match(each)}
     harmless = {name for names in CANNOT_FAIL.values() for name in names}
     forgotten = sorted(called - wrapped - harmless)
     if forgotten:
         raise CannotRun(
-            f"called by a server, but neither wrapped in harness/faults/*.c nor listed as unable to fail in "
-            f"harness/faults/calls.py: {', '.join(forgotten)}"
+            f"a server calls these functions, but harness/faults/*.c does not wrap them and harness/faults/calls.py "
+            f"does not list them as unable to fail: {', '.join(forgotten)}"
         )
 
 

@@ -1,13 +1,16 @@
-"""Every call of every server, every fault that it can have: one run each, judged.
+"""Makes every call of every server fail, with every error that it can have: one run each. Checks the outcome.
 
 usage: harness/faults/run [--sites | --each] [SERVER...]
        harness/faults/run SERVER SITE FAULT N [SITE FAULT N...]
 
-The first form sweeps over the servers named, or all of them; --each prints what came of each pair,
---sites only lists where the servers make calls.
-The second repeats one pair: a site as the report names it, a fault such as ENOMEM or short, and the
-how-manieth call there has it; a second site that is reached only then may follow. BUILD_DIR: where
-`make faults-servers` has built them."""
+The first form sweeps over the servers that are named, or over all of them. --each also prints the outcome of
+each pair of a site and a fault. --sites only lists where the servers make calls.
+
+The second form repeats one pair. SITE is a site as a finding names it, FAULT is an error such as ENOMEM, or
+"short" for a transfer of one byte, and N says that the N-th call at this site fails. More sites may follow:
+sites that the server reaches only after the failure before them.
+
+The environment variable BUILD_DIR names the build directory, if `make faults-servers` used another than build."""
 
 from __future__ import annotations
 
@@ -26,26 +29,26 @@ from faults.sites import CannotRun, Names, Site
 from faults.trial import Pair, Run
 from suite import servers
 
-COUNTINGS = 2  # a site that timing has kept out of one run shows in another
-GENERATIONS = 2  # the sites of a good run, then those that a fault leads to
-TRIES = 5  # for an n-th call that this run made fewer of than the counting did
+COUNTINGS = 2  # timing may hide a site in one run; another run shows it
+GENERATIONS = 2  # first the sites of a run without faults, then those that a fault leads to
+TRIES = 5  # a run may make fewer calls at a site than the count found; then try again
 
 
 @dataclass
 class Map:
-    """Where a server makes its calls: the scenario that gets there, how often, and after which fault."""
+    """Where a server makes its calls. Each site has its scenario, its count, and the fault that leads to it."""
 
     server: str
     sites: dict[Site, Reached]
     names: Names
-    calls: dict[str, tuple[str, str]]  # all that are in the program: function and call by return address
+    calls: dict[str, tuple[str, str]]  # all calls in the program: (function, call) by return address
 
     def add(self, found: dict[Site, Reached]) -> None:
         self.sites.update(found)
         self.names = Names(trial.program_of(self.server), self.sites)
 
     def pairs(self, site: Site, each_call: bool = True) -> Iterator[Pair]:
-        """The first, the second and the last call there, or only the first, with each fault."""
+        """Pairs for the first, the second and the last call at the site, or for the first only, with each fault."""
         reached = self.sites[site]
         last = reached.count if each_call and reached.after is None else 1
         about = (self.names.of(site), tuple(self.names.functions(site)))
@@ -77,7 +80,7 @@ class Finding:
 
 @dataclass
 class Tally:
-    """What became of one server's pairs."""
+    """The outcomes of one server's pairs."""
 
     calls: int = 0
     visited: set[str] = field(default_factory=set)  # return addresses
@@ -101,10 +104,10 @@ class Tally:
 
 
 def count(server: str, scenarios: Iterable[str] = tuple(SCENARIOS), times: int = COUNTINGS) -> Map:
-    """Runs the scenarios without a fault. Raises CannotRun when that alone goes wrong."""
+    """Runs the scenarios without a fault. Raises CannotRun if something goes wrong even so."""
     program = trial.program_of(server)
     if not program.exists():
-        raise CannotRun(f"{program.relative_to(servers.ROOT)} is not there: make faults-servers")
+        raise CannotRun(f"{program.relative_to(servers.ROOT)} does not exist; run: make faults-servers")
     found: dict[Site, Reached] = {}
     runs: list[tuple[str, Run]] = []
     for scenario in scenarios:
@@ -117,13 +120,13 @@ def count(server: str, scenarios: Iterable[str] = tuple(SCENARIOS), times: int =
     for scenario, run in runs:
         _, wrong = trial.judge(run, names, scenario)
         if wrong:
-            raise CannotRun(f"{server}: without any fault, at {run.steps[-1:]}: {'; '.join(wrong)}")
+            raise CannotRun(f"{server}: wrong even without a fault, at {run.steps[-1:]}: {'; '.join(wrong)}")
     sites.check_known(list(found))
     return Map(server, found, names, sites.all_calls(program))
 
 
 def visit(pair: Pair) -> tuple[Pair, Run]:
-    """Runs until the fault has happened: how often a site is reached depends a little on timing."""
+    """Runs the pair until its fault has happened: how often a run reaches a site depends slightly on timing."""
     for _ in range(TRIES):
         run = trial.try_pair(pair)
         if not missed(pair, run):
@@ -137,7 +140,7 @@ def missed(pair: Pair, run: Run) -> bool:
 
 
 def visit_all(where: Map, pairs: Iterable[Pair], pool: ProcessPoolExecutor, tally: Tally) -> dict[Site, Reached]:
-    """Judges every pair. Returns the sites that only faults have led to."""
+    """Runs and judges every pair. Returns the sites that only a fault led to."""
     found: dict[Site, Reached] = {}
     for pair, run in pool.map(visit, pairs):
         if missed(pair, run):
@@ -149,7 +152,7 @@ def visit_all(where: Map, pairs: Iterable[Pair], pool: ProcessPoolExecutor, tall
         tally.visited.add(pair.site.address)
         if wrong:
             tally.findings.append(Finding.of(where, pair, run, wrong))
-            continue  # what follows from it is not looked into
+            continue  # do not examine what follows from a broken promise
         for site in run.report.calls if run.report else ():
             if site not in where.sites:
                 found.setdefault(site, Reached(pair.scenario, 1, pair))
@@ -211,17 +214,17 @@ def print_findings(server: str, tally: Tally) -> None:
     for finding in tally.findings:
         print(describe(finding))
     for each in tally.unexplained:
-        print(f"{server}: no fault has visited {each}, and harness/faults/calls.py does not say why")
+        print(f"{server}: no fault visited {each}, and NOT_REACHED in harness/faults/calls.py does not say why")
     for pair in tally.missed:
-        print(f"{server}: was reached once, and not again: {pair.name} {pair.fault} {pair.nth}")
-    print(f"{server}: {tally.pairs} pairs, {len(tally.findings)} broke a promise", flush=True)
+        print(f"{server}: reached in the count, but not again: {pair.name} {pair.fault} {pair.nth}")
+    print(f"{server}: {tally.pairs} pairs, {len(tally.findings)} of them broke a promise", flush=True)
 
 
 def check_complete(names: Iterable[str]) -> None:
-    """Nothing that a server calls is left out."""
+    """Checks that the tables cover every function that a server calls."""
     build = servers.build_dir() / "faults"
     if not (build / "wrap").exists():
-        raise CannotRun(f"{build.relative_to(servers.ROOT)} is not there: make faults-servers")
+        raise CannotRun(f"{build.relative_to(servers.ROOT)} does not exist; run: make faults-servers")
     wrapped = {line.removeprefix("--wrap=") for line in (build / "wrap").read_text().split()}
     objects = [each for name in ("common", *names) for each in sorted((build / "obj" / name).rglob("*.o"))]
     sites.check_complete([each for each in objects if each.stem != "test_emulation"], wrapped)
@@ -231,7 +234,8 @@ def sweep_all(names: list[str], each: bool = False) -> int:
     check_complete(names)
     tallies: dict[str, Tally] = {}
     began = time.monotonic()
-    with ProcessPoolExecutor((os.cpu_count() or 1) + 1) as pool:  # one of them waits for a timeout now and then
+    # One more run than there are cores, because a run sometimes waits for a timeout.
+    with ProcessPoolExecutor((os.cpu_count() or 1) + 1) as pool:
         for name in names:
             tallies[name] = sweep(count(name), pool)
             if each:
@@ -245,15 +249,16 @@ def sweep_all(names: list[str], each: bool = False) -> int:
 
 
 def find_pair(where: Map, words: list[str]) -> Pair:
-    """The pair that the words name; each three of them lead to the sites of the next three."""
+    """The pair that the words name. Three words are a site, a fault and N; they lead to the site of the next three."""
     pair: Pair | None = None
     for name, fault, nth in zip(words[::3], words[1::3], words[2::3]):
         site = where.names.site(name)
         if site is None:
-            raise CannotRun(f"{where.server} has no site {name}; harness/faults/run --sites {where.server}")
+            raise CannotRun(f"{where.server} has no site {name}; list: harness/faults/run --sites {where.server}")
         pair = next((each for each in where.pairs(site) if each.fault == fault), None)
         if pair is None or not nth.isdecimal() or int(nth) < 1:
-            raise CannotRun(f"{site.call} can have {', '.join(calls.FAULTS.get(site.call, ()))}, and N counts from 1")
+            known = ", ".join(calls.FAULTS.get(site.call, ()))
+            raise CannotRun(f"{fault} {nth}: {site.call} can fail with {known}, and N starts at 1")
         pair = replace(pair, nth=int(nth))
         if len(words) > 3:
             run = trial.try_pair(pair)

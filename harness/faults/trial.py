@@ -1,4 +1,4 @@
-"""One run of a scenario, with one fault or none, and what is to be said about it."""
+"""One run of a scenario, with one fault or none, and the verdict on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from faults.scenario import SCENARIOS, Broken, Gone, Scenario, Subject
 from faults.sites import Report, Site
 from suite import servers
 
-# Lines that belong to a scenario: who was refused, who announced too much.
+# Log lines that a scenario causes: a refused peer, an oversize announcement.
 USUAL = re.compile(r"\{.*\}$|\w+: \S+: (refused, as more will be until connections end|announced a frame above)")
 UNNOTICED, CUT, REFUSED, STOPPED = "unnoticed", "one connection closed", "one peer refused", "stopped with one line"
 OUTCOMES = (UNNOTICED, CUT, REFUSED, STOPPED)
@@ -21,20 +21,20 @@ OUTCOMES = (UNNOTICED, CUT, REFUSED, STOPPED)
 
 @dataclass(frozen=True)
 class Pair:
-    """A site and how it fails there, the n-th time that it is reached."""
+    """A site and a fault: the call fails when this site is reached for the nth time."""
 
     server: str
     scenario: str
     site: Site
     name: str  # of the site
-    functions: tuple[str, ...]  # on the way to it, innermost first
+    functions: tuple[str, ...]  # on the path to the site, innermost first
     fault: str
     nth: int = 1
-    after: Pair | None = None  # another that must fail, for this one's site to be reached
+    after: Pair | None = None  # the pair that must fail first, so that the server reaches this site
 
     @property
     def faults(self) -> str:
-        """As the injector takes them."""
+        """The faults in the form that the injector takes."""
         before = f"{self.after.faults} " if self.after else ""
         return f"{before}{self.site.call}:{self.site.frames}:{calls.number_of(self.fault)}:{self.nth}"
 
@@ -44,7 +44,7 @@ class Pair:
 
     @property
     def may_cut(self) -> int:
-        """How many connections it may cost."""
+        """How many connections the fault may cost."""
         nobodys = (*calls.PASSING, *calls.OF_THE_GONE.get(self.site.call, ()))
         passing = self.fault in nobodys or self.site.call == "close"
         costs = not passing and self.site.call in calls.OF_ONE_CONNECTION
@@ -52,20 +52,20 @@ class Pair:
 
     @property
     def may_stop(self) -> bool:
-        """May the server say that it cannot go on?"""
+        """Whether the server may stop, with one line."""
         of_one = set(self.functions) & set(calls.SERVING)
         return not of_one or (self.after is not None and self.after.may_stop)
 
 
 @dataclass
 class Run:
-    """What came of it."""
+    """What happened in one run."""
 
     status: int | None = None
     ready: bool = False
-    gone: str = ""  # the server was found to have stopped in mid-run
+    gone: str = ""  # if the server stopped in the middle of the run: when that was noticed
     broken: list[str] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)  # of standard error, but for the usual ones
+    lines: list[str] = field(default_factory=list)  # of standard error, without the usual ones
     finals: dict | None = None
     cut: list[str] = field(default_factory=list)
     received: int = 0
@@ -74,7 +74,7 @@ class Run:
 
 
 def play(program: Path, scenario: str, fault: str = "") -> Run:
-    """Runs a scenario with FAULT as given."""
+    """Runs a scenario. `fault` is the value of FAULT, as harness/faults/inject.h describes it."""
     with tempfile.TemporaryDirectory(prefix="fault-") as name:
         directory = Path(name)
         options = [each.format(stats=directory / "stats") for each in SCENARIOS[scenario].options]
@@ -82,7 +82,7 @@ def play(program: Path, scenario: str, fault: str = "") -> Run:
             "FAULT": fault or "none:*:0:1",
             "FAULT_REPORT": str(directory / "report"),
             "FAULT_SEND_BUFFER": "16384",
-            # The ledger is stricter: it counts what can still be reached, too.
+            # The ledger is stricter than the leak detector: it also counts what the program can still reach.
             "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
         }
         run = Run()
@@ -135,10 +135,10 @@ def _wrong_statistics(run: Run, may_cut: int) -> list[str]:
     if sum(finals["closed"].values()) != finals["accepted"]:
         wrong.append(f"accepted {finals['accepted']}, closed {finals['closed']}")
     if finals["connections"] or finals["buffers"]:
-        wrong.append(f"{finals['connections']} connections and {finals['buffers']} buffers are left")
+        wrong.append(f"{finals['connections']} connections and {finals['buffers']} buffers are still held")
     if finals["bytes_out"] < run.received:
-        wrong.append(f"bytes_out {finals['bytes_out']}, but {run.received} came")
-    # Two peers end of themselves what may be counted so: the one that resets, the one without a descriptor.
+        wrong.append(f"bytes_out {finals['bytes_out']}, but the peers received {run.received}")
+    # One reset and one refusal belong to the scenario: the peer that resets, and the peer when no descriptor is left.
     failed = finals["closed"]["error"] + max(0, finals["closed"]["reset"] - 1) + max(0, finals["refused"] - 1)
     if failed > may_cut:
         wrong.append(f"{failed} connections failed: closed {finals['closed']}, refused {finals['refused']}")
@@ -147,7 +147,7 @@ def _wrong_statistics(run: Run, may_cut: int) -> list[str]:
 
 def _lost(report: Report | None, names: sites.Names) -> list[str]:
     if report is None:
-        return ["it did not come to its end: no report"]
+        return ["the program did not reach its end: no report"]
     return [
         *(f"memory lost, from {names.of(site)}" for site in report.memory),
         *(f"a descriptor lost, from {names.of(site)}" for site in report.descriptors),
@@ -156,14 +156,14 @@ def _lost(report: Report | None, names: sites.Names) -> list[str]:
 
 
 def judge(run: Run, names: sites.Names, scenario: str, pair: Pair | None = None) -> tuple[str, list[str]]:
-    """The outcome, and all that is wrong with it. Without a pair: of a run in which nothing fails."""
+    """The outcome of a run, and everything that is wrong with it. Without a pair, nothing was made to fail."""
     wrong = list(run.broken) + _lost(run.report, names)
     serves = SCENARIOS[scenario].serves
     if run.status in ((1,) if serves else (1, 2)):
         if pair is None or (run.ready and not pair.may_stop):
-            wrong.append("it stopped, where it could have gone on")
+            wrong.append("the server stopped, though it could have gone on")
         if len(run.lines) != (0 if pair is not None and pair.site.call == "fprintf" else 1):
-            wrong.append(f"it stopped with {len(run.lines)} lines: {run.lines}")
+            wrong.append(f"the server stopped with {len(run.lines)} lines: {run.lines}")
         return STOPPED, wrong
     if run.status != 0:
         wrong.append(f"exit status {run.status}; standard error: {run.lines}")
@@ -171,7 +171,7 @@ def judge(run: Run, names: sites.Names, scenario: str, pair: Pair | None = None)
     if run.lines:
         wrong.append(f"unexpected lines: {run.lines}")
     if run.gone or not run.ready:
-        wrong.append(f"it ended, and did not say why: {run.gone or 'before its first line'}")
+        wrong.append(f"the server ended and did not say why: {run.gone or 'before its first line'}")
     may_cut = pair.may_cut if pair else 0
     if serves:
         wrong += _wrong_statistics(run, may_cut)
@@ -184,7 +184,7 @@ def judge(run: Run, names: sites.Names, scenario: str, pair: Pair | None = None)
 
 
 def program_of(server: str) -> Path:
-    """With the injector: built by `make faults-servers`, below the build directory."""
+    """The server with the injector, as `make faults-servers` builds it below the build directory."""
     return servers.build_dir() / "faults" / server
 
 

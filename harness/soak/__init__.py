@@ -1,1 +1,1 @@
-"""Every server under mixed load for as long as is asked: nothing lost, nothing kept."""
+"""Puts mixed load on every server for as long as requested, and checks that nothing is lost and nothing is kept."""

@@ -1,9 +1,9 @@
-"""Usage: python -m soak [--minutes M] [SERVER...]    (make soak MINUTES=M)
+"""Puts M minutes of mixed load on each server, one server after the other. The load is three loadgens at once,
+each of which checks every echo, and two threads of peers that break the rules. Once a minute the load stops and
+starts again. In between, the server must hold no more connections, buffers and descriptors than at the start,
+and no more memory than after the first minute. `make soak MINUTES=M` calls it.
 
-Each server in turn, M minutes of mixed load each: loadgen, which checks every echo, in three ways at once, and
-two threads of peers that keep no rules. Once a minute the load comes to an end and begins anew: in between, the
-server must hold no connection, no buffer and no descriptor more than at the start, and no more memory than
-after the first minute. Exit status: 0, 1 when something was lost, wrong or kept, 130 after an interrupt.
+Exit status: 0, or 1 if something was lost, wrong or kept, or 130 after an interrupt.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from soak import load
 from soak.rude import Rude
 
 ROUND_SECONDS = 60.0
-LEAST_ROUNDS = 3  # the first is what the others are compared with
+LEAST_ROUNDS = 3  # the others are compared with the first
 RUDE_PEERS = 2
 
-# With RETURNS_MEMORY all that is freed goes back to the system, up to the last small block in use: between two
-# rounds the size differs by some pages. A byte lost at each frame, or a struct at each connection, would be more
-# than this bound within a minute.
+# With RETURNS_MEMORY the C library gives freed memory back to the system, except below the last small block in use.
+# So the size differs by some pages between two rounds. A leak of one byte a frame, or of one struct a connection,
+# exceeds this limit within a minute.
 RESIDENT_SLACK = 128 * 1024
 
 
 @dataclasses.dataclass
 class Sample:
-    """What a server holds and has done, while nothing is asked of it."""
+    """What a server holds, and what it has done so far. Taken while it has no load."""
 
     seconds: float
     frames: int
@@ -54,7 +54,7 @@ class Result:
     name: str
     samples: list[Sample] = dataclasses.field(default_factory=list)
     echoes: int = 0  # checked by loadgen
-    visits: int = 0  # of rude peers
+    visits: int = 0  # by rude peers
     wrong: list[str] = dataclasses.field(default_factory=list)
     interrupted: bool = False
 
@@ -63,11 +63,11 @@ class Result:
         return self.samples[-1].resident - self.samples[0].resident if self.samples else 0
 
     def judge(self) -> None:
-        """Adds to what is wrong what only all samples together show."""
+        """Adds to `wrong` what only all samples together can show."""
         if self.grown > RESIDENT_SLACK:
-            self.wrong.append(f"{self.grown} bytes more resident than after the first round (bound {RESIDENT_SLACK})")
+            self.wrong.append(f"memory: {self.grown} bytes more than after the first round (limit {RESIDENT_SLACK})")
         if len({sample.descriptors for sample in self.samples}) > 1:
-            self.wrong.append("descriptors were kept")
+            self.wrong.append("the number of open descriptors did not stay the same")
 
 
 def sample(server: Server, began: float) -> Sample:
@@ -79,7 +79,7 @@ def sample(server: Server, began: float) -> Sample:
 
 
 def one_round(server: Server, result: Result, seconds: float, seed: int) -> None:
-    """Load and rude peers for so long, and then until all of them have gone."""
+    """Runs load and rude peers for `seconds`, and waits until all of them have gone."""
     loads = load.start(server, seconds, seed)
     rude = [Rude(server, seed * RUDE_PEERS + i) for i in range(RUDE_PEERS)]
     for each in rude:
@@ -105,7 +105,7 @@ def soak(server: Server, result: Result, minutes: float) -> None:
         seed += 1
         one_round(server, result, seconds, seed)
         if server.process.poll() is not None:
-            result.wrong.append(f"the server ended, status {server.process.returncode}: {server.errors()[-3:]}")
+            result.wrong.append(f"the server has ended, status {server.process.returncode}: {server.errors()[-3:]}")
             return
         start.expect_back()
         result.samples.append(sample(server, began))
@@ -120,7 +120,7 @@ def run(name: str, minutes: float) -> Result:
             if server.process.poll() is None:
                 final = server.stop()
                 if final["closed"]["error"] or sum(final["closed"].values()) != final["accepted"]:
-                    result.wrong.append(f"closed for another reason than a peer's: {final['closed']}")
+                    result.wrong.append(f"connections closed by an error, or not counted: {final['closed']}")
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
         result.wrong.append(str(error))
     except KeyboardInterrupt:
@@ -133,8 +133,8 @@ def summary(results: list[Result]) -> None:
     print()
     for result in results:
         outcome = "WRONG" if result.wrong else "nothing lost or kept"
-        print(f"{result.name}: {result.echoes:,} echoes checked, {result.visits:,} visits of rude peers, "
-              f"{len(result.samples)} rounds, resident size {result.grown / 1024:+,.0f} KiB since the first: {outcome}"
+        print(f"{result.name}: {result.echoes:,} echoes checked, {result.visits:,} visits by rude peers, "
+              f"{len(result.samples)} rounds, memory {result.grown / 1024:+,.0f} KiB since the first: {outcome}"
               f"{', interrupted' if result.interrupted else ''}")
         for each in result.wrong:
             print(f"    {each}")
@@ -142,14 +142,14 @@ def summary(results: list[Result]) -> None:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=5.0, help="for each server (5)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="minutes for each server (default 5)")
     parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.ALL))
     given = parser.parse_args()
     if not 0.1 <= given.minutes <= 100_000:
-        parser.error("--minutes: a number from 0.1 to 100000")
+        parser.error(f"--minutes {given.minutes:g}: expected a number from 0.1 to 100000")
     for name in given.servers:
         if name not in servers.ALL:
-            parser.error(f"no such server: {name}; there are {', '.join(servers.ALL)}")
+            parser.error(f"{name}: no such server; choose from {', '.join(servers.ALL)}")
     return given
 
 

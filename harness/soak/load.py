@@ -1,4 +1,4 @@
-"""The loads that loadgen puts on a server, several at once, each checking every echo."""
+"""The loads that loadgen puts on a server. Several run at once, and each checks every echo."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import subprocess
 from suite import servers
 from suite.server import Server
 
-# What each is for. Closed loops take what CPU there is; the open one comes at its own pace beside them.
+# The purpose of each load, and its options. The closed loops use all the CPU that they get; the open loop keeps its
+# own rate beside them.
 LOADS: dict[str, tuple[str, ...]] = {
     "small frames in pieces, beside trickling peers": (
         "--connections", "120", "--active", "40", "--idle", "trickle", "--payload", "64*9,4096-8192*1",
         "--pipeline", "8", "--fragment", "--churn", "500",
     ),
-    "frames of all sizes, beside begun frames": (
+    "frames of all sizes, beside peers with half a frame": (
         "--connections", "60", "--active", "20", "--idle", "half-frame", "--payload", "0-70000", "--churn", "200",
         "--close", "fin", "--rate", "400", "--arrivals", "poisson",
     ),
@@ -27,7 +28,7 @@ CANNOT_RUN, BAD_OPTION, ERRORS = 1, 2, 3
 
 
 def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
-    """In sessions of their own, so that an interrupt at the terminal reaches us alone."""
+    """Starts every load in a session of its own, so that Ctrl-C at the terminal reaches only us."""
     return [
         subprocess.Popen(
             [str(servers.program("loadgen")), "--port", str(server.address[1]), "--duration", f"{seconds:.1f}",
@@ -40,7 +41,7 @@ def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
 
 
 def finish(loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
-    """Waits for their ends. Returns how many echoes were checked, and what was wrong."""
+    """Waits until the loads end. Returns how many echoes they checked, and what was wrong."""
     checked = 0
     wrong = []
     for name, process in zip(LOADS, loads):
@@ -48,7 +49,7 @@ def finish(loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str
             out, errors = process.communicate(timeout=seconds + 120)
         except subprocess.TimeoutExpired:
             process.kill()
-            wrong.append(f"loadgen ({name}): no end, {process.communicate()[1].strip()}")
+            wrong.append(f"loadgen ({name}): it did not end: {process.communicate()[1].strip()}")
             continue
         if process.returncode in (CANNOT_RUN, BAD_OPTION) or process.returncode < 0:
             wrong.append(f"loadgen ({name}): exit status {process.returncode}: {errors.strip()}")

@@ -1,4 +1,4 @@
-"""Peers that keep no rules, one after the other in a thread, beside the load that loadgen puts on."""
+"""Peers that break the rules. They come one after the other in a thread, beside the load from loadgen."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from suite.peer import Peer
 from suite.server import Server
 
 MAX_FRAME = 1 << 20  # the servers' default
-SMALL = 2000  # garbage is made of frames up to this
+SMALL = 2000  # bytes: garbage consists of frames up to this size
 
 
 def half_close(peer: Peer, dice: random.Random) -> int:
-    """Everything that was sent comes back, though the sending side is shut."""
+    """Shuts down its sending side. Everything that it sent must still come back."""
     stream = b"".join(frame(dice.randbytes(dice.choice((0, 1, 300, 20_000)))) for _ in range(dice.randrange(1, 20)))
     peer.send(stream)
     peer.half_close()
@@ -25,15 +25,15 @@ def half_close(peer: Peer, dice: random.Random) -> int:
 
 
 def read_late(peer: Peer, dice: random.Random) -> int:
-    """Reads nothing until no more can be sent; then everything, the last frame completed."""
+    """Sends until no more fits, and reads nothing. Then completes the last frame and reads everything."""
     whole = frame(dice.randbytes(100_000))
-    stream = whole * 150  # more than all buffers between the two hold
+    stream = whole * 150  # more than all buffers between the two can hold
     sent = peer.send_what_fits(memoryview(stream))
     due = stream[: -(-sent // len(whole)) * len(whole)]
     came = peer.receive(sent // len(whole) * len(whole))
     peer.send(due[sent:])
     peer.half_close()
-    assert came == due[: len(came)], f"{len(came)} bytes were due, and others came"
+    assert came == due[: len(came)], f"{len(came)} bytes were due, but other bytes came"
     return len(came) + expect(peer, due[len(came) :])
 
 
@@ -52,7 +52,7 @@ def oversize(peer: Peer, dice: random.Random) -> int:
 
 def expect(peer: Peer, due: bytes) -> int:
     came = peer.receive(len(due))
-    assert came == due, f"{len(due)} bytes were due, and others came"
+    assert came == due, f"{len(due)} bytes were due, but other bytes came"
     peer.expect_end()
     peer.close()
     return len(due)
@@ -84,7 +84,7 @@ WAYS: tuple[Callable[[Peer, random.Random], int], ...] = (
 
 
 class Rude(threading.Thread):
-    """Comes and goes until told to end. `failure` is what it found wrong, or None."""
+    """Comes and goes until somebody calls end(). `failure` is what it found wrong, or None."""
 
     def __init__(self, server: Server, seed: int):
         super().__init__(daemon=True)
@@ -98,14 +98,14 @@ class Rude(threading.Thread):
     def run(self) -> None:
         while not self.over.is_set():
             way = self.dice.choice(WAYS)
-            receive_buffer = self.dice.choice((None, 4096))  # small: so that the server's sends fall short
+            receive_buffer = self.dice.choice((None, 4096))  # a small buffer makes the server's sends short
             try:
                 self.checked += way(Peer(self.server.address, way.__name__, receive_buffer), self.dice)
                 self.visits += 1
             except (AssertionError, OSError) as error:
-                self.failure = f"a peer that does {way.__name__}: {error}"
+                self.failure = f"a rude peer ({way.__name__}): {error}"
                 return
-            steps.begin()  # nobody reads them, and they would grow
+            steps.begin()  # forgets the recorded steps: nobody reads them, and the list would grow
 
     def end(self) -> None:
         self.over.set()
