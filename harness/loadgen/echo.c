@@ -19,7 +19,7 @@ enum { ECHO_BYTES = 64 * 1024, ECHO_BACKLOG = 4096 };
 
 struct echo_peer {
     int fd;
-    uint8_t *pending; /* what a send did not take, or NULL */
+    uint8_t *pending; /* what send(2) did not take, or NULL */
     size_t pending_size;
     size_t pending_sent;
     struct echo_peer *next;
@@ -76,7 +76,7 @@ static void forget(struct echo_peer *peer)
     peer->pending = NULL;
 }
 
-/* Sends what is pending. Returns true when nothing is. */
+/* Sends the pending bytes. Returns true when none are left. */
 static bool send_pending(struct echo_peer *peer)
 {
     while (peer->pending != NULL && peer->pending_sent < peer->pending_size) {
@@ -91,8 +91,8 @@ static bool send_pending(struct echo_peer *peer)
     return true;
 }
 
-/* gcc -fanalyzer loses sight of a peer that was reached through an event's pointer, and takes what
- * hangs on it for lost. send_pending and forget free it. */
+/* gcc -fanalyzer does not follow a peer that was reached through an event's pointer, and reports
+ * its memory as leaked. send_pending and forget free it. */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
@@ -127,11 +127,11 @@ static void give_back(struct echo *echo, struct echo_peer *peer)
             keep(peer, echo->bytes + (sent > 0 ? sent : 0),
                  (size_t)(count - (sent > 0 ? sent : 0)));
         else if (count < ECHO_BYTES)
-            return; /* the socket is empty; more is a new edge */
+            return; /* the socket is empty; new data makes a new edge */
     }
 }
 
-/* Within a stall: sleeps to its end, and notes how late that was. */
+/* Within a stall: sleeps to its end, and records how late it woke up. */
 static void stall(struct echo *echo)
 {
     struct timespec left;
@@ -149,7 +149,7 @@ static void stall(struct echo *echo)
         echo->late_ns = now_ns - end_ns;
 }
 
-/* A peer that has gone is freed only here, when no event of the batch can name it any more. */
+/* A peer that has gone is freed only here: then no event of the batch can point to it any more. */
 static void sweep(struct echo *echo)
 {
     struct echo_peer **link = &echo->peers;
@@ -188,7 +188,7 @@ static void serve(struct echo *echo)
     }
 }
 
-/* Off the client's CPUs, where the machine has others. */
+/* Keeps this thread off the client's CPUs, if the machine has others. */
 static void avoid_pins(const struct load *load)
 {
 #ifdef __linux__

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* The model of the first CPU, as Linux says it; "" where it does not. */
+/* The model of the first CPU, as Linux names it; "" on other systems. */
 static void read_model(char *model, size_t size)
 {
     char line[256];

@@ -1,4 +1,4 @@
-/* What a run was made on: figures of two runs can be compared when this is equal. */
+/* What a run was made on. Two runs can be compared when it is equal. */
 #ifndef LOADGEN_ENVIRONMENT_H
 #define LOADGEN_ENVIRONMENT_H
 

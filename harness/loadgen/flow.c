@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What a connection that is never read from may hold of the client's memory. */
+/* Receive buffer of a connection that the client never reads from: it bounds the memory of such a
+ * connection. */
 enum { UNREAD_BYTES = 4096 };
 
 static int latencies_new(struct latencies *latencies)
@@ -93,7 +94,7 @@ int flow_connected(struct traffic *traffic, struct flow *flow)
         return -1;
     }
     if (getpeername(flow->fd, (struct sockaddr *)&peer, &size) < 0)
-        return 0; /* an event of the descriptor's predecessor, or a spurious one */
+        return 0; /* an event meant for the former owner of the number, or a spurious one */
     flow->state = FLOW_OPEN;
     flow->writable = true;
     flow->opened = flow->awaited;
@@ -141,7 +142,7 @@ bool flow_issue(struct traffic *traffic, struct flow *flow, uint64_t scheduled_n
     return true;
 }
 
-/* The number of the first request that may not be sent yet. */
+/* The number of the first request that must not be sent yet. */
 static uint64_t send_limit(const struct traffic *traffic, const struct flow *flow)
 {
     uint64_t limit = flow->issued;
@@ -163,7 +164,8 @@ static uint32_t size_at(const struct traffic *traffic, uint64_t identity)
     return payload_size(&traffic->load->payload, identity);
 }
 
-/* Writes what is to be sent into the scratch buffer, whole frames and parts. Returns its size. */
+/* Writes the bytes to send, whole frames and parts of frames, into the scratch buffer. Returns
+ * their number. */
 static size_t compose(struct traffic *traffic, const struct flow *flow, size_t most)
 {
     uint64_t limit = send_limit(traffic, flow);
@@ -183,8 +185,8 @@ static size_t compose(struct traffic *traffic, const struct flow *flow, size_t m
     return used;
 }
 
-/* The first byte of request `sending` has left. The lag is the client's own delay: not what the
- * server made the request wait for, by not reading or by not answering. */
+/* The first byte of request `sending` has left. The lag is only the client's own delay. It leaves
+ * out the time that the server made the request wait, by not reading or by not answering. */
 static void note_sent(struct traffic *traffic, const struct flow *flow, uint64_t sent_ns)
 {
     struct request *request = request_at(flow, flow->sending);
@@ -249,7 +251,7 @@ void flow_flush(struct traffic *traffic, struct flow *flow, size_t most)
     }
 }
 
-/* The times of one reply that belongs to the figures. */
+/* Records the times of one reply that belongs to the figures. */
 static void record(struct traffic *traffic, const struct request *request, uint64_t received_ns)
 {
     traffic->tally.answered++;
@@ -289,7 +291,7 @@ void flow_complete(struct traffic *traffic, struct flow *flow, uint64_t received
         tally_error(&traffic->tally, ERROR_late,
                     "connection %" PRIu32 ", reply %" PRIu64 ": came after %.3f s", flow->id,
                     flow->awaited - 1, (double)(received_ns - request.scheduled_ns) / 1e9);
-    if (flow->awaited < flow->issued) /* one that waited for its turn has it now */
+    if (flow->awaited < flow->issued) /* a request that waited for this reply may be sent now */
         flow->unblocked_ns = received_ns;
     if (traffic->refill && received_ns < traffic->measure_to_ns)
         (void)flow_issue(traffic, flow, received_ns);

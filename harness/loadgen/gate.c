@@ -2,7 +2,7 @@
 
 #include "../../common/clock.h"
 
-/* How long from opening the gate to the first request: the threads wake up meanwhile. */
+/* Time from opening the gate to the first request. The threads wake up in this time. */
 static const uint64_t head_start_ns = UINT64_C(10000000);
 
 void gate_init(struct gate *gate, const struct load *load)

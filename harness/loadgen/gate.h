@@ -1,4 +1,4 @@
-/* Where the threads of a run wait for each other, and the times that they share from there on. */
+/* Where the threads of a run wait for each other, and the times that they share afterwards. */
 #ifndef LOADGEN_GATE_H
 #define LOADGEN_GATE_H
 
@@ -12,10 +12,10 @@
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    uint32_t awaited; /* workers that have yet to arrive */
+    uint32_t awaited; /* workers that have not arrived yet */
     bool shut;        /* the run will not take place */
     const struct load *load;
-    uint64_t start_ns; /* 0: not yet; these two change once, when the gate opens */
+    uint64_t start_ns; /* 0: not open yet. These two change once, when the gate opens */
     uint64_t measure_from_ns;
     _Atomic uint64_t measure_to_ns; /* moved to an earlier time to end the run */
     atomic_bool capped;             /* --max-outstanding was reached */
@@ -24,17 +24,18 @@ struct gate {
 void gate_init(struct gate *gate, const struct load *load);
 void gate_destroy(struct gate *gate);
 
-/* A worker has everything ready: waits until all have, and the clock starts. Returns false when the
- * run will not take place. */
+/* A worker is ready: it waits until all are, and the clock starts. Returns false when the run will
+ * not take place. */
 bool gate_arrive(struct gate *gate);
 
 /* Waits until the gate opens. Returns false when the run will not take place. */
 bool gate_watch(struct gate *gate);
 
-/* The run will not take place: everyone who waits goes home. Without effect once it is open. */
+/* The run will not take place: releases everyone who waits. It has no effect once the gate is
+ * open. */
 void gate_shut(struct gate *gate);
 
-/* Ends the measured time now, unless it has ended before. */
+/* Ends the measured time now, unless it has already ended. */
 void gate_end(struct gate *gate, uint64_t now_ns);
 
 /* When the measured time ends. */

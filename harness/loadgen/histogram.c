@@ -34,7 +34,7 @@ int histogram_fill(struct histogram *histogram, uint64_t slot, uint64_t count)
     return 0;
 }
 
-/* Slots below 2,048 hold one value each. From there on, 1,024 slots make an octave. */
+/* Slots below 2,048 hold one value each. Above that, 1,024 slots make an octave. */
 static unsigned slot_bits_dropped(uint32_t slot)
 {
     const uint32_t octave = slot >> HISTOGRAM_STEP_BITS;
@@ -72,7 +72,7 @@ uint64_t histogram_at_rank(const struct histogram *histogram, uint64_t rank)
 uint64_t histogram_rank(uint64_t count, uint32_t percentile)
 {
     const uint64_t whole = 100000;
-    /* In two parts, so that no product leaves 64 bits. */
+    /* Computed in two parts, so that no product exceeds 64 bits. */
     uint64_t rank = count / whole * percentile + (count % whole * percentile + whole - 1) / whole;
 
     return rank > 0 ? rank : 1;

@@ -1,8 +1,8 @@
-/* A log-linear histogram of times: every octave is cut into 1,024 equal steps, so that no value is
- * off by more than 1 in 1,024 (3 significant digits), from 1 ns to 137 s, in fixed memory.
+/* A log-linear histogram of times. Every octave is divided into 1,024 equal steps, so the error of
+ * a value is at most 1 in 1,024 (3 significant digits). It covers 1 ns to 137 s in fixed memory.
  *
- * The idea is that of HdrHistogram (Gil Tene). Counts are exact and never sampled; two histograms
- * add up to what one would have held. */
+ * The idea is that of HdrHistogram (Gil Tene). Counts are exact and never sampled. The sum of two
+ * histograms is what one histogram would have held. */
 #ifndef LOADGEN_HISTOGRAM_H
 #define LOADGEN_HISTOGRAM_H
 
@@ -18,33 +18,33 @@ enum {
 
 #define HISTOGRAM_MOST_NS ((UINT64_C(1) << HISTOGRAM_VALUE_BITS) - 1)
 
-/* One thread writes, any may read while it does: the numbers are atomic, though never read and
- * written in one step, which keeps a record as cheap as with plain ones. */
+/* One thread writes, and any thread may read meanwhile. The numbers are atomic, but no operation
+ * reads and writes one in a single step. So a record costs no more than with plain numbers. */
 struct histogram {
     _Atomic uint64_t count;
-    _Atomic uint64_t sum_ns; /* of the values as they were, not as the slots hold them */
+    _Atomic uint64_t sum_ns; /* of the exact values, not of the slots */
     _Atomic uint64_t least_ns;
     _Atomic uint64_t most_ns;
     _Atomic uint64_t clamped; /* values above HISTOGRAM_MOST_NS, counted in the last slot */
     _Atomic uint64_t slots[HISTOGRAM_SLOTS];
 };
 
-/* An empty histogram, to be released with free(3), or NULL. */
+/* An empty histogram; release it with free(3). NULL when memory is short. */
 struct histogram *histogram_new(void);
 
 /* Adds what `from` holds. */
 void histogram_add(struct histogram *into, const struct histogram *from);
 
-/* Adds `count` values that a slot stands for, for a histogram read from a file; the sums and limits
- * are the caller's to set. Returns 0, or -1 when there is no such slot. */
+/* Adds `count` values that a slot stands for, when a histogram is read from a file. The caller sets
+ * the sums and limits. Returns 0, or -1 when there is no such slot. */
 int histogram_fill(struct histogram *histogram, uint64_t slot, uint64_t count);
 
 /* The highest value that the slot stands for, and the lowest. */
 uint64_t histogram_slot_highest(uint32_t slot);
 uint64_t histogram_slot_lowest(uint32_t slot);
 
-/* The highest value of the slot that holds the value of that rank (1: the least; count: the most),
- * but never above the greatest value recorded. 0 when the histogram is empty. */
+/* The highest value of the slot that holds the value of that rank (1: the least; count: the
+ * greatest), but never more than the greatest recorded value. 0 when the histogram is empty. */
 uint64_t histogram_at_rank(const struct histogram *histogram, uint64_t rank);
 
 /* The rank of a percentile among `count` values, at least 1: ⌈count · percentile⌉. Percentiles are
@@ -59,7 +59,7 @@ static inline uint64_t histogram_load(const _Atomic uint64_t *number)
     return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-/* Recording is inline: it happens three times a message. */
+/* Recording is inline, because it happens three times a message. */
 static inline void histogram_raise(_Atomic uint64_t *number, uint64_t more)
 {
     atomic_store_explicit(number, histogram_load(number) + more, memory_order_relaxed);
@@ -70,7 +70,7 @@ static inline void histogram_set(_Atomic uint64_t *number, uint64_t value)
     atomic_store_explicit(number, value, memory_order_relaxed);
 }
 
-/* The number of low bits that a value's slot leaves out: 0 below 2,048, then one more an octave. */
+/* How many low bits of a value its slot leaves out: 0 below 2,048, then one more an octave. */
 static inline unsigned histogram_bits_dropped(uint64_t value_ns)
 {
     const uint64_t exact = (UINT64_C(2) << HISTOGRAM_STEP_BITS) - 1;

@@ -7,12 +7,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* What a server is sent at most on a connection that is never read: many times what the kernel and
- * a server with a high-water mark will hold, but an end for one without. */
+/* The most that the client sends on a connection that it never reads from. It is many times what
+ * the kernel and a server with a high-water mark hold, and it is an end for a server without
+ * one. */
 enum { UNREAD_MOST_BYTES = 16 * 1024 * 1024 };
 
-/* Whole frames for a server whose echoes nobody will read: until it stops reading too. They are
- * counted in `sending` and not kept track of, since nothing will ever be compared with them. */
+/* Sends whole frames to a server whose echoes nobody will read, until the server stops reading too.
+ * `sending` counts them. The client does not keep track of them, because it will never compare
+ * anything with them. */
 static void send_unread(struct traffic *traffic, struct flow *flow)
 {
     uint64_t identity = flow_identity(traffic, flow, 1);

@@ -21,8 +21,9 @@ static void note_stop(int number)
     atomic_store(&stop, true);
 }
 
-/* The first SIGINT ends the run early, and what it found so far is shown; the next one kills. A
- * connection that the server reset must not kill at all. */
+/* The first SIGINT ends the run early, and the client prints what it has measured so far. The
+ * second one kills it. SIGPIPE is ignored, because a connection that the server reset must not kill
+ * the client. */
 static int catch_signals(struct error *error)
 {
     const struct sigaction once = {.sa_handler = note_stop, .sa_flags = (int)SA_RESETHAND};
@@ -34,7 +35,7 @@ static int catch_signals(struct error *error)
     return 0;
 }
 
-/* Returns the exit status, or -1 with error filled. */
+/* Does what the command line asks for. Returns the exit status, or -1 with error filled. */
 static int carry_out(const struct load *load, struct error *error)
 {
     struct outcome outcome;

@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    SMALL_SEARCH = 64, /* how far to look for a payload too small to carry its identity */
+    SMALL_SEARCH = 64, /* messages to compare when a payload carries no identity */
 };
 
 struct misread {
@@ -66,7 +66,7 @@ int misread_begin(struct traffic *traffic, struct flow *flow)
 
     if (reserve(traffic, flow, right + PAYLOAD_HEADER_BYTES) < 0)
         return -1;
-    if (right > 0) /* they were right, so they need not have been kept */
+    if (right > 0) /* they were right, so they were not kept and are made again */
         payload_frame(flow_identity(traffic, flow, flow->awaited),
                       expected_size(traffic, flow, flow->awaited), 0, flow->misread->bytes, right);
     flow->misread->used = right;
@@ -88,7 +88,7 @@ static bool is_number(const struct traffic *traffic, const struct flow *flow, ui
                            PAYLOAD_HEADER_BYTES + (size_t)length);
 }
 
-/* Counts numbers from awaited to before `number` as overtaken. */
+/* Counts the requests from `awaited` up to `number` (excluded) as overtaken. */
 static int note_missing(struct traffic *traffic, struct flow *flow, uint64_t number)
 {
     size_t count = misread_missing(flow->missing);
@@ -119,7 +119,7 @@ static bool forget_missing(struct flow *flow, uint64_t number)
     return false;
 }
 
-/* A message of this connection, but not the awaited one. */
+/* The frame is a message of this connection, but not the awaited one. */
 static void judge_own(struct traffic *traffic, struct flow *flow, uint64_t number,
                       uint64_t received_ns)
 {
@@ -160,7 +160,8 @@ static void judge_corrupted(struct traffic *traffic, struct flow *flow, const ui
     flow_complete(traffic, flow, received_ns);
 }
 
-/* Whether it is the awaited message with some bytes wrong: the same size, and most bytes right. */
+/* Whether the frame is the awaited message with some bytes wrong: same size, and most bytes
+ * right. */
 static bool is_mostly_awaited(const struct traffic *traffic, const struct flow *flow,
                               const uint8_t *frame, uint32_t length)
 {
@@ -175,7 +176,8 @@ static bool is_mostly_awaited(const struct traffic *traffic, const struct flow *
     return right > length / 2;
 }
 
-/* Too small to carry an identity: a message near the awaited one with the same bytes will be it. */
+/* The frame is too small to carry an identity. A message near the awaited one with the same bytes
+ * is probably it. */
 static bool judge_small(struct traffic *traffic, struct flow *flow, const uint8_t *frame,
                         uint32_t length, uint64_t received_ns)
 {
@@ -195,7 +197,7 @@ static bool judge_small(struct traffic *traffic, struct flow *flow, const uint8_
     return false;
 }
 
-/* Says what a whole frame is that is not the awaited one. */
+/* Decides what a complete frame is when it is not the awaited one. */
 static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *frame, uint32_t length,
                   uint64_t received_ns)
 {
@@ -226,8 +228,8 @@ static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *fra
         judge_own(traffic, flow, number, received_ns);
 }
 
-/* How many bytes the frame has in all, as far as is known. 0 after an impossible length: nothing
- * after it can be read, so the flow has ended. */
+/* How many bytes the frame has in all, as far as that is known. 0 after an impossible length: the
+ * client cannot read anything behind it, so the flow has ended. */
 static size_t frame_size(struct traffic *traffic, struct flow *flow)
 {
     const struct misread *misread = flow->misread;
@@ -253,7 +255,8 @@ size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *b
     while ((whole = frame_size(traffic, flow)) > 0) {
         struct misread *misread = flow->misread;
         if (misread->used >= PAYLOAD_HEADER_BYTES && misread->used == whole) {
-            flow->misread = NULL; /* judged may mean completed, and the next one may be wrong too */
+            /* Before judge(): it may complete the request, and the next frame may be wrong too. */
+            flow->misread = NULL;
             judge(traffic, flow, misread->bytes, (uint32_t)(whole - PAYLOAD_HEADER_BYTES),
                   received_ns);
             free(misread);

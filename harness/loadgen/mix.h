@@ -1,14 +1,14 @@
-/* A mixer of 64 bits that can be undone: what payloads, shuffles and arrivals are drawn from.
+/* An invertible mixer of 64 bits. Payloads, shuffles and arrivals are drawn from it.
  *
  * It is the finaliser of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number
- * generators", 2014): two multiplications, no table, no state. That it can be undone is what lets
- * a payload be traced to the connection and the message that it was made for (payload.h). */
+ * generators", 2014): two multiplications, no table, no state. Because it can be inverted, a
+ * payload can be traced to the connection and the message that it was made for (payload.h). */
 #ifndef LOADGEN_MIX_H
 #define LOADGEN_MIX_H
 
 #include <stdint.h>
 
-#define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2^64 over the golden ratio, made odd */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15) /* 2^64 divided by the golden ratio, made odd */
 
 static inline uint64_t mix(uint64_t value)
 {
@@ -25,19 +25,20 @@ static inline uint64_t unmix(uint64_t value)
     return value ^ (value >> 30) ^ (value >> 60);
 }
 
-/* A stream of numbers: seed `state` with anything. */
+/* The next number of a stream. Any value of `state` is a seed. */
 static inline uint64_t mix_next(uint64_t *state)
 {
     return mix(*state += GOLDEN);
 }
 
-/* From 0 to bound - 1. The bias of a remainder is below bound / 2^64: of no account here. */
+/* A number from 0 to bound - 1. The bias of the remainder is below bound / 2^64, which does not
+ * matter here. */
 static inline uint64_t mix_below(uint64_t *state, uint64_t bound)
 {
     return mix_next(state) % bound;
 }
 
-/* A hash that takes one number more. */
+/* Adds one number to a hash. */
 static inline uint64_t mix_into(uint64_t hash, uint64_t value)
 {
     return mix(hash ^ mix(value + GOLDEN));

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <time.h>
 
-/* Sleeps until a time of the clock, or until the run is ended early. */
+/* Sleeps until a time of the clock, or until the run ends early. */
 static void sleep_towards(struct observer *observer, struct progress *progress, uint64_t until_ns)
 {
     const uint64_t nap_ns = UINT64_C(20000000);
@@ -70,7 +70,7 @@ static void *observe(void *argument)
 {
     struct observer *observer = argument;
     const struct load *load = observer->load;
-    struct error ignored; /* without a witness its figures stay 0: nobody else's are affected */
+    struct error ignored; /* without a witness its figures stay 0; nothing else changes */
 
     part_descriptors(observer);
     (void)witness_start(&observer->witness, load->pins > 0 ? load->pin[0] : -1, &ignored);

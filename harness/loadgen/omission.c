@@ -9,10 +9,10 @@
 
 #define MILLISECOND UINT64_C(1000000)
 
-/* The stalls, and the load: 10,000 requests, so that p99.9 may be printed, over a whole number of
- * periods. So few a second that what a stall holds up is soon worked off; few connections with one
- * request each on the wire, so that most requests of a stall wait for their turn, as they would in
- * a closed loop. */
+/* The stalls and the load. There are 10,000 requests over a whole number of periods, so that p99.9
+ * may be printed. The rate is low, so that the echo soon works off what a stall holds up. There are
+ * few connections with one request each on the wire. So most requests of a stall wait for their
+ * turn, as they would in a closed loop. */
 static const uint64_t period_ms = 500;
 static const uint64_t stall_ms = 300;
 static const uint32_t rate = 2000;
@@ -99,10 +99,10 @@ static uint64_t count_above(const struct histogram *histogram, uint64_t value_ns
     return count;
 }
 
-/* What the machine does to the figures: stalls that end late, requests that leave late, round trips
- * that take long; and the time in which the echo works off what a stall has held up. The latter
- * from the round trips of the same run: a request in such a burst takes the time of connections
- * requests. None of it depends on when requests were due, which is what is to be proved. */
+/* How much the machine changes the figures. Stalls end late, requests leave late, and round trips
+ * take long. Also, the echo needs time to work off what a stall has held up. That time is computed
+ * from the round trips of the same run: a request in such a burst takes as long as `connections`
+ * requests. None of these depends on when requests were due, and that is what has to be proved. */
 static void measure_machine(struct omission *omission, const struct echo *echo)
 {
     const struct latencies *latencies = &omission->open.latencies;
@@ -111,7 +111,7 @@ static void measure_machine(struct omission *omission, const struct echo *echo)
     omission->jitter_ns = echo->late_ns + (uint64_t)omission->open.figures.witness_most +
                           percentile_ns(latencies->lag, 99900) +
                           percentile_ns(latencies->service, 99000) +
-                          MILLISECOND; /* and requests fall due every half a millisecond */
+                          MILLISECOND; /* requests fall due every half a millisecond */
     omission->drain_ns = burst_ns / connections * (rate * stall_ms / 1000);
 }
 
@@ -120,7 +120,7 @@ static void judge(struct omission *omission)
     const struct histogram *closed = omission->closed.latencies.service;
     uint64_t machine_ns = omission->jitter_ns + omission->drain_ns;
 
-    /* The smallest of the figures must still be told apart from nothing. */
+    /* Even the smallest figure must be clearly different from 0. */
     omission->conclusive =
         machine_ns < omission_paper_ns(omission, point_list[0].thousandths) / 5 * 4;
     omission->closed_requests = histogram_load(&closed->count);
@@ -149,7 +149,7 @@ int omission_prove(struct omission *omission, const struct load *load, const ato
                    struct error *error)
 {
     struct echo echo;
-    struct load urgent = *load; /* arithmetic is to be proved, not how busy the machine is */
+    struct load urgent = *load; /* the proof is of arithmetic, not of a busy machine */
 
     urgent.urgent = true;
     *omission = (struct omission){

@@ -35,7 +35,7 @@ bool outcome_has_figures(const struct outcome *outcome)
     return tally_errors(&outcome->tally) == 0 && outcome->started_unix_ns != 0;
 }
 
-/* The far percentiles are worth printing when ten values or so lie above them. */
+/* A far percentile is printed only when about ten values lie above it. */
 static bool enough(uint64_t count, uint32_t thousandths)
 {
     uint64_t above = UINT64_C(100000) - thousandths; /* of 100,000 */
@@ -57,7 +57,8 @@ static uint64_t joint_at_rank(const struct histogram *done, const struct histogr
         if (passed >= rank)
             break;
     }
-    /* Each unanswered one at or below may really belong above, and push the percentile up. */
+    /* An unanswered request at or below this value may really belong above it, and would raise the
+     * percentile. */
     *at_least = hidden > 0;
     uint64_t highest = histogram_slot_highest(slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1);
     uint64_t most = histogram_load(&done->most_ns);

@@ -1,5 +1,5 @@
-/* All that is known when a run is over, or when several have been merged: what every kind of output
- * is made from. */
+/* Everything that is known when a run is over, or when several runs have been merged. Every output
+ * format is made from it. */
 #ifndef LOADGEN_OUTCOME_H
 #define LOADGEN_OUTCOME_H
 
@@ -17,7 +17,7 @@ struct outcome {
     const struct load *load;
     char target[ADDRESS_BYTES];
     uint64_t schedule_hash;
-    uint64_t started_unix_ns; /* when the measured time began; 0: it never did */
+    uint64_t started_unix_ns; /* when the measured time began; 0: it did not begin */
     double setup_seconds;
     double seconds; /* of measured time */
     struct tally tally;
@@ -25,22 +25,23 @@ struct outcome {
     struct figures figures;
     struct judgement judgement;
     struct usage client;      /* of all threads together */
-    uint64_t client_resident; /* bytes, at most */
+    uint64_t client_resident; /* bytes, the highest value */
     double witness_looks;
     bool witness_privileged;
     struct server_sample server;
-    double server_bytes_a_connection; /* negative: not known */
+    double server_bytes_a_connection; /* negative: unknown */
     struct machine_sample machine;
-    uint32_t runs;  /* how many were merged; 1 for a run of its own */
-    bool in_turn;   /* they were made one after the other, not at the same time */
-    char *settings; /* merged: "options" of the first file as it stood there; or NULL */
+    uint32_t runs;  /* how many runs were merged; 1 for a single run */
+    bool in_turn;   /* the runs were made one after the other, not at the same time */
+    char *settings; /* after a merge: "options" of the first file, as written there; or NULL */
 };
 
-/* An outcome with empty histograms. Returns 0, or -1 with error filled; destroy it all the same. */
+/* An outcome with empty histograms. Returns 0, or -1 with error filled. Call outcome_destroy in
+ * both cases. */
 int outcome_init(struct outcome *outcome, const struct load *load, struct error *error);
 void outcome_destroy(struct outcome *outcome);
 
-/* A run with errors has none. */
+/* Whether it has figures. A run with errors has none. */
 bool outcome_has_figures(const struct outcome *outcome);
 
 /* What a percentile is among answered and unanswered requests. */
