@@ -16,7 +16,7 @@ int misread_begin(struct traffic *traffic, struct flow *flow);
 size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *bytes, size_t size,
                     uint64_t received_ns);
 
-/* The number of replies that later ones have overtaken. missing may be NULL. */
+/* How many replies later ones have overtaken, and the number of each. missing may be NULL. */
 size_t misread_missing(const struct missing *missing);
 uint64_t misread_missing_number(const struct missing *missing, size_t index);
 

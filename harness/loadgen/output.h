@@ -1,4 +1,4 @@
-/* What a run found, in the forms in which it is wanted. Each returns 0, or -1 with errno set. */
+/* The output formats. Each function returns 0, or -1 with errno set. */
 #ifndef LOADGEN_OUTPUT_H
 #define LOADGEN_OUTPUT_H
 
@@ -6,26 +6,26 @@
 
 #include <stdio.h>
 
-/* A table for people. */
+/* A table for people to read. */
 int output_table(FILE *stream, const struct outcome *outcome);
 
 /* Everything, in the schema that docs/measuring.md describes. */
 int output_json(FILE *stream, const struct outcome *outcome);
 
 /* The percentiles of the response time (open loop) or the service time (closed loop), in
- * milliseconds, as HdrHistogram's plotters read them. */
+ * milliseconds, in the format that HdrHistogram's plotters read. */
 int output_hgrm(FILE *stream, const struct outcome *outcome);
 
-/* Percentile curves of response and service time, as columns: what gnuplot reads. */
+/* Percentile curves of response and service time, as columns for gnuplot. */
 int output_csv(FILE *stream, const struct outcome *outcome);
 
-/* The histogram that the run is about: response in open loop, service in closed loop. */
+/* The main histogram of the run: response in open loop, service in closed loop. */
 const struct histogram *output_headline(const struct outcome *outcome, const char **name);
 
-/* Writes text between quotation marks, with what JSON wants escaped (RFC 8259, 7). */
+/* Writes text between quotation marks, and escapes what JSON requires (RFC 8259, 7). */
 void output_json_string(FILE *stream, const char *text);
 
-/* "loadgen/1": changes when a reader of the old one would misunderstand the new one. */
+/* "loadgen/1" changes when a reader of the old format would misunderstand the new one. */
 #define OUTPUT_SCHEMA "loadgen/1"
 
 #endif

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <math.h>
 
-/* Steps to every halving of what lies above, as HdrHistogram prints them: the curve is as detailed
- * at the far end as at the near one. */
+/* Steps for each halving of the remaining distance to 1, as HdrHistogram prints them. So the curve
+ * is as detailed at its far end as at its near end. */
 enum { STEPS_A_HALVING = 5 };
 
 const struct histogram *output_headline(const struct outcome *outcome, const char **name)
@@ -24,7 +24,7 @@ static double next_quantile(double quantile)
     return quantile + 1 / (STEPS_A_HALVING * exp2(halvings));
 }
 
-/* How many values are at most value_ns, to the slot. */
+/* How many values are at most value_ns, to the precision of a slot. */
 static uint64_t count_up_to(const struct histogram *histogram, uint64_t value_ns)
 {
     uint64_t count = 0;

@@ -70,7 +70,7 @@ uint32_t payload_size(const struct payload_sizes *sizes, uint64_t identity)
 {
     if (sizes->choices == 1 && sizes->choice[0].least == sizes->choice[0].most)
         return sizes->most;
-    uint64_t stream = ~identity; /* apart from the bytes, which are drawn from the identity */
+    uint64_t stream = ~identity; /* independent of the bytes, which are drawn from the identity */
     uint32_t left = (uint32_t)mix_below(&stream, sizes->total_weight);
     uint32_t i = 0;
     while (left >= sizes->choice[i].weight)
@@ -79,9 +79,9 @@ uint32_t payload_size(const struct payload_sizes *sizes, uint64_t identity)
     return sizes->choice[i].least + (uint32_t)mix_below(&stream, span);
 }
 
-/* The payload as words in the machine's own byte order: they are written and read here alone. The
- * identity is well mixed already, so one multiplication by an odd number more is enough for words
- * that differ from each other and from those of any other identity. */
+/* The payload as words in the machine's own byte order, because only this process writes and reads
+ * them. The identity is well mixed already. One more multiplication by an odd number is therefore
+ * enough: the words differ from each other and from those of any other identity. */
 static uint64_t word_at(uint64_t identity, uint64_t index)
 {
     uint64_t word = (identity + index * GOLDEN) * UINT64_C(0xd1342543de82ef95);
@@ -105,14 +105,14 @@ static size_t smaller(size_t one, size_t other)
     return one < other ? one : other;
 }
 
-/* Part of a header, from `offset` on: how many of `count` bytes belong to it. */
+/* Part of a header, from `offset` on: returns how many of `count` bytes belong to it. */
 static size_t header_part(size_t offset, size_t count)
 {
     return offset < PAYLOAD_HEADER_BYTES ? smaller(PAYLOAD_HEADER_BYTES - offset, count) : 0;
 }
 
-/* Part of one word, at the end of a run of bytes that does not begin or end where a word does:
- * writes the bytes, and returns how many there are. */
+/* Writes part of one word, at the end of a run of bytes that does not begin or end at a word
+ * boundary. Returns the number of bytes. */
 static size_t make_ragged(uint64_t identity, size_t position, uint8_t *bytes, size_t count)
 {
     uint8_t whole[WORD_BYTES];
@@ -140,7 +140,7 @@ void payload_frame(uint64_t identity, uint32_t size, size_t offset, uint8_t *byt
     const uint32_t header = header_word(size);
     size_t part = header_part(offset, count);
 
-    if (part == PAYLOAD_HEADER_BYTES) /* nearly always: a copy of known size is one store */
+    if (part == PAYLOAD_HEADER_BYTES) /* nearly always; a copy of known size is one store */
         memcpy(bytes, &header, PAYLOAD_HEADER_BYTES);
     else
         memcpy(bytes, (const uint8_t *)&header + offset % PAYLOAD_HEADER_BYTES, part);
@@ -162,7 +162,7 @@ bool payload_matches(uint64_t identity, uint32_t size, size_t offset, const uint
                      size_t count)
 {
     const uint32_t header = header_word(size);
-    uint64_t differences = 0; /* gathered: one branch at the end, none on the way */
+    uint64_t differences = 0; /* collected: one branch at the end, none in the loop */
     size_t part = header_part(offset, count);
 
     if (part == PAYLOAD_HEADER_BYTES)

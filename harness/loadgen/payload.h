@@ -1,9 +1,9 @@
-/* What is in a message: sizes and bytes that follow from the seed, the connection and the number of
- * the message alone, so that nothing needs to be kept to check an echo.
+/* What a message contains. The seed, the connection and the message's number alone determine its
+ * size and its bytes. So nothing has to be kept to check an echo.
  *
- * The first 8 bytes of a payload are its identity: connection and number, mixed with the seed in a
- * way that can be undone. The rest is drawn from the identity. A wrong echo therefore says itself
- * which message of which connection it was, if it was one of ours. */
+ * The first 8 bytes of a payload are its identity: connection and number, mixed with the seed in an
+ * invertible way. The rest is drawn from the identity. So a wrong echo itself tells which message
+ * of which connection it was, if it was one of ours. */
 #ifndef LOADGEN_PAYLOAD_H
 #define LOADGEN_PAYLOAD_H
 
@@ -13,13 +13,13 @@
 
 enum {
     PAYLOAD_CHOICES = 8,
-    PAYLOAD_MOST_BYTES = 1 << 28, /* the most that the servers' --max-frame takes */
+    PAYLOAD_MOST_BYTES = 1 << 28, /* the largest value that the servers' --max-frame accepts */
     PAYLOAD_HEADER_BYTES = 4,
     PAYLOAD_IDENTITY_BYTES = 8,
 };
 
-/* A distribution of sizes: a few choices by weight, each a range in which all sizes are equally
- * likely. A fixed size is one choice of one size. */
+/* A distribution of sizes: a few choices with weights. Each choice is a range in which all sizes
+ * are equally likely. A fixed size is one choice with one size. */
 struct payload_sizes {
     uint32_t choices;
     uint32_t total_weight;
@@ -28,17 +28,17 @@ struct payload_sizes {
         uint32_t most;
         uint32_t weight;
     } choice[PAYLOAD_CHOICES];
-    uint32_t most; /* of all choices */
+    uint32_t most; /* the largest size of all choices */
 };
 
 /* Reads "64", "16-1024", or "64*9,4096-8192*1". Returns false for anything else. */
 bool payload_parse(struct payload_sizes *sizes, const char *text);
 
-/* key follows from the seed: payload_key. */
+/* The key that follows from the seed, and the identity of a message under that key. */
 uint64_t payload_key(uint64_t seed);
 uint64_t payload_identity(uint64_t key, uint32_t connection, uint64_t number);
 
-/* Whose identity it is, if it is one; any 8 bytes give some answer, so check it. */
+/* Says whose identity it is. Any 8 bytes give some answer, so the caller must check it. */
 void payload_owner(uint64_t key, uint64_t identity, uint32_t *connection, uint64_t *number);
 
 /* The size in bytes of the payload with that identity. */

@@ -1,4 +1,4 @@
-/* The line that changes while a run goes on, for people at a terminal. */
+/* The line on a terminal that shows the state of a run while it goes on. */
 #ifndef LOADGEN_PROGRESS_H
 #define LOADGEN_PROGRESS_H
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 struct progress {
-    bool shown; /* standard error is a terminal, and nobody asked for quiet */
+    bool shown; /* standard error is a terminal, and --quiet is not given */
     uint64_t next_ns;
     uint64_t last_ns;
     uint64_t last_count;
@@ -17,11 +17,11 @@ struct progress {
 
 void progress_begin(struct progress *progress, bool quiet);
 
-/* Shows how things stand, at most twice a second. The workers may be running. */
+/* Shows the state, at most twice a second. The workers may be running. */
 void progress_show(struct progress *progress, const struct worker *workers, uint32_t count,
                    uint64_t now_ns);
 
-/* Wipes the line. */
+/* Clears the line. */
 void progress_end(struct progress *progress);
 
 #endif

@@ -54,9 +54,9 @@ int readiness_add(struct readiness *readiness, int fd, void *owner)
     return epoll_ctl(readiness->fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-/* A timerfd(2) takes nanoseconds, where epoll_wait's own timeout takes milliseconds. It is set only
- * to go off earlier than it would: a deadline that moves on with every wait must not cost a call
- * each time. Gone off too early, it ends one wait with no event, and is set anew. */
+/* A timerfd(2) takes nanoseconds, but epoll_wait's own timeout takes milliseconds. Re-arm only for
+ * an earlier deadline: a deadline that moves with every wait must not cost a call each time. If it
+ * fires too early, one wait ends without an event, and the timer is set again. */
 static void set_timer(struct readiness *readiness, uint64_t deadline_ns)
 {
     struct itimerspec when = {0};
@@ -92,7 +92,7 @@ int readiness_wait(struct readiness *readiness, uint64_t deadline_ns,
         return errno == EINTR ? 0 : -1;
     for (int i = 0; i < count; i++) {
         if (readiness->events[i].data.ptr == readiness)
-            readiness->timer_ns = NEVER; /* gone off; edge-triggered, so it need not be read */
+            readiness->timer_ns = NEVER; /* it has fired; no read needed when edge-triggered */
         else
             events[ready++] = (struct ready_event){readiness->events[i].data.ptr,
                                                    bits_of(readiness->events[i].events)};
@@ -102,7 +102,7 @@ int readiness_wait(struct readiness *readiness, uint64_t deadline_ns,
 
 #else
 
-/* An empty file is not C (C17, 6.9). */
+/* A file without a declaration is not valid C (C17, 6.9). */
 extern int readiness_epoll_is_for_linux;
 
 #endif

@@ -1,5 +1,5 @@
 /* On Linux this file is compiled only with -DREADINESS_KQUEUE, against an emulation of kqueue, to
- * see that it does the same as the other one. */
+ * check that it behaves like readiness_epoll.c. */
 #if !defined(__linux__) || defined(READINESS_KQUEUE)
 
 #include "readiness.h"
@@ -79,7 +79,7 @@ int readiness_wait(struct readiness *readiness, uint64_t deadline_ns,
 
 #else
 
-/* An empty file is not C (C17, 6.9). */
+/* A file without a declaration is not valid C (C17, 6.9). */
 extern int readiness_kqueue_is_for_others;
 
 #endif

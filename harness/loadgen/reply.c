@@ -1,4 +1,4 @@
-/* Receiving: the usual path, where every byte is the one that is expected. */
+/* Receives replies: the usual path, on which every byte is the expected one. */
 #include "flow.h"
 
 #include "../../common/clock.h"
@@ -9,8 +9,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Takes the bytes that belong to the awaited reply; 0 when they are wrong, or nothing is awaited.
- * An echo cannot be whole before its request was: such bytes are wrong, whatever they are. */
+/* Takes the bytes that belong to the awaited reply. Returns 0 when they are wrong, or when no reply
+ * is awaited. An echo cannot be complete before its request has been sent: such bytes are wrong,
+ * whatever they are. */
 static size_t take_awaited(struct traffic *traffic, struct flow *flow, const uint8_t *bytes,
                            size_t size, uint64_t received_ns)
 {
@@ -79,7 +80,7 @@ void flow_receive(struct traffic *traffic, struct flow *flow, bool to_end)
         }
         traffic->tally.bytes_in += (uint64_t)count;
         take(traffic, flow, traffic->input, (size_t)count, received_ns);
-        /* A short read has emptied the socket; what comes later is a new edge. */
+        /* A short read has emptied the socket. What arrives later makes a new edge. */
         if (count < FLOW_SCRATCH_BYTES && !to_end)
             return;
     }

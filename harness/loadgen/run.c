@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* Standard streams, the files of the output, the witness; two for each thread come on top. */
+/* Standard streams, the output files, the witness. Each thread needs two more. */
 enum { RESERVED_DESCRIPTORS = 16 };
 
 struct run {
@@ -24,7 +24,7 @@ struct run {
     struct gate gate;
     struct worker *workers;
     uint32_t initialised; /* workers */
-    uint32_t started;     /* threads, without this one */
+    uint32_t started;     /* threads, this one not counted */
     struct observer *observer;
 };
 
@@ -48,7 +48,7 @@ static int need_descriptors(const struct load *load, struct error *error)
     return -1;
 }
 
-/* Returns what setup_connect does. */
+/* Returns the same as setup_connect. */
 static int establish(struct run *run, struct error *error)
 {
     struct outcome *outcome = run->outcome;
@@ -100,7 +100,7 @@ static int init_workers(struct run *run, struct error *error)
     return result;
 }
 
-/* The first worker runs on this thread, the others on threads of their own. */
+/* The first worker runs on this thread, each of the others on a thread of its own. */
 static void work(struct run *run, struct error *error)
 {
     uint32_t threads = run->load->threads;
@@ -219,7 +219,7 @@ static void fill_figures(struct run *run)
     fill_machine(run);
 }
 
-/* Returns what setup_connect does. */
+/* Returns the same as setup_connect. */
 static int carry_out(struct run *run, struct error *error)
 {
     int result = establish(run, error);
@@ -270,7 +270,8 @@ static uint64_t client_resident(void)
 #endif
 }
 
-/* Times, connections, sizes and pieces: two runs with the same hash asked for the same load. */
+/* A hash over times, connections, sizes and pieces. Two runs with the same hash asked for the same
+ * load. */
 static uint64_t hash_of(const struct load *load)
 {
     uint64_t hash =

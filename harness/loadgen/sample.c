@@ -14,7 +14,7 @@
 
 enum { LINE_BYTES = 4096 };
 
-/* The number after "Name:" in a file of such lines; 0 when it is not there. */
+/* The number after "Name:" in a file of such lines; 0 when the name is missing. */
 static uint64_t field_of(const char *path, const char *name)
 {
     char line[LINE_BYTES];
@@ -31,8 +31,8 @@ static uint64_t field_of(const char *path, const char *name)
     return value;
 }
 
-/* User and system time, fields 14 and 15 of /proc/PID/stat. Counted from after the last ')', since
- * the program's name before it may hold anything. */
+/* User and system time, fields 14 and 15 of /proc/PID/stat. Fields are counted from the last ')',
+ * because the program's name before it may contain any character. */
 static bool read_times(int process, struct server_sample *sample)
 {
     char path[64];
@@ -57,7 +57,7 @@ static bool read_times(int process, struct server_sample *sample)
     return true;
 }
 
-/* The clock of the process has nanoseconds, where stat has hundredths of a second. */
+/* The clock of the process counts nanoseconds; stat counts hundredths of a second. */
 static void read_cpu(int process, struct server_sample *sample)
 {
     clockid_t clock;
@@ -121,8 +121,8 @@ static void read_ticks(struct machine_sample *sample)
     sample->steal_ticks = states[7];
 }
 
-/* /proc/net/netstat and /proc/net/snmp: a line of names, then a line of numbers, each pair after
- * the same prefix. */
+/* /proc/net/netstat and /proc/net/snmp: a line of names, then a line of numbers, both after the
+ * same prefix. */
 static uint64_t counter_of(const char *path, const char *prefix, const char *name)
 {
     char names[LINE_BYTES];
@@ -175,7 +175,7 @@ void machine_sample_read(struct machine_sample *sample)
 
 #endif
 
-/* The split of the times is sampled, so a part may seem to go back. */
+/* The kernel samples how the time is split, so a part may seem to decrease. */
 static uint64_t since(uint64_t later, uint64_t earlier)
 {
     return later > earlier ? later - earlier : 0;
@@ -188,7 +188,7 @@ struct server_sample server_sample_since(const struct server_sample *later,
     uint64_t user_ns = since(later->user_ns, earlier->user_ns);
     uint64_t both_ns = user_ns + since(later->system_ns, earlier->system_ns);
 
-    if (both_ns > 0) /* the sampled split, scaled to the exact sum */
+    if (both_ns > 0) /* the sampled split, scaled so that its sum is exact */
         user_ns = (uint64_t)((double)cpu_ns * (double)user_ns / (double)both_ns);
     return (struct server_sample){
         .known = later->known && earlier->known,

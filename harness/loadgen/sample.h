@@ -1,5 +1,5 @@
-/* What the server's process and the whole machine have used so far: proc(5) on Linux; elsewhere the
- * numbers cannot be had, and say so. */
+/* What the server's process and the whole machine have used so far, from proc(5) on Linux. On other
+ * systems the numbers are not available, and are marked so. */
 #ifndef LOADGEN_SAMPLE_H
 #define LOADGEN_SAMPLE_H
 
@@ -9,7 +9,7 @@
 struct server_sample {
     bool known;
     uint64_t cpu_ns;  /* exact */
-    uint64_t user_ns; /* a split of it, sampled by the kernel */
+    uint64_t user_ns; /* a part of it, as sampled by the kernel */
     uint64_t system_ns;
     uint64_t switches; /* context switches of all its threads */
     uint64_t threads;
@@ -19,7 +19,7 @@ struct server_sample {
 struct machine_sample {
     bool known;
     uint64_t wall_ns;
-    uint64_t ticks; /* of all CPUs, in all states */
+    uint64_t ticks; /* of all CPUs, in all states together */
     uint64_t softirq_ticks;
     uint64_t steal_ticks;
     uint64_t ticks_a_second;
@@ -31,7 +31,7 @@ struct machine_sample {
 void server_sample_read(struct server_sample *sample, int process);
 void machine_sample_read(struct machine_sample *sample);
 
-/* The difference, for the counts; later's, for the sizes. Unknown unless both are known. */
+/* For counts, the difference; for sizes, the later value. Unknown unless both are known. */
 struct server_sample server_sample_since(const struct server_sample *later,
                                          const struct server_sample *earlier);
 struct machine_sample machine_sample_since(const struct machine_sample *later,

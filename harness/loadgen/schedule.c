@@ -9,7 +9,8 @@
 
 uint64_t schedule_offset(uint64_t number, uint64_t rate_milli)
 {
-    /* ⌊number · SCALE / rate⌋ in parts that stay below 2^64 for 10^9 requests and more. */
+    /* ⌊number · SCALE / rate⌋, computed in parts that stay below 2^64 for 10^9 requests and
+     * more. */
     uint64_t rounds = number / rate_milli;
     uint64_t rest = number % rate_milli;
 
@@ -18,7 +19,8 @@ uint64_t schedule_offset(uint64_t number, uint64_t rate_milli)
 
 static void draw_gap(struct schedule *schedule)
 {
-    /* 53 bits make every double in (0, 1] equally likely; 0 itself would have no logarithm. */
+    /* 53 bits make every double in (0, 1] equally likely. 0 is excluded, because it has no
+     * logarithm. */
     double uniform = ((double)(mix_next(&schedule->stream) >> 11) + 1.0) * 0x1p-53;
 
     schedule->elapsed_ns -= log(uniform) * schedule->mean_gap_ns;

@@ -1,5 +1,5 @@
-/* What the client itself can do, and whether its arithmetic is right: both against an echo that is
- * built in. */
+/* How much load the client itself can make, and whether its arithmetic is right. Both are measured
+ * against a built-in echo. */
 #ifndef LOADGEN_SELFTEST_H
 #define LOADGEN_SELFTEST_H
 
@@ -8,8 +8,8 @@
 
 #include <stdatomic.h>
 
-/* Returns the exit status: 0 when all is right, else the verdict that says what is not; or -1 with
- * error filled. */
+/* Returns the exit status: 0 when everything is right, otherwise the verdict that says what is
+ * wrong; or -1 with error filled. */
 int selftest(const struct load *load, const atomic_bool *stop, struct error *error);
 
 #endif

@@ -18,7 +18,8 @@ struct setup {
     uint32_t proven;
 };
 
-/* Selection sampling: each flow is taken with the odds that make exactly `active` of them. */
+/* Selection sampling: each flow is chosen with the probability that makes exactly `active` of them
+ * active. */
 static void place_random(const struct load *load, struct flow *flows)
 {
     uint64_t stream = mix_into(load->seed, load->connections);
@@ -46,7 +47,7 @@ void setup_place(const struct load *load, struct flow *flows)
         place_random(load, flows);
 }
 
-/* Returns false after a failure, which has been counted. */
+/* Begins to connect the next flow. Returns false after a failure, which it has counted. */
 static bool begin_next(struct setup *setup)
 {
     struct flow *flow = &setup->flows[setup->begun++];
@@ -80,7 +81,7 @@ static void serve(struct setup *setup, struct flow *flow, unsigned bits)
         setup->proven++;
 }
 
-/* The connections that had no echo in time, each counted; the first is named. */
+/* Counts each connection that had no echo in time. The message names the first one. */
 static void give_up(struct setup *setup)
 {
     for (uint32_t i = 0; i < setup->begun; i++)
@@ -91,8 +92,8 @@ static void give_up(struct setup *setup)
                         (double)setup->traffic->load->connect_timeout_ns / 1e9);
 }
 
-/* One wake-up: as many connects as may be under way, then what has happened. Returns what
- * readiness_wait does. */
+/* One wake-up: begins as many connects as may be under way, then handles the events. Returns the
+ * same as readiness_wait. */
 static int turn(struct setup *setup, uint64_t deadline_ns)
 {
     struct ready_event events[READINESS_BATCH];
@@ -141,7 +142,7 @@ int setup_connect(struct traffic *traffic, struct flow *flows, const atomic_bool
         (void)error_set(error, "waiting for connections", "", errno);
     readiness_close(setup.readiness);
     traffic->tally.established = setup.proven;
-    /* One that will carry nothing needs no memory of requests. */
+    /* A flow that carries no requests needs no memory for them. */
     for (uint32_t i = 0; i < traffic->load->connections; i++)
         if (!flows[i].active && flows[i].awaited == flows[i].issued)
             flow_free(&flows[i]);

@@ -1,4 +1,4 @@
-/* Before the clock starts: every connection made, in order, and proven by one verified echo. */
+/* Before the clock starts, every connection is made, in order, and proven by one verified echo. */
 #ifndef LOADGEN_SETUP_H
 #define LOADGEN_SETUP_H
 
@@ -7,13 +7,14 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Decides which of `connections` flows are active. They are connected in the order of the array, so
- * that their places in it are their places in the server's descriptor table. */
+/* Decides which of the `connections` flows are active. They are connected in the order of the
+ * array. So their places in it are their places in the server's descriptor table. */
 void setup_place(const struct load *load, struct flow *flows);
 
-/* Connects and proves all flows, with at most load->connects of them not yet proven at any time: a
- * server's listen queue never holds more. Returns 0 when all are established; 1 when not, with the
- * errors counted in traffic->tally; -1 with error filled. The traffic is the setup's own. */
+/* Connects and proves all flows. At most load->connects of them are not yet proven at any time, so
+ * a server's listen queue never holds more. Returns 0 when all are established; 1 when not, with
+ * the errors counted in traffic->tally; -1 with error filled. The setup has a traffic of its
+ * own. */
 int setup_connect(struct traffic *traffic, struct flow *flows, const atomic_bool *stop,
                   struct error *error);
 

@@ -1,5 +1,5 @@
-/* Exact counts of what happened. One thread writes a tally; they are added up after the threads
- * have ended. */
+/* Exact counts of what happened. One thread writes a tally. The tallies are added up after the
+ * threads have ended. */
 #ifndef LOADGEN_TALLY_H
 #define LOADGEN_TALLY_H
 
@@ -7,16 +7,16 @@
 
 #include <stdint.h>
 
-/* What can be wrong, told apart. */
+/* The kinds of error. */
 #define ERROR_KINDS(X)                                                                             \
     X(corrupted)  /* a reply with bytes that no message of ours has */                             \
     X(reordered)  /* a reply that came after a later one */                                        \
     X(lost)       /* a reply that never came though a later one did */                             \
-    X(duplicated) /* a reply that had come before, or that nothing asked for */                    \
+    X(duplicated) /* a reply that came twice, or that nobody asked for */                          \
     X(crossed)    /* a message of another connection */                                            \
     X(late)       /* a reply older than --timeout */                                               \
     X(closed)     /* the server ended a connection that was in use */                              \
-    X(reset)      /* … by a reset */                                                             \
+    X(reset)      /* the same, by a reset */                                                       \
     X(refused)    /* a connection that could not be made */                                        \
     X(unproven)   /* a connection without an echo of its first message */                          \
     X(failed)     /* a system call of our own, or no memory */
@@ -31,18 +31,18 @@ enum error_kind {
 #define TALLIES(X)                                                                                 \
     X(established)   /* connections proven by an echo before the clock started */                  \
     X(issued)        /* requests that fell due in the measured time */                             \
-    X(answered)      /* of them, those that were answered, also after it */                        \
-    X(unanswered)    /* requests of any phase that were not when the drain was over */             \
+    X(answered)      /* those of them that were answered, also after it */                         \
+    X(unanswered)    /* requests of any phase that had no answer after the drain */                \
     X(achieved)      /* replies that came in the measured time, whenever they were due */          \
     X(bytes_out)     /* sent, all phases */                                                        \
     X(bytes_in)      /* received, all phases */                                                    \
     X(sends)         /* calls */                                                                   \
     X(receives)      /* calls */                                                                   \
     X(waits)         /* calls of the readiness interface */                                        \
-    X(full_waits)    /* of them, those that filled the batch */                                    \
-    X(blocked_sends) /* that took less than was offered: the server was not reading */             \
+    X(full_waits)    /* those of them that filled the batch */                                     \
+    X(blocked_sends) /* took less than was offered: the server was not reading */                  \
     X(reconnects)    /* for --churn */                                                             \
-    X(trickled)      /* replies to idle connections that trickle */
+    X(trickled)      /* replies to idle connections with trickle */
 
 enum { TALLY_QUARTERS = 9, TALLY_EXAMPLE_BYTES = 160 };
 
@@ -51,9 +51,9 @@ struct tally {
     TALLIES(X)
 #undef X
     uint64_t errors[ERROR_KIND_COUNT];
-    _Atomic uint64_t errors_seen; /* their sum, for another thread to read meanwhile */
+    _Atomic uint64_t errors_seen; /* their sum, which another thread may read during the run */
     char examples[ERROR_KIND_COUNT][TALLY_EXAMPLE_BYTES]; /* the first of each kind */
-    uint64_t quarters[TALLY_QUARTERS]; /* replies: of warm-up, of the rest, drain */
+    uint64_t quarters[TALLY_QUARTERS]; /* replies: in the warm-up, in the rest, in the drain */
 };
 
 void tally_add(struct tally *into, const struct tally *from);

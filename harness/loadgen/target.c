@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ADDRESSES_A_BLOCK = 254 }; /* of the last octet: without .0 and .255 */
+enum { ADDRESSES_A_BLOCK = 254 }; /* values of the last octet, without .0 and .255 */
 
 static int look_up(const char *option, const char *host, uint16_t port, int family,
                    struct sockaddr_storage *address, socklen_t *size, struct error *error)
@@ -56,14 +56,15 @@ int target_find(struct target *target, const struct load *load, struct error *er
     target->sources = load->sources;
     target->local = on_loopback(&target->address);
 #ifdef __linux__
-    /* Elsewhere an address of 127.0.0.0/8 must be configured to be used. */
+    /* On other systems an address of 127.0.0.0/8 must be configured before use. */
     target->rotates = load->sources == 0 && target->local && target->address.ss_family == AF_INET;
 #endif
     (void)address_name((const struct sockaddr *)&target->address, target->size, target->name);
     return 0;
 }
 
-/* 127.0.0.1, 127.0.0.2, … 127.0.0.254, 127.0.1.1, …, a step every ports_per_source connections. */
+/* 127.0.0.1, 127.0.0.2 to 127.0.0.254, then 127.0.1.1 and so on: one step every ports_per_source
+ * connections. */
 static void rotated(uint32_t step, struct sockaddr_storage *source)
 {
     struct sockaddr_in *inet = (struct sockaddr_in *)source;
@@ -73,11 +74,11 @@ static void rotated(uint32_t step, struct sockaddr_storage *source)
                                   (step % ADDRESSES_A_BLOCK + 1));
 }
 
-/* One address has some 28,000 ports, and each connection to one server takes one. Linux tries every
- * second one of them first: from 14,000 connections on, each connect looks through all of those in
- * vain, which takes longer than everything else; hence a new address well before. Without
- * IP_BIND_ADDRESS_NO_PORT (ip(7)) bind would choose the port, not knowing the destination yet, and
- * take it from all of them. */
+/* One address has some 28,000 ports, and each connection to one server takes one. Linux first tries
+ * every second port. From 14,000 connections on, each connect searches all of those in vain, which
+ * takes longer than everything else. So the client changes to a new address well before. Without
+ * IP_BIND_ADDRESS_NO_PORT (ip(7)), bind would choose the port before it knows the destination, and
+ * would take it from all of them. */
 static int bind_source(const struct target *target, int fd, uint32_t number)
 {
     struct sockaddr_storage source;
@@ -106,8 +107,9 @@ static int make_nonblocking(int fd)
 }
 
 /* Some systems' congestion control paces what is sent by timers (Linux: bbr). Between machines that
- * is part of the network; on loopback there is nothing to congest, and it would only cost this
- * client time and make it send late. Where another one may not be chosen, it stays. */
+ * is part of the network. On loopback there is no congestion: pacing would only cost this client
+ * time and make it send late. Where the system does not allow another algorithm, the default
+ * stays. */
 static void avoid_pacing(const struct target *target, int fd)
 {
 #ifdef TCP_CONGESTION
@@ -128,10 +130,10 @@ int target_connect(const struct target *target, uint32_t number, int receive_buf
 
     if (fd < 0)
         return -1;
-    /* Nagle's algorithm would hold a request back until the one before it is acknowledged. */
+    /* Nagle's algorithm would hold a request back until the previous one is acknowledged. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     avoid_pacing(target, fd);
-    /* Before the connection exists: the window that it opens with depends on it (tcp(7)). */
+    /* Set before the connection exists, because the initial window depends on it (tcp(7)). */
     if (receive_buffer > 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (make_nonblocking(fd) < 0 || bind_source(target, fd, number) < 0 ||

@@ -19,8 +19,8 @@ static uint64_t nanoseconds(struct timeval time)
     return (uint64_t)time.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)time.tv_usec * 1000;
 }
 
-/* Time spent runnable without running: the second number of schedstat (Documentation/scheduler/
- * sched-stats.rst in Linux). 0 where there is none. */
+/* Time in which the thread was runnable but did not run: the second number of schedstat
+ * (Documentation/scheduler/sched-stats.rst in Linux). 0 where there is none. */
 static uint64_t read_waited(void)
 {
     uint64_t ran = 0;
@@ -49,7 +49,7 @@ void usage_read(struct usage *usage)
 #ifdef RUSAGE_THREAD
     (void)getrusage(RUSAGE_THREAD, &rusage);
 #else
-    (void)getrusage(RUSAGE_SELF, &rusage); /* right with one thread, an upper bound with more */
+    (void)getrusage(RUSAGE_SELF, &rusage); /* exact with one thread, an upper bound with more */
 #endif
     usage->user_ns = nanoseconds(rusage.ru_utime);
     usage->system_ns = nanoseconds(rusage.ru_stime);
@@ -97,7 +97,8 @@ void usage_set_urgent(bool urgent)
     (void)pthread_setschedparam(pthread_self(), urgent ? SCHED_FIFO : SCHED_OTHER, &parameters);
 }
 
-/* ThreadSanitizer takes equal numbers in two tables for one descriptor, and sees races. */
+/* ThreadSanitizer takes equal numbers in two tables for one descriptor, and reports races that do
+ * not exist. */
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define ONE_TABLE
@@ -109,7 +110,7 @@ void usage_set_urgent(bool urgent)
 void usage_part_descriptors(void)
 {
 #if defined(__linux__) && !defined(ONE_TABLE)
-    (void)unshare(CLONE_FILES); /* if not, the calls are slower, and that is all */
+    (void)unshare(CLONE_FILES); /* if it fails, calls are slower; nothing else changes */
 #endif
 }
 

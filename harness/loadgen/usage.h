@@ -1,4 +1,4 @@
-/* What a thread has used so far, and where it runs. */
+/* What a thread has used so far, and on which CPUs it runs. */
 #ifndef LOADGEN_USAGE_H
 #define LOADGEN_USAGE_H
 
@@ -6,11 +6,11 @@
 
 #include <stdbool.h>
 
-/* Fills all but spun_ns with the calling thread's totals; wall_ns is clock_now(). */
+/* Fills everything but spun_ns with the calling thread's totals. wall_ns is clock_now(). */
 void usage_read(struct usage *usage);
 
-/* Binds the calling thread to a CPU. Returns 0, or -1 with errno set (ENOTSUP where threads cannot
- * be bound). */
+/* Binds the calling thread to a CPU. Returns 0, or -1 with errno set (ENOTSUP on systems that
+ * cannot bind threads). */
 int usage_pin(int cpu);
 
 /* The CPUs that the calling thread may run on: read them, pin, and set them again. */
@@ -21,16 +21,17 @@ struct cpu_mask {
 void usage_read_mask(struct cpu_mask *mask);
 void usage_set_mask(const struct cpu_mask *mask);
 
-/* Lets the calling thread run ahead of ordinary ones, or no longer; where that takes a privilege
- * that it lacks, nothing changes. */
+/* Gives the calling thread priority over ordinary threads, or takes it away. Nothing changes when
+ * the thread lacks the privilege for it. */
 void usage_set_urgent(bool urgent);
 
-/* Gives the calling thread a descriptor table of its own (unshare(2)), where there is such a thing:
- * a system call on a descriptor costs more while threads share one table. What is open already
- * stays open in both, so do it early. */
+/* Gives the calling thread a descriptor table of its own (unshare(2)), on systems that can. A
+ * system call on a descriptor costs more while threads share one table. Descriptors that are open
+ * already stay open in both tables, so call it early. */
 void usage_part_descriptors(void);
 
-/* Makes the calling thread's timers exact, where they are rounded (prctl(2), PR_SET_TIMERSLACK). */
+/* Makes the calling thread's timers exact on systems that round them (prctl(2),
+ * PR_SET_TIMERSLACK). */
 void usage_exact_timers(void);
 
 /* How many CPUs the calling thread may run on. */

@@ -84,7 +84,8 @@ bool limits_parse(struct limits *limits, const char *text)
     return false;
 }
 
-/* The order of the enumeration is the precedence, but VALID gives way to all. */
+/* The order of the enumeration is the precedence, except that every other verdict outranks
+ * VALID. */
 static bool outranks(enum verdict one, enum verdict other)
 {
     return one != VERDICT_VALID && (other == VERDICT_VALID || one < other);
@@ -129,8 +130,8 @@ static void judge_host(const struct figures *figures, const double *limit,
                       figures->preempted, limit[LIMIT_preempted]);
 }
 
-/* A client without a moment's rest is no limit to a server that has none either: what is measured
- * is then what the server can do, but for the rest that it did have. */
+/* A client that is always busy is not the limit if the server is always busy too. Then the run
+ * measures what the server can do, apart from the time in which the server was idle. */
 static void judge_load(const struct figures *figures, const double *limit,
                        struct judgement *judgement)
 {
@@ -168,8 +169,8 @@ static void judge_client(const struct figures *figures, const double *limit,
                       rate, 100 * rate / figures->ceiling, figures->ceiling, limit[LIMIT_ceiling]);
 }
 
-/* Little's law: in a closed loop, throughput × mean time in the system = requests under way. Where
- * it does not hold, requests were not where the figures say: the client sat on them. */
+/* Little's law: in a closed loop, throughput × mean time in the system = outstanding requests. If
+ * it does not hold, requests were not where the figures say: the client held them back. */
 static void judge_little(const struct figures *figures, const double *limit,
                          struct judgement *judgement)
 {

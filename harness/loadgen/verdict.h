@@ -1,12 +1,12 @@
-/* Whether the figures of a run can be trusted, and if not, who is to blame: a decision from numbers
- * alone, so that it can be tested without a run. */
+/* Whether the figures of a run can be trusted, and if not, what the cause is. The decision uses
+ * numbers alone, so that it can be tested without a run. */
 #ifndef LOADGEN_VERDICT_H
 #define LOADGEN_VERDICT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* In order of precedence: of several, the first that applies is the run's. The numbers are the exit
+/* In order of precedence: when several apply, the first is the verdict. The numbers are the exit
  * statuses, after 1 (cannot run) and 2 (bad usage). */
 #define VERDICTS(X)                                                                                \
     X(VALID, 0)                                                                                    \
@@ -23,7 +23,8 @@ enum verdict {
         VERDICT_COUNT
 };
 
-/* Limits that can be set with --limit NAME=VALUE. Percentages, but for those that say otherwise. */
+/* Limits that --limit NAME=VALUE can set. They are percentages, except where the text names another
+ * unit. */
 #define LIMITS(X)                                                                                  \
     X(shortfall, 0.1, "achieved below offered, % of offered (and 10 requests)")                    \
     X(lag, 10, "p99 of lag, % of p99 of response, in open loop")                                   \
@@ -49,8 +50,8 @@ struct limits {
     double value[LIMIT_COUNT];
 };
 
-/* What the decision is made from. Times are nanoseconds, shares are percentages; a negative number
- * says that the figure could not be had. */
+/* The numbers that the decision uses. Times are in nanoseconds, shares are percentages. A negative
+ * number means that the figure is not available. */
 #define FIGURES(X)                                                                                 \
     X(open_loop)    /* 1 or 0 */                                                                   \
     X(errors)       /* of any kind */                                                              \
@@ -90,7 +91,7 @@ struct figures {
 enum { VERDICT_REASONS = 24, VERDICT_REASON_BYTES = 160 };
 
 struct reason {
-    enum verdict verdict; /* VALID: a remark that changes nothing */
+    enum verdict verdict; /* VALID: a remark that does not change the verdict */
     char text[VERDICT_REASON_BYTES];
 };
 
@@ -102,7 +103,7 @@ struct judgement {
 
 void limits_default(struct limits *limits);
 
-/* Sets one from "NAME=VALUE". Returns false for an unknown name or a bad value. */
+/* Sets one limit from "NAME=VALUE". Returns false for an unknown name or a bad value. */
 bool limits_parse(struct limits *limits, const char *text);
 
 const char *limit_name(enum limit limit);
@@ -111,15 +112,15 @@ const char *limit_text(enum limit limit);
 void verdict_decide(const struct figures *figures, const struct limits *limits,
                     struct judgement *judgement);
 
-/* Adds a reason of one's own; the verdict follows the precedence. Beyond VERDICT_REASONS the text
- * is dropped, never the verdict. */
+/* Adds a reason. The verdict follows the precedence. Beyond VERDICT_REASONS the text is dropped,
+ * but never the verdict. */
 __attribute__((format(printf, 3, 4))) void
 judgement_add(struct judgement *judgement, enum verdict verdict, const char *format, ...);
 
 const char *verdict_name(enum verdict verdict);
 int verdict_status(enum verdict verdict);
 
-/* VERDICT_COUNT when there is none of that name. */
+/* The verdict of that name; VERDICT_COUNT when there is none. */
 enum verdict verdict_named(const char *name);
 
 #endif

@@ -1,6 +1,6 @@
-/* send(2) and recv(2) without flags, as directly as can be. In a process with threads, glibc wraps
- * both in steps that make them points of cancellation; nobody here is ever cancelled, and the
- * servers, which have one thread, do not pay for it either. */
+/* send(2) and recv(2) without flags, called as directly as possible. In a process with threads,
+ * glibc adds steps to both that make them cancellation points. No thread here is ever cancelled.
+ * The servers, which have one thread, do not pay for these steps either. */
 #ifndef LOADGEN_WIRE_H
 #define LOADGEN_WIRE_H
 

@@ -9,7 +9,7 @@
 
 static const uint64_t period_ns = 2000000;
 
-/* Being late by less is usual, and no stall. */
+/* A smaller delay is usual, and is not a stall. */
 static const uint64_t allowed_ns = 1000000;
 
 static void sleep_until(uint64_t when_ns)
@@ -17,7 +17,7 @@ static void sleep_until(uint64_t when_ns)
     struct timespec when;
 
 #ifdef __APPLE__
-    /* No absolute sleep there: what the clock says is left. */
+    /* This system has no absolute sleep: sleep for the time that is left. */
     (void)nanosleep(clock_left(when_ns, clock_now(), &when), NULL);
 #else
     (void)clock_left(when_ns, 0, &when);
@@ -46,17 +46,18 @@ static void *look(void *argument)
             if (late_ns > allowed_ns)
                 witness->lost_ns += late_ns - allowed_ns;
         }
-        if (late_ns > period_ns) /* one stall counts once */
+        if (late_ns > period_ns) /* one stall is counted once */
             due_ns = now_ns;
     }
     return NULL;
 }
 
-/* A thread that runs ahead of all others is late only when the machine itself stood still; as an
- * ordinary one it also waits its turn. That privilege is asked for, not required. */
+/* A thread with priority over all others is late only when the machine itself stood still. An
+ * ordinary thread also waits for its turn. The client asks for this privilege, but does not require
+ * it. */
 static int start(struct witness *witness)
 {
-    const struct sched_param first = {.sched_priority = 50}; /* above others of its kind */
+    const struct sched_param first = {.sched_priority = 50}; /* above other threads of this class */
     pthread_attr_t attributes;
     int result = pthread_attr_init(&attributes);
 
@@ -101,7 +102,7 @@ void witness_stop(struct witness *witness)
 
 uint64_t witness_lost_ns(const struct witness *witness, uint64_t counted_ns)
 {
-    const uint64_t at_the_ends = 4; /* looks that may fall before or after the counted time */
+    const uint64_t at_the_ends = 4; /* readings that may fall before or after the counted time */
     uint64_t looked_ns = (witness->looks + at_the_ends) * period_ns;
     uint64_t unseen_ns = counted_ns > looked_ns ? counted_ns - looked_ns : 0;
 

@@ -12,14 +12,14 @@
 #include <time.h>
 
 enum {
-    /* Due requests are sent before anything else, but replies must be read as well. */
+    /* Due requests are sent first, but replies must be read as well. */
     ISSUES_A_TURN = 64,
 };
 
-/* A run that is ended early is noticed so soon. */
+/* A run that ends early is noticed within this time. */
 static const uint64_t longest_sleep_ns = NANOSECONDS_A_SECOND / 20;
 
-/* An idle connection that trickles sends a byte this often. */
+/* An idle connection with --idle trickle sends a byte at this interval. */
 static const uint64_t trickle_ns = NANOSECONDS_A_SECOND;
 
 static int deal_flows(struct worker *worker, struct flow *flows, const uint32_t *order)
@@ -84,8 +84,8 @@ static int watch(struct worker *worker, struct flow *flow)
     return -1;
 }
 
-/* Writes, all at once or in pieces: then the rest waits until other flows have had their turn, so
- * that the server finds frames cut and joined at any place. */
+/* Writes everything at once, or a piece. After a piece, the rest waits until other flows have had
+ * their turn. So the server finds frames cut and joined at any place. */
 static void write_out(struct worker *worker, struct flow *flow)
 {
     struct traffic *traffic = &worker->traffic;
@@ -116,7 +116,7 @@ static void write_pieces(struct worker *worker)
     worker->piece_count = kept;
 }
 
-/* --churn: the connection has carried its messages, and all echoes are back. */
+/* --churn: replaces a connection that has carried its messages and received all echoes. */
 static void replace(struct worker *worker, struct flow *flow)
 {
     struct traffic *traffic = &worker->traffic;
@@ -163,7 +163,7 @@ static void issue(struct worker *worker, struct flow *flow, uint64_t scheduled_n
         write_out(worker, flow);
 }
 
-/* Past the cap there is nothing more to learn: the server does not keep up. */
+/* Beyond the cap the run can show nothing more: the server does not keep up. */
 static void check_cap(struct worker *worker, uint64_t now_ns)
 {
     const struct load *load = worker->traffic.load;
@@ -174,7 +174,7 @@ static void check_cap(struct worker *worker, uint64_t now_ns)
     gate_end(worker->gate, now_ns);
 }
 
-/* Open loop: what is due is sent, however late it is; no slot is skipped. */
+/* Open loop: sends what is due, however late it is. No request is skipped. */
 static void issue_due(struct worker *worker, uint64_t now_ns)
 {
     struct schedule *schedule = &worker->schedule;
@@ -232,27 +232,27 @@ static void second_mark(struct worker *worker)
             100.0 * (double)(tally->full_waits - worker->full_waits_marked) / (double)waits;
 }
 
-/* Whether a request that belongs to the measured time has not been issued yet: however late it is,
- * it is sent before the run goes on to the drain. */
+/* Whether a request of the measured time has not been issued yet. It is sent, however late, before
+ * the run goes on to the drain. */
 static bool has_due(const struct worker *worker)
 {
     return load_is_open(worker->traffic.load) &&
            worker->schedule.next_ns < worker->traffic.measure_to_ns;
 }
 
-/* Passes from the warm-up to the measured time, and from there to the drain. Returns false when the
+/* Moves from the warm-up to the measured time, and from there to the drain. Returns false when the
  * run is over. */
 static bool pass_marks(struct worker *worker, uint64_t now_ns)
 {
     struct traffic *traffic = &worker->traffic;
 
-    if (traffic->ended > 0 && traffic->ended == worker->flow_count) /* nobody left to ask */
+    if (traffic->ended > 0 && traffic->ended == worker->flow_count) /* no flow is left */
         gate_end(worker->gate, now_ns);
     traffic->measure_to_ns = gate_end_ns(worker->gate);
     if (!worker->measuring && now_ns >= traffic->measure_from_ns)
         first_mark(worker);
     if (!worker->draining && now_ns >= traffic->measure_to_ns && !has_due(worker)) {
-        if (!worker->measuring) /* ended early, in the warm-up */
+        if (!worker->measuring) /* the run ended early, in the warm-up */
             first_mark(worker);
         second_mark(worker);
     }
@@ -281,8 +281,9 @@ static uint64_t next_deadline(const struct worker *worker, uint64_t now_ns)
     return earlier(deadline_ns, next_trickle_ns(worker));
 }
 
-/* Sleeping ends some microseconds late, more on a virtual machine. So when the next request is due
- * soon, polling takes the place of sleeping. The time goes to spun_ns, since it is not work. */
+/* A sleep ends some microseconds late, more on a virtual machine. So when the next request is due
+ * soon, the thread polls and does not sleep. That time is added to spun_ns, because it is not
+ * work. */
 static int await_events(struct worker *worker, uint64_t now_ns, struct ready_event *events)
 {
     struct tally *tally = &worker->traffic.tally;
@@ -325,7 +326,8 @@ static bool turn(struct worker *worker)
     return true;
 }
 
-/* Marks the quarters of the warm-up and of the measured time, in which replies are counted. */
+/* Sets the quarters of the warm-up and of the measured time. Replies are counted for each
+ * quarter. */
 static void set_quarters(struct traffic *traffic, uint64_t start_ns)
 {
     uint64_t warmup_ns = traffic->measure_from_ns - start_ns;
@@ -355,7 +357,7 @@ static bool pass_gate(struct worker *worker)
     return true;
 }
 
-/* Sleeps through the head start, and polls through its last bit: all threads begin on time. */
+/* Sleeps through the head start, and polls at its end, so that all threads begin on time. */
 static void await_start(const struct worker *worker)
 {
     const uint64_t start_ns = worker->gate->start_ns;
@@ -387,8 +389,8 @@ static void get_ready(struct worker *worker)
             idle_begin(traffic, worker->idle[i]);
 }
 
-/* The first requests of a closed loop: spread over the flows, so that no flow has all of its own
- * before another has one. */
+/* The first requests of a closed loop are spread over the flows: each flow gets one before any gets
+ * its second. */
 static void fill(struct worker *worker)
 {
     struct traffic *traffic = &worker->traffic;

@@ -1,4 +1,4 @@
-/* One thread's share of the load, and the loop that carries it. */
+/* One thread's share of the load, and the loop that carries it out. */
 #ifndef LOADGEN_WORKER_H
 #define LOADGEN_WORKER_H
 
@@ -16,8 +16,8 @@ struct usage {
     uint64_t cpu_ns; /* of the thread, user and system */
     uint64_t user_ns;
     uint64_t system_ns;
-    uint64_t spun_ns;   /* of it, spent polling for a due time */
-    uint64_t waited_ns; /* ready, but without a CPU */
+    uint64_t spun_ns;   /* the part of it that was spent polling for a due time */
+    uint64_t waited_ns; /* runnable, but without a CPU */
     uint64_t switches;  /* context switches */
     uint64_t wall_ns;
 };
@@ -29,11 +29,11 @@ struct worker {
     struct traffic traffic;
     struct readiness *readiness;
     struct schedule schedule;
-    struct flow **flows; /* active ones, in the order of their turns */
+    struct flow **flows; /* the active flows, in the order of their turns */
     uint32_t flow_count;
     struct flow **idle;
     uint32_t idle_count;
-    uint64_t trickled;    /* how many bytes of --idle trickle have been due */
+    uint64_t trickled;    /* how many bytes of --idle trickle have fallen due */
     struct flow **pieces; /* --fragment: flows that have something to write */
     uint32_t piece_count;
     uint64_t spun_ns;
@@ -41,22 +41,22 @@ struct worker {
     uint64_t full_waits_marked;
     struct usage mark;  /* at the first mark: absolute */
     struct usage usage; /* between the marks */
-    double full_share;  /* of the waits between them, how many filled the batch, % */
+    double full_share;  /* the share of waits between the marks that filled the batch, % */
     bool measuring;
     bool draining;
     int status; /* 0, or -1 with error filled */
     struct error error;
 };
 
-/* Takes the flows that are this worker's (traffic is initialised already). Returns 0, or -1 with
- * error filled; destroy it all the same. */
+/* Takes over this worker's flows; traffic is initialised already. Returns 0, or -1 with error
+ * filled. Call worker_destroy in both cases. */
 int worker_init(struct worker *worker, uint32_t number, struct gate *gate, const struct load *load,
                 const struct target *target, struct flow *flows, const uint32_t *order,
                 struct error *error);
 void worker_destroy(struct worker *worker);
 
-/* A thread's function (pthread_create(3)); the first worker's is called by the main thread. Waits
- * at the gate, then runs to the end. Afterwards see worker->status. */
+/* A thread's function (pthread_create(3)). The main thread calls the first worker's itself. It
+ * waits at the gate, then runs to the end. Afterwards read worker->status. */
 void *worker_main(void *worker);
 
 #endif

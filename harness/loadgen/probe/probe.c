@@ -1,5 +1,5 @@
 /* Lets the tests reach single parts of the load generator: numbers in, numbers out. The tests, in
- * Python, know what should come; this program knows nothing. */
+ * Python, know which results are right. This program does not. */
 #include "../histogram.h"
 #include "../outcome.h"
 #include "../payload.h"
@@ -16,8 +16,9 @@ static uint64_t number(const char *text)
     return strtoull(text, NULL, 10);
 }
 
-/* percentiles PARTS: lines "d NS" (answered) and "c NS" (unanswered), dealt out to PARTS histograms
- * each and added up; prints count, sum, least, most, then each percentile. */
+/* percentiles PARTS: reads lines "d NS" (answered) and "c NS" (unanswered). It distributes each
+ * kind over PARTS histograms and adds these up. Prints count, sum, least, greatest, then each
+ * percentile. */
 static int probe_percentiles(char **arguments)
 {
     enum { MOST_PARTS = 8 };
@@ -116,8 +117,9 @@ static int probe_verdict(char **arguments)
     return 0;
 }
 
-/* payload SEED CONNECTION NUMBER SIZES: the frame in hexadecimal, made in pieces of 1, 2, 3, …
- * bytes, "matches" or "differs" for the check of the same pieces, and whose it is. */
+/* payload SEED CONNECTION NUMBER SIZES: prints the frame in hexadecimal, made in pieces of 1, 2, 3
+ * and more bytes; "matches" or "differs" for the check of the same pieces; and whose frame it
+ * is. */
 static int probe_payload(char **arguments)
 {
     struct payload_sizes sizes;
@@ -146,7 +148,7 @@ static int probe_payload(char **arguments)
     payload_owner(key, identity, &connection, &message);
     (void)printf("\n%s\n%" PRIu32 " %" PRIu64 "\n", matches ? "matches" : "differs", connection,
                  message);
-    for (size_t i = 0; i < whole; i++) { /* no byte of it may be wrong unnoticed */
+    for (size_t i = 0; i < whole; i++) { /* the check must notice each wrong byte */
         bytes[i] ^= 1;
         if (payload_matches(identity, size, 0, bytes, whole))
             (void)printf("byte %zu is not checked\n", i);

@@ -1,5 +1,5 @@
-/* What the client's own steps cost: each done many times over, nanoseconds a time. The figures that
- * matter are small beside a system call; one that grows has been made slower. */
+/* What the client's own steps cost. Each step runs many times; the figures are nanoseconds for one.
+ * They are small beside a system call. A figure that grows shows that a step has become slower. */
 #include "../../../common/clock.h"
 #include "../histogram.h"
 #include "../payload.h"
@@ -15,7 +15,7 @@ enum { TIMES = 2000000, ROUNDS = 5 };
 static struct histogram *histogram;
 static struct schedule schedule;
 static uint8_t bytes[4096 + PAYLOAD_HEADER_BYTES];
-static volatile uint64_t sink; /* what is computed must be used, or it is left out */
+static volatile uint64_t sink; /* keeps the compiler from removing the computation */
 
 static void read_clock(uint64_t time)
 {
@@ -58,7 +58,7 @@ static void call_kernel(uint64_t time)
     sink = time + (uint64_t)getppid();
 }
 
-/* The least of several rounds: what others do on the machine only ever adds. */
+/* The least of several rounds, because other work on the machine can only add time. */
 static double cost(void (*step)(uint64_t), uint64_t times)
 {
     double least = 1e18;
