@@ -1,5 +1,5 @@
-/* The system calls. Each of them fails without having done anything, but for close, which gives the
- * descriptor back whatever it answers (close(2), "Dealing with error returns"). */
+/* The system calls. Each of them fails without having done anything. The exception is close, which
+ * gives the descriptor back whatever it returns (close(2), "Dealing with error returns"). */
 #include "inject.h"
 
 #include <errno.h>
@@ -18,7 +18,8 @@ struct pollfd;
 
 enum { REGISTERED = 4096 };
 
-/* How a descriptor is registered with epoll: an edge is owed after a made-up EAGAIN. */
+/* How a descriptor is registered with epoll. After an injected EAGAIN the kernel owes it an
+ * edge. */
 static struct {
     int set;
     struct epoll_event event;
@@ -34,8 +35,9 @@ static void remember(int set, int operation, int fd, const struct epoll_event *e
 
 int __real_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
 
-/* A kernel that answers EAGAIN, or moves one byte, will tell when there is more: with an edge. It
- * has had its edge already for what is really there, so it is made to look again. */
+/* A kernel that returns EAGAIN, or moves one byte, reports an edge when there is more. Here it has
+ * already reported the edge for the data that is really there. So this makes the kernel look
+ * again. */
 static void owe_edge(int fd)
 {
     int saved = errno;
@@ -64,7 +66,7 @@ WRAP(ssize_t, recv, int fd, void *bytes, size_t size, int flags)
     return count;
 }
 
-/* A kernel that answers EPIPE has sent SIGPIPE (send(2), MSG_NOSIGNAL). */
+/* A kernel that returns EPIPE has sent SIGPIPE (send(2), MSG_NOSIGNAL). */
 WRAP(ssize_t, send, int fd, const void *bytes, size_t size, int flags)
 {
     struct fault fault = FAULT_OF("send");
@@ -143,7 +145,7 @@ WRAP(int, bind, int fd, const struct sockaddr *address, socklen_t size)
 
 int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t size);
 
-/* Accepted sockets take the size of the send buffer over. */
+/* Accepted sockets inherit the size of the send buffer. */
 WRAP(int, listen, int fd, int backlog)
 {
     struct fault fault = FAULT_OF("listen");
@@ -186,7 +188,8 @@ WRAP(int, getpeername, int fd, struct sockaddr *restrict address, socklen_t *res
     return fault.fails ? fault_fail(&fault) : __real_getpeername(fd, address, size);
 }
 
-/* The optional argument of these three is an int, a pointer or missing: one long carries each. */
+/* The optional argument of these three functions is an int, a pointer or missing. One long carries
+ * each of them. */
 static long argument_of(va_list arguments)
 {
     return va_arg(arguments, long);
@@ -226,8 +229,8 @@ WRAP(int, ioctl, int fd, unsigned long request, ...)
     return fault.fails ? fault_fail(&fault) : __real_ioctl(fd, request, argument);
 }
 
-/* Not entered in the ledger: the only pipe is that of common/signals.c, which keeps it for as long
- * as the process lives, since a signal may come until then. */
+/* The ledger does not record it. The only pipe is that of common/signals.c, which keeps it as long
+ * as the process lives, because a signal may arrive until then. */
 WRAP(int, pipe, int ends[2])
 {
     struct fault fault = FAULT_OF("pipe");
@@ -263,7 +266,7 @@ WRAP(int, sigprocmask, int how, const sigset_t *set, sigset_t *before)
     return fault.fails ? fault_fail(&fault) : __real_sigprocmask(how, set, before);
 }
 
-/* Returns its error. */
+/* It returns its error, and does not set errno. */
 WRAP(int, pthread_sigmask, int how, const sigset_t *set, sigset_t *before)
 {
     struct fault fault = FAULT_OF("pthread_sigmask");
@@ -349,7 +352,7 @@ WRAP(int, timerfd_settime, int fd, int flags, const struct itimerspec *when,
     return fault.fails ? fault_fail(&fault) : __real_timerfd_settime(fd, flags, when, before);
 }
 
-/* Makes a descriptor only when it is given none. */
+/* It makes a descriptor only when fd is -1. */
 WRAP(int, signalfd, int fd, const sigset_t *set, int flags)
 {
     struct fault fault = FAULT_OF(fd < 0 ? "signalfd" : "signalfd_change");

@@ -1,4 +1,4 @@
-/* Which call is to fail, and the report. */
+/* Decides which call fails, and writes the report. */
 #include "inject.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
 int __real_kqueue(void) __attribute__((weak));
 
-/* Of the linker's making: where the program's own code begins and ends. */
+/* The linker defines these: where the program's own code begins and ends. */
 extern const char __executable_start[], etext[];
 
 struct wanted {
@@ -32,9 +32,9 @@ static struct wanted wanted[WANTED];
 static size_t wanted_count;
 static struct path paths[PATHS];
 static size_t path_count;
-static bool is_over; /* the report is being written: nothing is counted, nothing fails */
+static bool is_over; /* the report is being written: no call is counted, none fails */
 
-/* Returns how many characters of the text it took. */
+/* Reads one fault. Returns how many characters of the text it used. */
 static size_t read_one(const char *text, struct wanted *one)
 {
     char what[CALL_BYTES], when[CALL_BYTES];
@@ -64,8 +64,8 @@ __attribute__((constructor)) static void read_wanted(void)
     }
 }
 
-/* Frames are linked through their frame pointers, which the program is compiled with; the walk ends
- * where it comes out of the program's own code, above main. */
+/* Frame pointers link the frames, because the program is compiled with them. The walk ends where it
+ * leaves the program's own code, above main. */
 static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
 {
     const uintptr_t base = (uintptr_t)__executable_start;
@@ -154,8 +154,8 @@ void path_report(int out, const char *what, const struct path *path)
     (void)dprintf(out, "%s %s %lu %s\n", what, path->call, path->calls, path_text(path, text));
 }
 
-/* The emulation of kqueue is not told when its descriptor is closed: it clears up when the next
- * kqueue is made. So one is made, and what that one holds itself is not the program's. */
+/* The emulation of kqueue does not notice when its descriptor is closed. It cleans up when the next
+ * kqueue is made. So make one. What that one holds is not counted as the program's. */
 static void clear_closed_kqueues(void)
 {
     if (__real_kqueue == NULL)

@@ -1,17 +1,18 @@
-/* Faults at the calls that a program makes into the C library, and accounts of what those calls
- * gave it. Linked into a program with -Wl,--wrap=NAME for every function __wrap_NAME here: a
+/* Faults in the calls that a program makes into the C library, and records of what those calls gave
+ * to the program. Linked into a program with -Wl,--wrap=NAME for every function __wrap_NAME here. A
  * reference to NAME in the program's own objects then comes to us, with the program's return
- * address, under any sanitizer; calls that the C library makes for itself do not.
+ * address, under any sanitizer. Calls that the C library makes for itself do not.
  *
  * The environment says what to do:
  *
- *   FAULT=CALL:PATH:WHAT:WHEN   what fails; more of these may follow, a blank between them.
+ *   FAULT=CALL:PATH:WHAT:WHEN   what fails; more of these may follow, separated by blanks.
  *                               CALL and PATH: which call, and where it is made, as in the report;
  *                               * for anywhere. WHAT: an errno (a return value for getaddrinfo
  *                               and getnameinfo), or `short` for one byte only. WHEN: 3 for the
  *                               third call there, /3 for every third.
- *   FAULT_REPORT=FILE           at exit, what was called and how often, and what was not given back
- *   FAULT_SEND_BUFFER=BYTES     of accepted sockets, so that little output fills it */
+ *   FAULT_REPORT=FILE           where to write, at exit, which calls were made and how often, and
+ *                               what was not given back
+ *   FAULT_SEND_BUFFER=BYTES     send buffer of accepted sockets: little output fills a small one */
 #ifndef FAULTS_INJECT_H
 #define FAULTS_INJECT_H
 
@@ -19,7 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Defines __wrap_name, and declares __real_name, which is the function itself (ld(1), --wrap). */
+/* Defines __wrap_name, and declares __real_name, the real function (ld(1), --wrap). */
 #define WRAP(type, name, ...)                                                                      \
     type __real_##name(__VA_ARGS__);                                                               \
     type __wrap_##name(__VA_ARGS__);                                                               \
@@ -27,8 +28,9 @@
 
 enum { PATH_FRAMES = 20 };
 
-/* Where a call is made: the return addresses of its caller, that one's caller and so on up to main,
- * and how often it was made there. A call in a helper that many use is as many places to fail. */
+/* Where a call is made: the return address of the call, of its caller, and so on up to main, and
+ * how often the call was made there. A call in a helper function that many callers use has one such
+ * path for each of them, and can fail on each. */
 struct path {
     const char *call;
     unsigned long calls;
@@ -38,33 +40,33 @@ struct path {
 
 struct fault {
     const struct path *path; /* of the call that asked */
-    bool fails;              /* with errno set to number */
-    bool is_short;           /* one byte only */
+    bool fails;              /* it fails, with errno set to number */
+    bool is_short;           /* it moves one byte only */
     int number;
 };
 
-/* Counts a call and says what has to happen to it. Use it in a __wrap_ function itself: it looks
- * for the callers from there. */
+/* Counts a call and says what has to happen to it. Use it in the __wrap_ function itself, because
+ * it looks for the callers from there. */
 #define FAULT_OF(call) fault_of(call, __builtin_frame_address(0))
 struct fault fault_of(const char *call, void *frame);
 
-/* Sets errno. Returns -1. */
+/* Makes the call fail: sets errno, returns -1. */
 int fault_fail(const struct fault *fault);
 
-/* The ledger: what the program holds. Taking the same twice, or giving back what it does not hold,
- * is reported. */
+/* The ledger: what the program holds. It reports a thing that the program takes twice, or gives
+ * back without holding it. */
 void ledger_take_memory(const void *memory, const struct path *path);
 void ledger_give_memory(const void *memory);
-int ledger_take_descriptor(int fd, const struct path *path); /* returns fd; below 0 is ignored */
+int ledger_take_descriptor(int fd, const struct path *path); /* returns fd; ignores a negative fd */
 void ledger_give_descriptor(int fd);
 
-/* From here on nothing is entered; what is given back still counts. */
+/* From now on the ledger records nothing new. It still records what is given back. */
 void ledger_take_no_more(void);
 
 /* Writes what is held, and what was given back wrongly, as lines to the descriptor. */
 void ledger_report(int out);
 
-/* A path as in FAULT, with its call, and a newline. */
+/* Writes a path in the format of FAULT, with its call, and a newline. */
 void path_report(int out, const char *what, const struct path *path);
 
 #endif

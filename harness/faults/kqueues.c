@@ -1,5 +1,5 @@
-/* kqueue and kevent, as the server calls them; what the stand-in calls for them comes on top. Weak,
- * because only one of the servers has them. */
+/* kqueue and kevent, as the server calls them. The calls that the stand-in makes for them are
+ * counted too. The symbols are weak, because only one of the servers has them. */
 #include "inject.h"
 
 struct kevent;

@@ -46,7 +46,7 @@ void ledger_take_memory(const void *memory, const struct path *path)
     held[held_count++] = (struct holding){.memory = memory, .path = path};
 }
 
-/* Most recent first: what lives shortly is found soon. */
+/* Search the most recent first: what lives shortly is found soon. */
 void ledger_give_memory(const void *memory)
 {
     if (memory == NULL)
@@ -74,7 +74,7 @@ int ledger_take_descriptor(int fd, const struct path *path)
 
 void ledger_give_descriptor(int fd)
 {
-    if (fd < 0) /* never opened: close answers EBADF, and nothing is hurt */
+    if (fd < 0) /* never opened: close fails with EBADF, and does no harm */
         return;
     if (fd < DESCRIPTORS && descriptors[fd] != NULL)
         descriptors[fd] = NULL;

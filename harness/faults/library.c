@@ -1,5 +1,5 @@
-/* Memory, streams and names: what the C library does for the program. A stream that fails has its
- * error flag set, as ferror(3) would find it, and loses what it held. */
+/* Memory, streams and names: what the C library does for the program. A stream that fails gets its
+ * error flag set, as ferror(3) would report it, and loses its content. */
 #include "inject.h"
 
 #include <errno.h>
@@ -34,7 +34,7 @@ WRAP(void *, calloc, size_t count, size_t size)
     return memory;
 }
 
-/* Failing, it leaves the old memory as it is (realloc(3)). */
+/* When it fails, the old memory stays as it is (realloc(3)). */
 WRAP(void *, realloc, void *old, size_t size)
 {
     struct fault fault = FAULT_OF("realloc");
@@ -73,7 +73,7 @@ WRAP(FILE *, fopen, const char *path, const char *mode)
     return stream;
 }
 
-/* Of the one stream in memory that the program has open: whose text it will have to free. */
+/* The one stream in memory that the program has open, and whose text it must free. */
 static FILE *memory_stream;
 static char **memory_text;
 
@@ -164,7 +164,7 @@ WRAP(int, printf, const char *format, ...)
     return result;
 }
 
-/* These two return their error. */
+/* These two functions return their error. */
 WRAP(int, getaddrinfo, const char *restrict host, const char *restrict port,
      const struct addrinfo *restrict hints, struct addrinfo **restrict found)
 {

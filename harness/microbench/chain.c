@@ -70,8 +70,8 @@ static void write_byte(struct chain *chain, uint32_t number)
         chain->error_number = errno;
 }
 
-/* Two bytes can meet in one pair. An edge may be reported once for both, so a read takes all that
- * is there, and each byte is handed on as if it had been read alone. */
+/* Two bytes can meet in one pair, and the kernel may report one edge for both. So a read takes
+ * everything that is there, and each byte is passed on as if it had been read alone. */
 static void hand_on(void *context, uint32_t number)
 {
     struct chain *chain = context;
@@ -102,7 +102,7 @@ static int run_until_read(struct chain *chain, uint64_t total, struct error *err
         chain->kind->visit(chain->state, hand_on, chain);
         if (chain->error_number != 0)
             return error_set(error, "read or write", "of a pair", chain->error_number);
-        if (count == 0) /* what was written to a pair can be read at once */
+        if (count == 0) /* a byte that was written to a pair can be read at once */
             return error_set(error, chain->kind->name, "lost sight of a readable pair", ENOMSG);
     }
     return 0;

@@ -34,8 +34,8 @@ static void read_all(void *context, uint32_t number)
         round->error_number = got == 0 ? ECONNRESET : errno;
 }
 
-/* What the other ends sent has mostly arrived by now, but not always: delivery over loopback is
- * the kernel's to schedule. So the loop goes on until it has everything. */
+/* Most of what the other ends sent has arrived by now, but not always everything: the kernel
+ * decides when loopback delivers. So the loop goes on until it has every byte. */
 static int run_round(struct round *round, struct error *error)
 {
     const struct watched *watched = round->watched;
@@ -70,9 +70,9 @@ static int run_round(struct round *round, struct error *error)
     return -1;
 }
 
-/* Outside the time. Without an answer to carry the acknowledgement, the kernel sends one from
- * within each read, from the 17th segment of a connection on, and a read costs four times as much:
- * no server's reads do. */
+/* Outside the measured time. Without an answer to carry the acknowledgement, the kernel sends one
+ * from within each read, from the 17th segment of a connection on. A read then costs four times as
+ * much. The reads of a server never do. */
 static int answer_all(const struct watched *watched, struct error *error)
 {
     for (uint32_t i = 0; i < watched->ready_count; i++)
@@ -92,7 +92,7 @@ static void note_round(struct cycles *cycles, const struct round *round)
 {
     double waits = (double)round->waits;
 
-    /* Readings of the clock: two a wait, and the last one. */
+    /* The clock is read twice a wait, and once at the end. */
     samples_add(cycles->whole, (double)round->cycle_ns - (2 * waits + 1) * cycles->clock_ns);
     samples_add(cycles->waiting, (double)round->wait_ns - waits * cycles->clock_ns);
     cycles->waits += round->waits;

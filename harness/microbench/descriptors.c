@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-/* The standard ones, pipes, listener, epoll set or kqueue, and what the shell left open. */
+/* The standard streams, pipes, listener, epoll set or kqueue, and what the shell left open. */
 enum { DESCRIPTORS_BESIDE = 32 };
 
 int descriptors_reserve(uint64_t count, const char *what, struct error *error)
@@ -18,7 +18,7 @@ int descriptors_reserve(uint64_t count, const char *what, struct error *error)
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        limit.rlim_cur = soft; /* some systems have a lower limit than they tell */
+        limit.rlim_cur = soft; /* some systems enforce a lower limit than they report */
     if (limit.rlim_cur == RLIM_INFINITY || count + DESCRIPTORS_BESIDE <= limit.rlim_cur)
         return 0;
     (void)snprintf(error->text, sizeof error->text,

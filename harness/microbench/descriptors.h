@@ -1,4 +1,4 @@
-/* Descriptors: how many there may be, and that calls on them do not block. */
+/* Descriptors: raise their limit, and make them non-blocking. */
 #ifndef MICRO_DESCRIPTORS_H
 #define MICRO_DESCRIPTORS_H
 
@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /* Raises the process's soft limit to the hard one (getrlimit(2)). Returns 0, or -1 with error
- * filled when `count` descriptors beside the few that every program has would not fit; `what` says
+ * filled when `count` descriptors do not fit beside the few that every program has. `what` says
  * what they are for. */
 int descriptors_reserve(uint64_t count, const char *what, struct error *error);
 
-/* Sets O_NONBLOCK (fcntl(2)). Returns 0, or -1 with error filled; `what` is what fd is. */
+/* Sets O_NONBLOCK (fcntl(2)). Returns 0, or -1 with error filled; `what` names fd. */
 int descriptors_unblock(int fd, const char *what, struct error *error);
 
 #endif

@@ -1,5 +1,5 @@
-/* epoll(7), level-triggered and edge-triggered: the kernel keeps the set, and returns what is ready
- * of it and nothing else. */
+/* epoll(7), level-triggered and edge-triggered: the kernel keeps the set, and returns only what is
+ * ready. */
 #include "mechanism.h"
 
 #include <errno.h>
@@ -90,7 +90,8 @@ static void visit(void *opened, mechanism_visitor visitor, void *context)
         visitor(context, state->events[i].data.u32);
 }
 
-/* EPOLL_CTL_MOD looks at the descriptor afresh: what is readable now counts as an edge. */
+/* EPOLL_CTL_MOD makes the kernel look at the descriptor again: what is readable now counts as an
+ * edge. */
 static int again(void *opened, uint32_t number)
 {
     const struct epoll_state *state = opened;

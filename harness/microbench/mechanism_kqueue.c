@@ -1,5 +1,5 @@
-/* kqueue(2), level-triggered as in kqueue_srv: native on macOS and the BSDs. On Linux this measures
- * whatever stands in for it, and every output says which. */
+/* kqueue(2), level-triggered as in kqueue_srv. It is native on macOS and the BSDs. On Linux this
+ * file measures the stand-in, and every output says which one. */
 #include "mechanism.h"
 
 #include <errno.h>

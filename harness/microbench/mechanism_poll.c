@@ -1,5 +1,5 @@
-/* poll(2): the caller's array is read and written anew by the kernel with each call, and searched
- * by the caller after it. */
+/* poll(2): with each call the kernel reads and writes the caller's array, and the caller searches
+ * it afterwards. */
 #include "mechanism.h"
 
 #include <errno.h>

@@ -54,10 +54,10 @@ static bool bitmaps_has(const struct bitmaps *bitmaps, int fd)
     return bitmaps->ready[(size_t)fd / WORD_BITS] >> ((size_t)fd % WORD_BITS) & 1;
 }
 
-/* The call overwrites what it is given, so each one begins with a copy. */
+/* The call overwrites its arguments, so each call begins with a copy. */
 static int bitmaps_ask(struct bitmaps *bitmaps, int limit)
 {
-    struct { /* the kernel's timespec, whatever the C library's time_t is */
+    struct { /* the kernel's timespec, which need not have the C library's time_t */
         long seconds;
         long nanoseconds;
     } at_once = {0, 0};
@@ -82,7 +82,7 @@ struct bitmaps {
 
 static int bitmaps_want(struct bitmaps *bitmaps, int fd, struct error *error)
 {
-    if (fd >= FD_SETSIZE) /* FD_SET would write behind the set */
+    if (fd >= FD_SETSIZE) /* FD_SET would write beyond the set */
         return error_set(error, "FD_SET", "of a descriptor that is not below FD_SETSIZE", EINVAL);
     FD_SET(fd, &bitmaps->want);
     return 0;
@@ -112,7 +112,7 @@ struct select_state {
     struct bitmaps bitmaps;
     int *fds;
     uint32_t count;
-    int limit; /* the highest descriptor and one */
+    int limit; /* the highest descriptor plus one */
     int ready;
 };
 

@@ -1,4 +1,4 @@
-/* How many system calls a message costs an echo server, by the way in which it uses epoll. */
+/* How many system calls a message costs an echo server, for each way of using epoll. */
 #include "../loadgen/mix.h"
 #include "descriptors.h"
 #include "options.h"
@@ -32,7 +32,7 @@ static enum options_result read_request(struct request *request, int argc, char 
                         "System calls that an echo of one message costs, counted.", argc, argv);
 }
 
-/* Over what was asked for, and not over who is to do it. */
+/* A hash over what was asked for; the policy is not part of it. */
 static uint64_t hash_of(const struct request *request)
 {
     return mix_into(mix_into(mix_into(0, 'm'), request->connections), request->messages);

@@ -1,4 +1,4 @@
-/* libevent's benchmark, without libevent: bytes handed on from pair to pair. */
+/* libevent's benchmark, without libevent: bytes are passed on from pair to pair. */
 #include "../../common/clock.h"
 #include "../loadgen/mix.h"
 #include "chain.h"
@@ -60,7 +60,7 @@ static enum options_result read_request(struct request *request, int argc, char 
     return OPTIONS_RUN;
 }
 
-/* Over what was asked for, and neither over who is to do it nor how often. */
+/* A hash over what was asked for; the API and the number of rounds are not part of it. */
 static uint64_t hash_of(const struct request *request)
 {
     const uint64_t asked[] = {request->pairs, request->active, request->writes, request->kind};

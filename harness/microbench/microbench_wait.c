@@ -1,5 +1,5 @@
-/* What it costs to ask which of many sockets are readable: the call alone, or with --cycle all that
- * a loop does about it. */
+/* What it costs to ask which of many sockets are readable: the call alone, or with --cycle the
+ * whole work of a loop. */
 #include "../loadgen/mix.h"
 #include "cycle.h"
 #include "one_wait.h"
@@ -55,7 +55,7 @@ static enum options_result read_request(struct request *request, int argc, char 
     return OPTIONS_RUN;
 }
 
-/* Over what was asked for, and neither over who is to do it nor how long. */
+/* A hash over what was asked for; the API and the length of the measurement are not part of it. */
 static uint64_t hash_of(const struct request *request)
 {
     const uint64_t asked[] = {request->watched, request->ready, request->place, request->cycle};

@@ -44,7 +44,7 @@ static int make_pending(struct watched *watched, struct error *error)
     return 0;
 }
 
-/* The first call: the right ones are reported, and no others. */
+/* The first call must report exactly the right sockets. */
 static int prove(struct watched *watched, struct error *error)
 {
     struct check check = {.watched = watched};
@@ -61,7 +61,8 @@ static int prove(struct watched *watched, struct error *error)
     return -1;
 }
 
-/* Reported until they are read: nothing but calls between two readings of the clock. */
+/* The sockets are reported until they are read. So there is nothing but calls between two readings
+ * of the clock. */
 static int time_level(struct watched *watched, uint64_t calls, double *span_ns, struct error *error)
 {
     int (*const wait)(void *) = watched->kind->wait;
@@ -75,8 +76,8 @@ static int time_level(struct watched *watched, uint64_t calls, double *span_ns, 
     return count == expected ? 0 : wrong_count(watched, count, error);
 }
 
-/* Reported once: made pending again before each call, outside the time, which is therefore taken
- * call by call. What the clock itself takes is left out. */
+/* An edge is reported once. So the sockets are made pending again before each call, outside the
+ * measured time, and each call is timed alone. The cost of the clock is subtracted. */
 static int time_edge(struct watched *watched, uint64_t calls, double clock_ns, double *span_ns,
                      struct error *error)
 {
@@ -100,7 +101,7 @@ static int time_calls(struct watched *watched, uint64_t calls, double clock_ns, 
                                         : time_level(watched, calls, span_ns, error);
 }
 
-/* As many calls as take about a millisecond. It warms up, too. */
+/* Finds how many calls take about a millisecond. This also warms up. */
 static int find_batch(struct watched *watched, double clock_ns, uint64_t *calls,
                       struct error *error)
 {

@@ -50,7 +50,7 @@ static int start_child(struct peers *peers, const struct peers_plan *plan,
     peers->answers = answers[0];
     peers->process = fork();
     if (peers->process == 0) {
-        (void)close(commands[1]); /* else it would not see its parent end */
+        (void)close(commands[1]); /* otherwise the child would not see its parent end */
         (void)close(answers[0]);
         (void)close(peers->listener);
         peers_live(plan, address, commands[0], answers[1]);
@@ -72,7 +72,7 @@ static int command(struct peers *peers, enum command what, struct error *error)
     return error_set(error, "write", "to the process of the other ends", errno);
 }
 
-/* Yields instead of sleeping: on one CPU the child runs then, on two nobody is disturbed. */
+/* Yields and does not sleep: on one CPU the child then runs, on two it disturbs nobody. */
 static int await(struct peers *peers, struct error *error)
 {
     const uint64_t patience_ns = 60 * NANOSECONDS_A_SECOND;
@@ -106,8 +106,8 @@ static int accept_one(struct peers *peers, int *end, struct error *error)
     return descriptors_unblock(*end, "of a socket", error);
 }
 
-/* Connecting and accepting take turns in batches, so that the listener's queue never overflows and
- * the order of accepting is that of connecting. */
+/* Connecting and accepting alternate in batches. So the listener's queue never overflows, and the
+ * order of accepting is the order of connecting. */
 static int connect_all(struct peers *peers, uint32_t count, int *ends, struct error *error)
 {
     uint32_t done = 0;
@@ -156,7 +156,7 @@ int peers_conversed(struct peers *peers, struct error *error)
 void peers_close(struct peers *peers)
 {
     if (peers->process > 0) {
-        (void)kill(peers->process, SIGKILL); /* it has nothing to put in order */
+        (void)kill(peers->process, SIGKILL); /* the child has nothing to clean up */
         while (waitpid(peers->process, NULL, 0) < 0 && errno == EINTR)
             continue;
     }

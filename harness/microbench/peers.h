@@ -1,8 +1,8 @@
-/* The other ends of TCP connections over loopback, in a child process: so each process needs one
- * descriptor a connection, and what the other ends do is not done by the process that is measured.
+/* The other ends of TCP connections over loopback, in a child process. So each process needs one
+ * descriptor a connection, and the measured process does not do the work of the other ends.
  *
- * The child ends with its parent, however that ends: its pipe of commands is closed then. Its ends
- * are closed by a reset, which leaves no TIME_WAIT behind. */
+ * The child ends with its parent, however the parent ends, because its pipe of commands is then
+ * closed. It closes its ends by a reset, which leaves no TIME_WAIT behind. */
 #ifndef MICRO_PEERS_H
 #define MICRO_PEERS_H
 
@@ -13,12 +13,12 @@
 
 enum { PEERS_PAYLOAD_BYTES = 64, PEERS_FRAME_BYTES = 4 + PEERS_PAYLOAD_BYTES };
 
-/* What the child is to know; it stays the caller's, and must not change before peers_close. */
+/* What the child has to know. It stays the caller's, and must not change before peers_close. */
 struct peers_plan {
-    uint32_t count;          /* of connections */
-    const uint32_t *writers; /* numbers of those that peers_write writes to, in its order */
+    uint32_t count;          /* number of connections */
+    const uint32_t *writers; /* the connections to which peers_write writes, in its order */
     uint32_t writer_count;
-    uint64_t messages; /* that peers_converse exchanges, over all connections */
+    uint64_t messages; /* number of messages that peers_converse exchanges, over all connections */
 };
 
 struct peers {
@@ -28,20 +28,22 @@ struct peers {
     int listener;
 };
 
-/* Starts the child and fills ends with plan->count connected sockets, not blocking, the caller's to
- * close. Numbers of connections are places in ends. Needs descriptors_reserve(count) before it.
- * Ignores SIGPIPE. Returns 0, or -1 with error filled; close it all the same. */
+/* Starts the child and fills ends with plan->count connected, non-blocking sockets. The caller
+ * closes them. The number of a connection is its place in ends. Call descriptors_reserve(count)
+ * before it. Ignores SIGPIPE. Returns 0, or -1 with error filled. Call peers_close in both
+ * cases. */
 int peers_open(struct peers *peers, const struct peers_plan *plan, int *ends, struct error *error);
 
-/* Has the child write one byte to each writer, and returns when it has: 0, or -1 with error filled.
- * From the second time on the child first awaits one byte from each, which the caller must have
- * sent. Does not sleep meanwhile, so that the caller's caches and clock rate stay as they are. */
+/* Lets the child write one byte to each writer, and returns when it has: 0, or -1 with error
+ * filled. From the second call on, the child first waits for one byte from each, which the caller
+ * must have sent. It does not sleep meanwhile, so the caller's caches and clock rate stay as they
+ * are. */
 int peers_write(struct peers *peers, struct error *error);
 
-/* Has the child begin to send frames (docs/protocol.md) and to check their echoes: in rounds, one
- * on each connection, then the echo of each. Connection i takes part in the first rounds until all
- * messages are sent. peers_converse returns at once, peers_conversed when the child has the last
- * echo. Both 0, or -1 with error filled. */
+/* Lets the child send frames (docs/protocol.md) and check their echoes, in rounds: one frame on
+ * each connection, then the echo of each. Connection i takes part in the first rounds until all
+ * messages are sent. peers_converse returns at once; peers_conversed returns when the child has the
+ * last echo. Both return 0, or -1 with error filled. */
 int peers_converse(struct peers *peers, struct error *error);
 int peers_conversed(struct peers *peers, struct error *error);
 

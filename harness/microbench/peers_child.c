@@ -13,8 +13,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* One source address has some 28,000 ports, and connect(2) slows down long before they are used
- * up. Linux has the whole of 127.0.0.0/8 on its loopback; elsewhere the first address must do. */
+/* One source address has some 28,000 ports, and connect(2) slows down long before all are used.
+ * Linux has the whole of 127.0.0.0/8 on its loopback. On other systems the first address must be
+ * enough. */
 enum { CONNECTIONS_AN_ADDRESS = 10000 };
 
 struct child {
@@ -33,7 +34,7 @@ static int bind_source(int fd, uint32_t number)
 
 #ifdef __linux__
     int on = 1;
-    /* The port is chosen by connect(2) then, which knows the destination (ip(7)). */
+    /* connect(2), which knows the destination, then chooses the port (ip(7)). */
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 #else
     return 0;
@@ -41,11 +42,11 @@ static int bind_source(int fd, uint32_t number)
     return step == 0 ? 0 : bind(fd, (const struct sockaddr *)&source, sizeof source);
 }
 
-/* A byte must leave at once, by no timer's grace: not kept back until the one before it is
- * acknowledged (Nagle), nor paced by the congestion control. */
+/* A byte must leave at once, not by a timer: neither Nagle's algorithm, which waits for an
+ * acknowledgement, nor the congestion control's pacing may hold it back. */
 static void send_at_once(int fd)
 {
-    const struct linger at_once = {1, 0}; /* close resets, and leaves no TIME_WAIT */
+    const struct linger at_once = {1, 0}; /* close sends a reset, and leaves no TIME_WAIT */
     int on = 1;
 
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -173,5 +174,5 @@ _Noreturn void peers_live(const struct peers_plan *plan, const struct sockaddr_i
         if (write(answers, &answer, sizeof answer) != (ssize_t)sizeof answer)
             break;
     }
-    _exit(answer.result == 0 ? 0 : 1); /* what is open is reset; what the parent buffered stays */
+    _exit(answer.result == 0 ? 0 : 1); /* resets what is open; drops the parent's buffers */
 }

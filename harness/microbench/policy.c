@@ -18,13 +18,13 @@ const char *const policy_names[] = {"level",    "edge_would_block", "edge_short_
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* More than a frame, so that a frame alone is a short read. */
+/* More than a frame, so that the read of a single frame is short. */
 enum { ROOM_BYTES = 2 * PEERS_FRAME_BYTES, EVENTS_AT_ONCE = 512 };
 
 struct connection {
     int fd;
     uint32_t used;
-    uint64_t left; /* messages that are still to come */
+    uint64_t left; /* messages still to come */
     uint8_t bytes[ROOM_BYTES];
 };
 
@@ -92,7 +92,7 @@ void policy_close(struct policy_server *server)
     free(server);
 }
 
-/* One call. Returns how many bytes came, 0 for would-block, -1 with error filled. */
+/* One call. Returns the number of bytes, 0 for would-block, -1 with error filled. */
 static ssize_t read_once(struct policy_server *server, struct connection *connection,
                          struct error *error)
 {
@@ -110,7 +110,7 @@ static ssize_t read_once(struct policy_server *server, struct connection *connec
     return error_set(error, "recv", "from the other end", got == 0 ? ECONNRESET : errno);
 }
 
-/* Only reading to would-block makes a second call after a short read. */
+/* Only the policy that reads to would-block makes a second call after a short read. */
 static int read_frame(struct policy_server *server, struct connection *connection,
                       struct error *error)
 {

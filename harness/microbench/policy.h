@@ -1,4 +1,4 @@
-/* An echo over epoll(7), by five ways to go about it, every system call of which is counted. */
+/* An echo over epoll(7) under five policies. Every system call is counted. */
 #ifndef MICRO_POLICY_H
 #define MICRO_POLICY_H
 
@@ -17,8 +17,8 @@ enum policy {
 
 extern const char *const policy_names[]; /* in that order; end with NULL */
 
-/* Calls made while messages were exchanged; registering the connections is not among them, except
- * under POLICY_ADD_DELETE, where it belongs to each message. */
+/* The calls made while messages were exchanged. Registering the connections is not included, except
+ * under POLICY_ADD_DELETE, where it is part of each message. */
 struct policy_counts {
     uint64_t waits;
     uint64_t reads;
@@ -29,18 +29,20 @@ struct policy_counts {
 
 struct policy_server;
 
-/* Serves the connections fds[0 … count - 1], which stay the caller's and do not block. Returns NULL
- * with error filled, ENOSYS where there is no epoll; else to be closed. */
+/* Serves the connections fds[0 … count - 1]. They are non-blocking and stay the caller's. Returns a
+ * server, which policy_close closes; or NULL with error filled, ENOSYS on a system without
+ * epoll. */
 struct policy_server *policy_open(enum policy policy, const int *fds, uint32_t count,
                                   struct error *error);
 void policy_close(struct policy_server *server);
 
-/* Echoes until `messages` frames of PEERS_FRAME_BYTES have been echoed, of which no connection has
- * more than one under way. Returns 0, or -1 with error filled. */
+/* Echoes until `messages` frames of PEERS_FRAME_BYTES have been echoed. No connection has more than
+ * one frame under way. Returns 0, or -1 with error filled. */
 int policy_serve(struct policy_server *server, uint64_t messages, struct policy_counts *counts,
                  struct error *error);
 
-/* Whether that failed because the other end went away, which then knows why. */
+/* Whether policy_serve failed because the other end has gone. Then the other end knows the
+ * reason. */
 bool policy_deserted(const struct policy_server *server);
 
 #endif

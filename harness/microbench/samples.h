@@ -1,4 +1,4 @@
-/* Times of one thing done again and again, in nanoseconds. */
+/* Repeated measurements of one thing, in nanoseconds. */
 #ifndef MICRO_SAMPLES_H
 #define MICRO_SAMPLES_H
 
@@ -14,19 +14,20 @@ struct samples {
     double values[SAMPLES_MOST];
 };
 
-/* To be freed with free(3). Returns NULL with error filled. All its memory is touched already, so
- * that adding a sample costs no page fault. */
+/* Free it with free(3). Returns NULL with error filled on failure. All its memory has been touched
+ * already, so that adding a sample causes no page fault. */
 struct samples *samples_new(struct error *error);
 
-/* Leaves out what has no room. */
+/* Drops a value when there is no room for it. */
 void samples_add(struct samples *samples, double value);
 bool samples_full(const struct samples *samples);
 
-/* 0 when there are none. The median puts the values in order. */
+/* 0 when there are none. samples_median sorts the values. */
 double samples_median(struct samples *samples);
 double samples_least(const struct samples *samples);
 
-/* What a reading of the clock adds to a time between two of them, in nanoseconds. */
+/* The time that one reading of the clock adds to an interval between two readings, in
+ * nanoseconds. */
 double samples_clock_cost(void);
 
 #endif

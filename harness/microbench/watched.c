@@ -25,7 +25,7 @@ static bool chosen(uint64_t number, uint64_t count, uint64_t ready_count, enum p
     return (number + 1) * ready_count / count > number * ready_count / count;
 }
 
-/* Data does not arrive in the order of descriptor numbers in life either. */
+/* In real use, too, data does not arrive in the order of descriptor numbers. */
 static void choose(struct watched *watched, enum place place, uint64_t seed)
 {
     uint64_t stream = mix(seed);
@@ -69,7 +69,7 @@ int watched_open(struct watched *watched, const struct mechanism_kind *kind, uin
         (struct peers_plan){.count = count, .writers = watched->ready, .writer_count = ready_count};
     if (descriptors_reserve(count, "watching that many sockets", error) < 0)
         return -1;
-    /* Before the sockets: an API that is not there is told at once. */
+    /* Open it before the sockets: a missing API is then reported at once. */
     watched->state = kind->open(count, error);
     if (watched->state == NULL ||
         peers_open(&watched->peers, &watched->plan, watched->fds, error) < 0)

@@ -1,5 +1,5 @@
-/* Many TCP connections watched by one mechanism, some of which are to become readable: what the
- * measurements of a wait and of a cycle begin with. */
+/* Many TCP connections that one mechanism watches. Some of them will become readable. The
+ * measurements of a wait and of a cycle begin with this. */
 #ifndef MICRO_WATCHED_H
 #define MICRO_WATCHED_H
 
@@ -15,7 +15,7 @@ struct watched {
     const struct mechanism_kind *kind;
     void *state;
     uint32_t count;
-    uint32_t ready_count; /* how many are to become readable */
+    uint32_t ready_count; /* how many will become readable */
     uint32_t *ready;      /* their numbers, in an order drawn from the seed */
     bool *is_ready;       /* by number */
     int *fds;             /* by number */
@@ -23,15 +23,15 @@ struct watched {
     struct peers peers;
 };
 
-/* Connects `count` sockets and has the mechanism watch all of them, in the order of their
- * descriptors. Nothing is readable yet; peers_write makes the chosen ones so. Returns 0, or -1 with
- * error filled; close it all the same. */
+/* Connects `count` sockets and lets the mechanism watch all of them, in the order of their
+ * descriptors. Nothing is readable yet; peers_write makes the chosen ones readable. Returns 0, or
+ * -1 with error filled. Call watched_close in both cases. */
 int watched_open(struct watched *watched, const struct mechanism_kind *kind, uint32_t count,
                  uint32_t ready_count, enum place place, uint64_t seed, struct error *error);
 void watched_close(struct watched *watched);
 
-/* Returns when all the chosen ones are readable, by asking each with poll(2). Returns 0, or -1 with
- * error filled when one does not become so within ten seconds. */
+/* Waits with poll(2) until each chosen socket is readable. Returns 0, or -1 with error filled when
+ * one is not readable within ten seconds. */
 int watched_await(const struct watched *watched, struct error *error);
 
 #endif
