@@ -1,4 +1,4 @@
-/* Time as one signed 64-bit count of nanoseconds: enough for 292 years, and easy to compare. */
+/* Time is one signed 64-bit count of nanoseconds. It covers 292 years and is easy to compare. */
 #include <time.h>
 
 #include "emulation.h"

@@ -1,13 +1,14 @@
 /*
- * EVFILT_READ and EVFILT_WRITE. Each of the two has epoll sets of its own, so that one filter is
- * one epoll registration: level or edge, on or off, it never concerns the other filter.
+ * EVFILT_READ and EVFILT_WRITE. Each of the two has epoll sets of its own, so one filter is one
+ * epoll registration. Whether it is level or edge, on or off, it never affects the other filter.
  *
- * An enabled filter is registered in `live`. A disabled one is moved to `parked`, a set nobody
- * waits for: hang-ups cannot be masked in epoll, and would wake a live set for ever.
+ * An enabled filter is registered in `live`. A disabled filter moves to `parked`, a set that nobody
+ * waits for. epoll cannot mask hang-ups, and in a live set they would wake the program without end.
  *
- * The kernel is the authority on what exists. It drops registrations when a descriptor is closed,
- * which nobody tells us; the table is then stale. So every change starts with an epoll_ctl on the
- * set where the filter should be, and ENOENT means: closed, and the number opened again since.
+ * The kernel decides what exists. It drops registrations when a descriptor is closed, and does not
+ * tell us. Our table is then out of date. So every change starts with an epoll_ctl on the set where
+ * the filter should be. ENOENT means that the descriptor was closed, and its number opened again
+ * since.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@
 
 #define KEPT_FLAGS     (EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
 #define FIRST_CAPACITY 64
-/* On the stack, 12 KiB. Not filled by a second epoll_wait: that would report some twice. */
+/* The array is on the stack, 12 KiB. A second epoll_wait must not fill it, because that would
+ * report some filters twice. */
 #define COLLECTED_AT_ONCE 1024
 
 enum registration_state { ABSENT, LIVE, PARKED };
@@ -29,7 +31,8 @@ enum registration_state { ABSENT, LIVE, PARKED };
 int descriptors_open(struct descriptor_filters *filters, int16_t filter)
 {
     filters->filter = filter;
-    /* Without RDHUP a half-close that comes after the data was read would not say EV_EOF. */
+    /* Without EPOLLRDHUP, a half-close that arrives after the data was read would not set
+     * EV_EOF. */
     filters->interest = filter == EVFILT_READ ? EPOLLIN | EPOLLRDHUP : EPOLLOUT;
     filters->live = epoll_create1(EPOLL_CLOEXEC);
     filters->parked = epoll_create1(EPOLL_CLOEXEC);
@@ -75,7 +78,7 @@ static int grow_table(struct descriptor_filters *filters, int descriptor)
     return 0;
 }
 
-/* One epoll_ctl on the set that the state stands for; 0 or errno. */
+/* One epoll_ctl on the set that belongs to the state. Returns 0 or an errno value. */
 static int control(const struct descriptor_filters *filters, int operation, int descriptor,
                    const struct registration *registration, enum registration_state state)
 {
@@ -88,7 +91,7 @@ static int control(const struct descriptor_filters *filters, int operation, int 
             event.events |= EPOLLET;
         }
     }
-    /* The generation tells this registration from one that outlived its descriptor number. */
+    /* The generation distinguishes this registration from one that outlived its descriptor. */
     event.data.u64 = (uint64_t)registration->generation << 32 | (uint32_t)descriptor;
     return epoll_ctl(set, operation, descriptor, &event) == 0 ? 0 : errno;
 }
@@ -99,7 +102,7 @@ static int add(struct descriptor_filters *filters, int descriptor, const struct 
                                  .generation = ++filters->generation,
                                  .flags = (uint8_t)(change->flags & KEPT_FLAGS),
                                  .state = (change->flags & EV_DISABLE) != 0 ? PARKED : LIVE};
-    /* The kernel first: a number that is no descriptor must not make the table grow. */
+    /* Ask the kernel first: a number that is no descriptor must not make the table grow. */
     int error = control(filters, EPOLL_CTL_ADD, descriptor, &fresh, fresh.state);
     if (error == EEXIST) {
         error = control(filters, EPOLL_CTL_MOD, descriptor, &fresh, fresh.state);
@@ -116,7 +119,8 @@ static int add(struct descriptor_filters *filters, int descriptor, const struct 
     return 0;
 }
 
-/* EPOLL_CTL_MOD looks at the descriptor afresh: a condition that holds now is reported again. */
+/* EPOLL_CTL_MOD makes the kernel look at the descriptor again: a condition that holds now is
+ * reported again. */
 static int modify(const struct descriptor_filters *filters, int descriptor,
                   struct registration *known, const struct kevent *change)
 {
@@ -181,7 +185,7 @@ static void fill_event(struct kevent *event, const struct descriptor_filters *fi
     }
 }
 
-/* What does not fit stays in the kernel's ready list for the next call, edges included. */
+/* What does not fit stays in the kernel's ready list for the next call. That includes edges. */
 int descriptors_collect(struct descriptor_filters *filters, struct kevent *events, int room)
 {
     struct epoll_event ready[COLLECTED_AT_ONCE];

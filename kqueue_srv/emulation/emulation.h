@@ -1,7 +1,7 @@
 /*
- * What the emulation's files share; no program includes this. Functions that apply a change return
- * 0 or an errno value, because kevent() hands errors out as data. Sources are kqueue(2) of FreeBSD
- * for what must happen and epoll(7), timerfd_create(2), signalfd(2), eventfd(2) for the means.
+ * What the emulation's files share. No program includes this. Functions that apply a change return
+ * 0 or an errno value, because kevent() returns errors as data. kqueue(2) of FreeBSD says what must
+ * happen. epoll(7), timerfd_create(2), signalfd(2) and eventfd(2) say how it can be done here.
  */
 #ifndef EMULATION_H
 #define EMULATION_H
@@ -16,10 +16,10 @@
 #define NANOSECONDS_PER_SECOND      INT64_C(1000000000)
 #define NANOSECONDS_PER_MILLISECOND INT64_C(1000000)
 
-/* Everything a kqueue can wait for; each is one descriptor in the kqueue's outer epoll set. */
+/* Everything that a kqueue can wait for. Each is one descriptor in the kqueue's outer epoll set. */
 enum source { SOURCE_READ, SOURCE_WRITE, SOURCE_TIMER, SOURCE_SIGNAL, SOURCE_USER, SOURCE_COUNT };
 
-/* One filter on one descriptor: 16 bytes, as there may be tens of thousands. */
+/* One filter on one descriptor. It has 16 bytes, because there may be tens of thousands. */
 struct registration {
     void *udata;
     uint32_t generation;
@@ -89,13 +89,14 @@ struct kqueue_state {
     int first_source;
 };
 
-/* clock.c: nanoseconds of CLOCK_MONOTONIC; sums and products that stop at INT64_MAX. */
+/* clock.c: nanoseconds of CLOCK_MONOTONIC. Sums and products stop at INT64_MAX. */
 int64_t now_nanoseconds(void);
 int64_t add_saturating(int64_t left, int64_t right);
 int64_t multiply_saturating(int64_t left, int64_t right);
 struct timespec timespec_from(int64_t nanoseconds);
 
-/* descriptors.c: _open returns 0 or -1 with errno, _collect the number of events stored. */
+/* descriptors.c: _open returns 0, or -1 with errno. _collect returns the number of events
+ * stored. */
 int descriptors_open(struct descriptor_filters *filters, int16_t filter);
 void descriptors_close(struct descriptor_filters *filters);
 int descriptors_change(struct descriptor_filters *filters, const struct kevent *change);
@@ -105,7 +106,7 @@ int descriptors_collect(struct descriptor_filters *filters, struct kevent *event
 void describe_read(struct kevent *event, int descriptor, uint32_t ready);
 void describe_write(struct kevent *event, int descriptor, uint32_t ready);
 
-/* notes.c: the returned pointer is the list's and good until the list changes. */
+/* notes.c: the returned pointer belongs to the list, and is valid until the list changes. */
 struct note *notes_find(struct note_list *list, uintptr_t ident);
 struct note *notes_add(struct note_list *list, const struct kevent *change);
 void notes_update(struct note *note, const struct kevent *change);
@@ -126,7 +127,7 @@ int signals_collect(struct signal_filters *signals, struct kevent *events, int r
 
 int users_change(struct user_filters *users, const struct kevent *change);
 
-/* wait.c: the second half of kevent(); same return value and errors. */
+/* wait.c: the second half of kevent(), with the same return value and errors. */
 int wait_and_collect(struct kqueue_state *state, struct kevent *events, int room,
                      const struct timespec *timeout);
 void doorbell_update(struct kqueue_state *state);

@@ -1,6 +1,6 @@
 /*
- * kqueue() and the change list of kevent(). The number that kqueue() returns is that of the outer
- * epoll set; a list, which all threads share, leads from the number to our state.
+ * kqueue() and the change list of kevent(). The number that kqueue() returns is the outer epoll
+ * set's. A list, which all threads share, leads from the number to our state.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 #include "emulation.h"
 
-/* The system's flags are ignored on input, so that an event can be sent back as a change. */
+/* The system's flags are ignored on input, so that a program can send an event back as a change. */
 #define SYSTEM_FLAGS 0xf000
 #define KNOWN_FLAGS                                                                                \
     (EV_ADD | EV_DELETE | EV_ENABLE | EV_DISABLE | EV_ONESHOT | EV_CLEAR | EV_RECEIPT)
@@ -33,14 +33,14 @@ static void release(struct kqueue_state *state)
     free(state);
 }
 
-/* A number that was closed, or was closed and reused, does not hold our inner set any more. */
+/* A number that was closed, or closed and reused, no longer holds our inner set. */
 static bool is_open(const struct kqueue_state *state)
 {
     struct epoll_event same = {.events = EPOLLIN, .data.u32 = SOURCE_READ};
     return epoll_ctl(state->number, EPOLL_CTL_MOD, state->read.live, &same) == 0;
 }
 
-/* close() on a kqueue goes past us, so what it left behind is cleared when the next one is made. */
+/* We do not see close() on a kqueue. So what it left behind is freed when the next one is made. */
 static void release_closed(void)
 {
     struct kqueue_state **link = &all_kqueues;
@@ -155,15 +155,15 @@ static int apply(struct kqueue_state *state, const struct kevent *change)
 }
 
 /*
- * Sets *reports to the number of EV_ERROR events stored. Returns false when a report had no room:
- * the rest of the changes is then left out, and *error is what kevent() has to return.
+ * Sets *reports to the number of EV_ERROR events stored. Returns false when there was no room for a
+ * report. The remaining changes are then not applied, and kevent() has to return *error.
  */
 static bool apply_all(struct kqueue_state *state, const struct kevent *changes, int number,
                       struct kevent *events, int room, int *reports, int *error)
 {
     *reports = 0;
     for (int i = 0; i < number; i++) {
-        /* A copy, because the report may go into the same array. */
+        /* A copy, because the report may be written into the same array. */
         struct kevent change = changes[i];
         *error = apply(state, &change);
         if (*error == 0 && (change.flags & EV_RECEIPT) == 0) {
@@ -192,7 +192,7 @@ int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent 
         return fail(EINVAL);
     }
     struct kqueue_state *state = find_state(kq);
-    /* A pure wait asks the kernel about kq anyway, so only the other calls need the extra look. */
+    /* A pure wait asks the kernel about kq anyway. Only the other calls need this check. */
     if (state == NULL || ((nchanges > 0 || nevents == 0) && !is_open(state))) {
         return fail(fcntl(kq, F_GETFD) < 0 ? EBADF : EINVAL);
     }

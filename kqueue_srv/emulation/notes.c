@@ -1,7 +1,8 @@
 /*
  * Filters that have no descriptor: timers, signals, user events. A note is pending while its count
- * is above zero: expirations, deliveries, or 1 for a triggered user event. A plain array searched
- * from the front: a program has a handful of these.
+ * is above zero. The count is the number of expirations or deliveries, or 1 for a triggered user
+ * event. The list is a plain array, searched from the front, because a program has only a few
+ * notes.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +22,7 @@ struct note *notes_find(struct note_list *list, uintptr_t ident)
     return NULL;
 }
 
-/* Appends a note made from the change; NULL when memory is out. */
+/* Appends a note made from the change. NULL when memory is short. */
 struct note *notes_add(struct note_list *list, const struct kevent *change)
 {
     if (list->count == list->capacity) {
@@ -95,8 +96,8 @@ static struct kevent event_from(const struct note *note, int16_t filter)
 }
 
 /*
- * Moves pending notes into the events, at most room. The next call starts where this one stopped,
- * so that a note which stays pending cannot keep the others out of a short list.
+ * Moves pending notes into the events, at most room. The next call starts where this one stopped.
+ * So a note that stays pending cannot keep the others out of a short list.
  */
 int notes_collect(struct note_list *list, struct kevent *events, int room)
 {

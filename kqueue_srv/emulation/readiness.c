@@ -1,9 +1,10 @@
 /*
  * Turns what epoll says about a descriptor into data, fflags and EV_EOF.
  *
- * The trap: on Linux reading a socket's error with SO_ERROR takes it away, and the program's next
- * read() would see a clean end of file where the peer had reset. So the error stays where it is,
- * and fflags gets ECONNRESET for any of them: non-zero is right, the number is the likely one.
+ * The trap: on Linux, reading a socket's error with SO_ERROR clears it. The program's next read()
+ * would then see a clean end of file although the peer had reset. So the error stays where it is,
+ * and fflags gets ECONNRESET for any error. Non-zero is right, and the number is the most likely
+ * one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +27,15 @@ static void set_end(struct kevent *event, uint32_t ready)
 void describe_read(struct kevent *event, int descriptor, uint32_t ready)
 {
     int available = 0;
-    /* FIONREAD fails on a listening socket, which is ready because of at least one connection. */
+    /* FIONREAD fails on a listening socket. It is ready because at least one connection waits. */
     event->data = ioctl(descriptor, FIONREAD, &available) == 0 ? available : 1;
     if ((ready & (EPOLLRDHUP | EPOLLHUP)) != 0) {
         set_end(event, ready);
     }
 }
 
-/* Bytes that fit into a pipe; PIPE_BUF, which a ready one takes at least, when it is no pipe. */
+/* How many bytes fit into a pipe. PIPE_BUF when that is unknown: a ready pipe takes at least so
+ * many. */
 static int pipe_space(int descriptor)
 {
     int queued = 0;
@@ -51,7 +53,7 @@ void describe_write(struct kevent *event, int descriptor, uint32_t ready)
     int space = 0;
     socklen_t length = sizeof size;
     if (getsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, &length) == 0) {
-        /* An upper bound: Linux counts its own overhead in SO_SNDBUF too. */
+        /* An upper bound: SO_SNDBUF includes Linux's own overhead. */
         space = ioctl(descriptor, SIOCOUTQ, &queued) == 0 ? size - queued : size;
         if ((ready & EPOLLHUP) != 0) {
             set_end(event, ready);

@@ -1,8 +1,8 @@
 /*
- * EVFILT_SIGNAL: one signalfd for all signals of a kqueue. A signalfd only sees signals that are
- * blocked, so adding the filter blocks the signal in the calling thread, and deleting it unblocks
- * it again, unless it was blocked before. While it is blocked neither a handler nor the default
- * action runs: on the BSDs both still would.
+ * EVFILT_SIGNAL: one signalfd for all signals of a kqueue. A signalfd sees only signals that are
+ * blocked. So adding the filter blocks the signal in the calling thread. Deleting the filter
+ * unblocks the signal again, unless it was blocked before. While a signal is blocked, neither a
+ * handler nor the default action runs. On the BSDs both would still run.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,7 @@ int signals_open(struct signal_filters *signals)
     return signals->descriptor < 0 ? -1 : 0;
 }
 
-/* The signals stay blocked: the thread that runs this need not be the one that blocked them. */
+/* The signals stay blocked: the thread that runs this need not be the thread that blocked them. */
 void signals_close(struct signal_filters *signals)
 {
     if (signals->descriptor >= 0) {
@@ -46,7 +46,8 @@ static void count_deliveries(struct signal_filters *signals)
     }
 }
 
-/* Blocks before watching: a signal in between is then pending, and the signalfd sees it. */
+/* Blocks before watching: a signal that arrives in between is then pending, and the signalfd sees
+ * it. */
 static int watch(struct signal_filters *signals, int number)
 {
     sigset_t wanted = signals->watched;
@@ -74,8 +75,8 @@ static int watch(struct signal_filters *signals, int number)
 }
 
 /*
- * Stops watching every signal that has lost its note. What is pending is read first: it belongs to
- * the filter that is gone, and must not reach the default action when the signal is unblocked.
+ * Stops watching every signal that has lost its note. It first reads what is pending: that belongs
+ * to the deleted filter, and must not cause the default action when the signal is unblocked.
  */
 static void unwatch_lost(struct signal_filters *signals)
 {

@@ -1,7 +1,7 @@
 /*
- * EVFILT_TIMER: all timers of a kqueue share one timerfd, set to the earliest expiry. Not one each,
- * because a server starts a timer just when it has run out of descriptors. Every change and every
- * expiry looks at all timers: meant for a few.
+ * EVFILT_TIMER: all timers of a kqueue share one timerfd, set to the earliest expiry. They do not
+ * have one each, because a server starts a timer just when it has run out of descriptors. Every
+ * change and every expiry looks at all timers: this is meant for a few.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void timers_close(struct timer_filters *timers)
     free(timers->list.notes);
 }
 
-/* Nanoseconds, or -1 when the time is negative or names two units. */
+/* Nanoseconds, or -1 when the time is negative or has two units. */
 static int64_t period_of(const struct kevent *change)
 {
     int64_t amount = change->data;
@@ -52,7 +52,8 @@ static int64_t period_of(const struct kevent *change)
     }
 }
 
-/* An expiry in the past makes the timerfd readable at once; setting it also clears readability. */
+/* An expiry in the past makes the timerfd readable at once. Setting the timerfd also makes it
+ * unreadable. */
 static void set_alarm(const struct timer_filters *timers)
 {
     int64_t earliest = NEVER;
@@ -88,7 +89,7 @@ int timers_change(struct timer_filters *timers, const struct kevent *change)
     if (note == NULL && !add) {
         return ENOENT;
     }
-    /* EV_ONESHOT of the first EV_ADD stays, and decides what a period of 0 means. */
+    /* EV_ONESHOT of the first EV_ADD stays, and decides the meaning of a period of 0. */
     struct kevent effective = *change;
     if (note != NULL) {
         effective.flags = (uint16_t)((change->flags & ~EV_ONESHOT) | (note->flags & EV_ONESHOT));

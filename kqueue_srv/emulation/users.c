@@ -1,4 +1,4 @@
-/* EVFILT_USER: events that the program itself triggers. Nothing of the kernel is involved. */
+/* EVFILT_USER: events that the program itself triggers. The kernel is not involved. */
 #include <errno.h>
 
 #include "emulation.h"
@@ -41,7 +41,7 @@ int users_change(struct user_filters *users, const struct kevent *change)
     if ((change->fflags & NOTE_TRIGGER) != 0) {
         note->count = 1;
     } else if ((change->flags & EV_CLEAR) != 0) {
-        /* The only way to take back the trigger of an event that was added without EV_CLEAR. */
+        /* The only way to cancel the trigger of an event that was added without EV_CLEAR. */
         note->count = 0;
     }
     return 0;

@@ -1,7 +1,7 @@
 /*
  * The waiting half of kevent(). The kqueue's own descriptor is an outer epoll set of five: the live
  * sets of READ and WRITE, the timerfd, the signalfd, and a doorbell. It says which sources have
- * something; only those are asked for their events.
+ * events. Only those are asked for their events.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,8 +14,9 @@
 #define NOTE_SOURCES (1U << SOURCE_TIMER | 1U << SOURCE_SIGNAL | 1U << SOURCE_USER)
 
 /*
- * Signals already read, expirations already counted and triggered user events have no descriptor
- * that stays readable. The doorbell, an eventfd, is readable while any of them is undelivered.
+ * Three things have no descriptor that stays readable: signals already read, expirations already
+ * counted, and triggered user events. The doorbell, an eventfd, is readable while any of them is
+ * undelivered.
  */
 void doorbell_update(struct kqueue_state *state)
 {
@@ -32,7 +33,7 @@ void doorbell_update(struct kqueue_state *state)
     }
 }
 
-/* Rounded up: rounded down, the last fraction of a millisecond would be spent spinning. */
+/* Rounds up. Rounded down, the loop would spin through the last fraction of a millisecond. */
 static int milliseconds_up(int64_t nanoseconds)
 {
     if (nanoseconds == FOREVER) {
@@ -43,7 +44,7 @@ static int milliseconds_up(int64_t nanoseconds)
     return milliseconds > INT_MAX ? INT_MAX : (int)milliseconds;
 }
 
-/* epoll_pwait2 counts in nanoseconds, but needs Linux 5.11; sandboxes refuse it with EPERM. */
+/* epoll_pwait2 counts in nanoseconds, but needs Linux 5.11. Sandboxes refuse it with EPERM. */
 static int outer_wait(struct kqueue_state *state, struct epoll_event *ready, int64_t remaining)
 {
 #if defined(__GLIBC__) && !defined(EMULATION_MILLISECOND_WAITS)
@@ -62,7 +63,7 @@ static int outer_wait(struct kqueue_state *state, struct epoll_event *ready, int
     return epoll_wait(state->number, ready, SOURCE_COUNT, milliseconds_up(remaining));
 }
 
-/* A bit for each source that may have events; 0 when the time is up; -1 with errno. */
+/* Returns a bit for each source that may have events; 0 when the time is up; -1 with errno. */
 static int ready_sources(struct kqueue_state *state, int64_t remaining)
 {
     struct epoll_event ready[SOURCE_COUNT];
@@ -72,7 +73,8 @@ static int ready_sources(struct kqueue_state *state, int64_t remaining)
     }
     unsigned sources = 0;
     for (int i = 0; i < got; i++) {
-        /* Anything else means that kq was closed and its number went to a foreign epoll set. */
+        /* Any other value means that kq was closed and its number now belongs to a foreign epoll
+         * set. */
         if (ready[i].data.u32 < SOURCE_COUNT) {
             sources |= 1U << ready[i].data.u32;
         }
@@ -99,7 +101,8 @@ static int collect_source(struct kqueue_state *state, int source, struct kevent 
     }
 }
 
-/* Begins each time behind the source that came last: else a busy one could starve the others. */
+/* Begins each time behind the last source served. Otherwise a busy source could starve the
+ * others. */
 static int collect(struct kqueue_state *state, int sources, struct kevent *events, int room)
 {
     int collected = 0;
@@ -119,7 +122,7 @@ static int collect(struct kqueue_state *state, int sources, struct kevent *event
     return collected;
 }
 
-/* Nanoseconds, FOREVER without a timeout, -1 when it is impossible. */
+/* Nanoseconds; FOREVER without a timeout; -1 when the timeout is invalid. */
 static int64_t duration_of(const struct timespec *timeout)
 {
     if (timeout == NULL) {
@@ -133,8 +136,8 @@ static int64_t duration_of(const struct timespec *timeout)
 }
 
 /*
- * A wake-up can turn out to hold nothing for the caller: a disabled signal, or another thread that
- * has read the data. It waits on for what is left of the time, so that 0 always means: time is up.
+ * A wake-up can hold nothing for the caller: a disabled signal, or data that another thread has
+ * read. Then this waits on for the rest of the time. So 0 always means that the time is up.
  */
 int wait_and_collect(struct kqueue_state *state, struct kevent *events, int room,
                      const struct timespec *timeout)

@@ -1,7 +1,7 @@
 /*
  * <sys/event.h> for Linux, so that a program written for native kqueue compiles there. Names and
- * numbers are FreeBSD's. What the emulation does not do is not declared, so that a program which
- * needs it fails to compile instead of misbehaving; README.md has the list.
+ * numbers are FreeBSD's. What the emulation does not support is not declared. So a program that
+ * needs it fails to compile and does not misbehave. README.md has the list.
  */
 #ifndef EMULATION_SYS_EVENT_H
 #define EMULATION_SYS_EVENT_H
@@ -21,7 +21,7 @@
 #define EV_ENABLE  0x0004
 #define EV_DISABLE 0x0008
 
-/* How the event behaves: fixed when it is first added. */
+/* How the event behaves: fixed when the event is first added. */
 #define EV_ONESHOT 0x0010
 #define EV_CLEAR   0x0020
 #define EV_RECEIPT 0x0040
@@ -30,7 +30,7 @@
 #define EV_ERROR 0x4000
 #define EV_EOF   0x8000
 
-/* EVFILT_USER: the two top bits say what to do with the 24 low ones, which are the user's. */
+/* EVFILT_USER: the two top bits say what to do with the 24 low bits, which belong to the user. */
 #define NOTE_FFNOP      0x00000000U
 #define NOTE_FFAND      0x40000000U
 #define NOTE_FFOR       0x80000000U
@@ -39,7 +39,7 @@
 #define NOTE_FFLAGSMASK 0x00ffffffU
 #define NOTE_TRIGGER    0x01000000U
 
-/* EVFILT_TIMER: the unit of data; milliseconds when none is given. */
+/* EVFILT_TIMER: the unit of data. The default is milliseconds. */
 #define NOTE_SECONDS  0x00000001U
 #define NOTE_MSECONDS 0x00000002U
 #define NOTE_USECONDS 0x00000004U
@@ -54,7 +54,7 @@ struct kevent {
     void *udata;
 };
 
-/* The casts let callers pass an int descriptor or a computed flag word under -Wconversion. */
+/* With the casts, callers can pass an int descriptor or a computed flag word under -Wconversion. */
 #define EV_SET(event, ident_, filter_, flags_, fflags_, data_, udata_)                             \
     (*(event) = (struct kevent){.ident = (uintptr_t)(ident_),                                      \
                                 .filter = (int16_t)(filter_),                                      \
@@ -71,17 +71,18 @@ struct kevent {
 int kqueue(void);
 
 /*
- * Applies nchanges changes, then fetches up to nevents events, waiting at most *timeout (seconds
+ * Applies nchanges changes, then fetches up to nevents events. It waits at most *timeout (seconds
  * and nanoseconds; NULL: without end; zero: not at all). Both lists stay the caller's and may be
- * the same array; udata is kept and handed back, never followed. One kqueue belongs to one thread
- * at a time.
+ * the same array. udata is stored and returned, never followed. One kqueue belongs to one thread at
+ * a time.
  *
- * Returns the number of events stored, 0 when the time is up or nevents is 0. A change that fails
+ * Returns the number of events stored; 0 when the time is up or nevents is 0. A change that fails
  * becomes an event with EV_ERROR and an errno in data: EBADF (descriptor not open), ENOENT (nothing
  * there to change), EINVAL (filter, flags or time), EPERM (regular file), ENOMEM, ENOSPC. Without
- * room for it the return value is -1 with that errno, and later changes are not applied. Also -1:
- * EBADF or EINVAL (kq is not an open kqueue), EINVAL (negative length, impossible timeout), EINTR
- * (a handler ran; the changes stay applied). Follows kqueue(2), FreeBSD manual page.
+ * room for that event, kevent returns -1 with that errno, and does not apply later changes. It also
+ * returns -1 with EBADF or EINVAL (kq is not an open kqueue), EINVAL (negative length, invalid
+ * timeout), and EINTR (a handler ran; the changes stay applied). Follows kqueue(2), FreeBSD manual
+ * page.
  */
 int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent *eventlist,
            int nevents, const struct timespec *timeout);

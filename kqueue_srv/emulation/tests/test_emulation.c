@@ -1,7 +1,8 @@
 /*
  * Tests of the emulation, in TAP: a plan, then a line for each test. Exit status 1 when one fails.
- * Nothing waits in hope: states are awaited with poll(2), and since the kqueue is itself a
- * descriptor that poll understands, "kevent would sleep" is a question with an exact answer.
+ * No test sleeps in the hope that something happens. States are awaited with poll(2). The kqueue is
+ * itself a descriptor that poll understands, so "kevent would sleep" is a question with an exact
+ * answer.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,7 +27,7 @@
 
 static char failure[256];
 static const struct timespec no_wait = {0, 0};
-/* Long enough for any machine; only a broken emulation ever waits so long. */
+/* Long enough for any machine. Only a broken emulation ever waits so long. */
 static const struct timespec long_wait = {5, 0};
 static int first_udata;
 static int second_udata;
@@ -98,7 +99,7 @@ static int change(int kq, int ident, int filter, int flags, uint32_t fflags, int
     return kevent(kq, &one, 1, NULL, 0, NULL);
 }
 
-/* 0 or errno of a change without data. */
+/* The result of a change without data: 0 or an errno value. */
 static int try_change(int kq, int ident, int filter, int flags)
 {
     return change(kq, ident, filter, flags, 0, 0, NULL) == 0 ? 0 : errno;
@@ -158,7 +159,7 @@ static void tcp_pair(int pair[2])
     close(listener);
 }
 
-/* Closes with a reset, and returns when the other end knows. */
+/* Closes with a reset, and returns when the other end has seen it. */
 static bool reset(int descriptor, int other_end)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};
@@ -218,7 +219,7 @@ static void test_read_clear(void)
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
     CHECK_EQUAL(event.data, 5);
     CHECK_EQUAL(fetch(kq, &event, 1), 0);
-    /* Adding it once more evaluates the filter once more. */
+    /* Adding the filter once more evaluates it once more. */
     CHECK_EQUAL(try_change(kq, pair[0], EVFILT_READ, EV_ADD | EV_CLEAR), 0);
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
     CHECK_EQUAL(fetch(kq, &event, 1), 0);
@@ -316,7 +317,7 @@ static void test_reset_read(void)
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
     CHECK_EQUAL(event.flags, EV_EOF);
     CHECK_EQUAL(event.fflags, ECONNRESET);
-    /* Reporting the error must not have taken it away from the program. */
+    /* Reporting the error must not have cleared it for the program. */
     CHECK_EQUAL(read(pair[0], &byte, 1), -1);
     CHECK_EQUAL(errno, ECONNRESET);
     close(kq);
@@ -488,7 +489,7 @@ static void test_disabled_does_not_spin(void)
     }
 }
 
-/* Fetches two at a time from five that are ready: a bit for each that came. */
+/* Fetches two at a time from five that are ready. Returns a bit for each that was reported. */
 static unsigned fetch_in_pieces(int kq, int pairs[5][2], int calls, int *total)
 {
     unsigned seen = 0;
@@ -579,7 +580,7 @@ static void test_overflow_of_user_events(void)
     int kq = kqueue();
     struct kevent event;
     unsigned seen = 0;
-    /* These stay triggered, and yet each must get its turn. */
+    /* These stay triggered, but each must get its turn. */
     for (int i = 0; i < 3; i++) {
         CHECK_EQUAL(try_change(kq, i, EVFILT_USER, EV_ADD), 0);
         CHECK_EQUAL(change(kq, i, EVFILT_USER, 0, NOTE_TRIGGER, 0, NULL), 0);
@@ -615,7 +616,7 @@ static void test_no_filter_starves_another(void)
     close_all(kq, pair[0], pair[1]);
 }
 
-/* Closes the number and opens it again as one end of a new pair; the other end is returned. */
+/* Closes the number and opens it again as one end of a new pair. Returns the other end. */
 static int reopen(int number)
 {
     int pair[2];
@@ -646,7 +647,8 @@ static void test_closed_and_reused(void)
     CHECK_EQUAL(write(peer, "x", 1), 1);
     CHECK_EQUAL(change(kq, pair[0], EVFILT_READ, EV_ADD, 0, 0, &second_udata), 0);
     for (int i = 0; i < 2; i++) {
-        /* Once: no sibling has come back. Twice: EV_CLEAR has not come back. */
+        /* The first pass: the sibling filter has not come back. The second: neither has
+         * EV_CLEAR. */
         CHECK_EQUAL(fetch(kq, events, 2), 1);
         CHECK_EQUAL(events[0].filter, EVFILT_READ);
         CHECK(events[0].udata == &second_udata);
@@ -730,7 +732,7 @@ static void test_errors_in_the_event_list(void)
     EV_SET(&list[0], pair[0], EVFILT_WRITE, EV_ADD, 0, 0, &first_udata);
     EV_SET(&list[1], pair[0], EVFILT_READ, EV_DELETE, 0, 7, &second_udata);
     EV_SET(&list[2], 5, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0, NULL);
-    /* One array for both lists; the error comes alone, before any event is fetched. */
+    /* One array for both lists. The error is returned alone, before any event is fetched. */
     CHECK_EQUAL(kevent(kq, list, 3, list, 3, NULL), 1);
     CHECK_EQUAL(list[0].ident, pair[0]);
     CHECK_EQUAL(list[0].filter, EVFILT_READ);
@@ -753,7 +755,7 @@ static void test_error_without_room(void)
     CHECK_EQUAL(errno, ENOENT);
     CHECK_EQUAL(kevent(kq, changes, 3, &event, 1, NULL), -1);
     CHECK_EQUAL(errno, EBADF);
-    /* What followed the error was not applied. */
+    /* The changes behind the error were not applied. */
     CHECK_EQUAL(try_change(kq, 2, EVFILT_USER, EV_DELETE), ENOENT);
     close(kq);
 }
@@ -766,7 +768,7 @@ static void test_receipt(void)
     EV_SET(&changes[0], 1, EVFILT_USER, EV_ADD | EV_RECEIPT, NOTE_TRIGGER, 0, &first_udata);
     EV_SET(&changes[1], -1, EVFILT_READ, EV_ADD | EV_RECEIPT, 0, 0, NULL);
     EV_SET(&changes[2], 2, EVFILT_USER, EV_ADD | EV_RECEIPT, 0, 0, NULL);
-    /* Without room for a receipt the changes behind it are left out; that is no error. */
+    /* Without room for a receipt, the changes behind it are not applied. That is no error. */
     CHECK_EQUAL(kevent(kq, changes, 3, NULL, 0, NULL), 0);
     CHECK_EQUAL(try_change(kq, 2, EVFILT_USER, EV_DELETE), ENOENT);
     CHECK_EQUAL(kevent(kq, changes, 3, events, 3, NULL), 3);
@@ -821,7 +823,7 @@ static void test_timer_counts(void)
     CHECK(event.data <= (now() - start) / 1000000);
     CHECK_EQUAL(event.flags, EV_CLEAR);
     CHECK_EQUAL(event.fflags, 0);
-    /* Periodic: it comes again, and the count starts from nothing. */
+    /* Periodic: it fires again, and the count starts from 0. */
     intptr_t sum = event.data;
     CHECK_EQUAL(kevent(kq, NULL, 0, &event, 1, &long_wait), 1);
     sum += event.data;
@@ -844,7 +846,7 @@ static void test_timer_added_again(void)
     CHECK_EQUAL(try_change(kq, 1, EVFILT_TIMER, EV_DELETE), 0);
     CHECK_EQUAL(fetch(kq, &event, 1), 0);
     CHECK(would_sleep(kq));
-    /* Two have expired and one is fetched: adding the other again throws its expiry away. */
+    /* Two have expired and one is fetched. Adding the other again discards its expiry. */
     for (int i = 0; i < 2; i++) {
         CHECK_EQUAL(change(kq, i, EVFILT_TIMER, EV_ADD | EV_ONESHOT, 0, 0, NULL), 0);
     }
@@ -880,7 +882,7 @@ static void test_timer_refused(void)
     CHECK_EQUAL(change(kq, 1, EVFILT_TIMER, EV_ADD, 0x10, 1, NULL), -1);
     CHECK_EQUAL(errno, EINVAL);
     CHECK_EQUAL(try_change(kq, 1, EVFILT_TIMER, EV_DELETE), ENOENT);
-    /* As far in the future as can be said: no overflow, and it does not fire. */
+    /* The longest timeout that can be expressed: it does not overflow, and does not fire. */
     CHECK_EQUAL(change(kq, 1, EVFILT_TIMER, EV_ADD, NOTE_SECONDS, INTPTR_MAX, NULL), 0);
     CHECK(would_sleep(kq));
     close(kq);
@@ -931,7 +933,7 @@ static void test_signal_mask(void)
     CHECK_EQUAL(raise(SIGUSR1), 0);
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
     CHECK(!is_blocked(SIGUSR1));
-    /* Deleting the filter with a signal pending discards it: by default it would kill us here. */
+    /* Deleting the filter discards a pending signal. Its default action would kill this process. */
     CHECK_EQUAL(try_change(kq, SIGUSR1, EVFILT_SIGNAL, EV_ADD), 0);
     CHECK_EQUAL(raise(SIGUSR1), 0);
     CHECK_EQUAL(try_change(kq, SIGUSR1, EVFILT_SIGNAL, EV_DELETE), 0);
@@ -976,7 +978,7 @@ static void test_user_trigger(void)
     CHECK(event.udata == &first_udata);
     CHECK_EQUAL(fetch(kq, &event, 1), 0);
     CHECK(would_sleep(kq));
-    /* Without EV_CLEAR it stays triggered until a change takes it back. */
+    /* Without EV_CLEAR it stays triggered until a change clears it. */
     CHECK_EQUAL(change(kq, 8, EVFILT_USER, EV_ADD, NOTE_TRIGGER, 0, NULL), 0);
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
     CHECK_EQUAL(fetch(kq, &event, 1), 1);
@@ -1023,7 +1025,7 @@ static void test_timeouts(void)
     CHECK_EQUAL(kevent(kq, NULL, 0, &event, -1, &no_wait), -1);
     CHECK_EQUAL(errno, EINVAL);
     CHECK_EQUAL(kevent(kq, NULL, 0, NULL, 0, NULL), 0);
-    /* Cut to whole milliseconds, this would be all spinning. */
+    /* Truncated to whole milliseconds, this wait would only spin. */
     const struct timespec fraction = {0, 900000};
     int64_t start = now();
     int64_t cpu = cpu_time();
@@ -1042,7 +1044,7 @@ static void tick(int number)
 {
     (void)number;
     ticks++;
-    /* A kevent that swallows EINTR would wait for ever. */
+    /* A kevent that hides EINTR would wait without end. */
     if (ticks > 1000) {
         _exit(1);
     }
@@ -1098,7 +1100,7 @@ static void test_kqueue_closed_and_made_again(void)
         CHECK_EQUAL(try_change(kq, 1, EVFILT_USER, EV_DELETE), ENOENT);
     }
     CHECK_EQUAL(lowest_free_descriptor(), lowest);
-    /* The number of a closed kqueue that has become something else. */
+    /* The number of a closed kqueue that now belongs to something else. */
     CHECK_EQUAL(close(kq), 0);
     CHECK_EQUAL(dup2(pair[0], kq), kq);
     CHECK_EQUAL(try_change(kq, 1, EVFILT_USER, EV_ADD), EINVAL);
