@@ -110,7 +110,7 @@ enum options_result options_read(const struct option_row *rows, size_t count, co
         if (key == -1)
             break;
         if (key == '?')
-            return OPTIONS_BAD; /* getopt_long has printed the reason */
+            return OPTIONS_BAD; /* getopt_long has said why */
         if (key == HELP_KEY) {
             print_help(rows, count, purpose, argv[0]);
             return fflush(stdout) == 0 ? OPTIONS_HELP_SHOWN : OPTIONS_BAD;
