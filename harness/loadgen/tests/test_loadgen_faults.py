@@ -1,5 +1,5 @@
-"""Faulty peers, one fault each: the load generator tells every one by its right name, and gives no
-figures where a reply was wrong."""
+"""Faulty peers with one fault each. The load generator must name each fault correctly, and must give no figures when a
+reply was wrong."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from suite import limits
 
 SHORT = ("--warmup", 0, "--duration", 0.3, "--drain", 0.3)
 
-# Connections and pipeline are chosen so that the fault can show: two frames of one connection under
-# way to be swapped, two connections to be mixed up. Each fault is committed exactly once, so each
-# count is exact.
+# The numbers of connections and of pipelined requests allow the fault to appear: to swap two frames, one connection
+# needs two under way; to mix up connections, there must be two. The peer commits each fault exactly once, so each count
+# is exact.
 FAULTS = {
     faulty_peers.corrupts_a_byte: (3, 4, {"corrupted": 1}),
     faulty_peers.corrupts_a_header: (3, 1, {"corrupted": 1}),
@@ -37,7 +37,7 @@ def test_fault_has_its_name(fault, payload):
             "--port", peer.port, "--connections", connections, "--pipeline", pipeline, "--payload", payload,
             *SHORT, *limits.options(),
         )  # fmt: skip
-    assert peer.faults >= 1, "the peer never got to its fault: the test says nothing"
+    assert peer.faults >= 1, "the peer never committed its fault: the test proves nothing"
     outcome.expect("ERRORS")
     assert outcome.wrong() == expected, outcome.json["error_examples"]
     assert set(outcome.json["error_examples"]) == set(expected)
@@ -46,7 +46,7 @@ def test_fault_has_its_name(fault, payload):
 
 @pytest.mark.parametrize("fault", [faulty_peers.drops_one, faulty_peers.swaps_two_frames], ids=lambda f: f.__name__)
 def test_small_payloads_are_told_apart_too(fault):
-    """Below 8 bytes a payload carries no identity: its neighbours are compared. Sizes that differ help."""
+    """A payload below 8 bytes carries no identity: it is compared with its neighbours. Different sizes help."""
     with faulty_peers.Peer(fault) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 2, "--pipeline", 3, "--payload", "5", *SHORT, *limits.options()
@@ -62,7 +62,7 @@ def test_peer_that_never_answers_leaves_connections_unproven():
 
 
 def test_peer_that_refuses():
-    with socket.socket() as taken:  # bound, but nobody listens: nobody else can take the port either
+    with socket.socket() as taken:  # bound, but not listening: nobody else can take the port either
         taken.bind(("127.0.0.1", 0))
         outcome = generator.run("--port", taken.getsockname()[1], "--connections", 5, *SHORT)
     assert set(outcome.expect("ERRORS").wrong()) == {"refused"}
@@ -80,7 +80,7 @@ def test_peer_that_answers_late():
 
 
 def test_peer_that_stalls_is_not_steady_and_no_request_is_left_out():
-    """One stall of 400 ms. In open loop, every request that fell due in it was sent and counts."""
+    """One stall of 400 ms. In open loop, every request that falls due during the stall is sent and counted."""
     with faulty_peers.Peer(faulty_peers.stalls) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 4, "--rate", 1000, "--warmup", 0, "--duration", 1, "--drain", 10,
@@ -90,13 +90,13 @@ def test_peer_that_stalls_is_not_steady_and_no_request_is_left_out():
     assert any(reason.startswith("stalled:") for reason in outcome.reasons("UNSTABLE"))
     counts = outcome.json["counts"]
     assert counts["issued"] == counts["answered"] == 1000
-    # The stall ended before most of the requests that fell due in it could have been answered: the
-    # longest wait is at least that of the first of them, which is the stall itself.
+    # No request that fell due during the stall was answered before the stall ended. So the longest wait is at least
+    # that of the first of these requests, which is the whole stall.
     assert outcome.json["histograms"]["response"]["most_ns"] >= faulty_peers.LATE * 1e9
 
 
 def test_peer_that_falls_silent_leaves_requests_unanswered():
-    """What is unanswered counts at the age that it has: percentiles among it are lower bounds."""
+    """An unanswered request counts at the age that it has reached: a percentile among these is a lower bound."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 3, "--pipeline", 5, *SHORT, *limits.options()
@@ -111,7 +111,7 @@ def test_peer_that_falls_silent_leaves_requests_unanswered():
 
 
 def test_pipeline_limits_what_is_on_the_wire_in_open_loop_too():
-    """Requests go on falling due, and wait for their turn; that wait is the server's doing, not lag."""
+    """Requests continue to fall due, and wait for their turn. The server causes that wait, so it is not lag."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(
             "--port", peer.port, "--connections", 3, "--rate", 1000, "--pipeline", 2, *SHORT, *limits.options()

@@ -1,4 +1,4 @@
-"""The load generator's command line: one line that says what is wrong, and the status that is promised."""
+"""The load generator's command line: a bad option gives one line that says what is wrong, and the documented status."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Parts of the load generator by themselves, against what is known beforehand: exact sorts, formulas,
-tables. No clock is read here."""
+"""Single parts of the load generator, compared with results that are known beforehand: exact sorts, formulas, tables.
+No test here reads a clock."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from suite import generator
 import pytest
 
 COLUMNS = {"p50": 50000, "p90": 90000, "p99": 99000, "p99.9": 99900, "p99.99": 99990}
-ERROR = 1 / 1024  # the histogram's: 3 significant digits
+ERROR = 1 / 1024  # of the histogram: 3 significant digits
 
 
 def percentiles(answered: list[int], unanswered: tuple[int, ...] = (), parts: int = 1):
@@ -71,14 +71,14 @@ def test_no_value_no_percentile():
 
 
 def test_percentile_among_the_unanswered_is_a_lower_bound():
-    """90 answered after 1 ms, 10 unanswered after 5 ms: the 90th is known, from the 91st on it is not."""
+    """90 answered after 1 ms, 10 unanswered after 5 ms: p90 is known, and from p91 on it is a lower bound."""
     _, rows = percentiles([1_000_000] * 90, (5_000_000,) * 10)
     assert rows["p90"][1:] == [1, 0] and 1_000_000 <= rows["p90"][0] <= 1_000_000 * (1 + ERROR)
     assert rows["p99"] == [5_000_000, 1, 1]
 
 
 def test_young_unanswered_ones_make_every_percentile_above_them_a_lower_bound():
-    """Unanswered after 1 us they may yet take longer than all others."""
+    """A request that is unanswered after 1 us may still take longer than all others."""
     _, rows = percentiles([1_000_000] * 90, (1_000,) * 10)
     assert rows["p50"][2] == 1
 
@@ -167,7 +167,7 @@ VERDICTS = [
     ({"preempted": 5.1}, "NOISY_HOST", "preempted:"),
     ({"busy": 95.1}, "CLIENT_BOUND", "busy:"),
     ({"batches": 10.1}, "CLIENT_BOUND", "batches:"),
-    # a client without rest is no limit to a server without any
+    # a client that is always busy is not the limit if the server is always busy too
     ({"busy": 99, "saturation": 89.9}, "CLIENT_BOUND", "busy:"),
     ({"busy": 99, "saturation": 90}, "VALID", "busy:"),
     ({"batches": 99, "saturation": 90}, "VALID", "batches:"),
@@ -186,7 +186,7 @@ VERDICTS = [
     ({"quarter_before": 50, "quarter_after": 0}, "VALID", None),
     ({"silence": 1.1e9}, "UNSTABLE", "stalled:"),
     ({"interrupted": 1}, "UNSTABLE", "interrupted:"),
-    # of several, the one that explains the others
+    # of several verdicts, the one that explains the others
     ({"achieved": 90000, "lag_p99": 1e6}, "CLIENT_BOUND", "lag:"),
     ({"achieved": 90000, "lag_p99": 1e6, "steal": 9}, "NOISY_HOST", "steal:"),
     ({"achieved": 90000, "steal": 9, "errors": 1}, "ERRORS", "errors: 1"),
@@ -211,7 +211,7 @@ def test_verdict(changed, verdict, reason):
 
 @pytest.mark.parametrize("mean_service, verdict", [(99e3, "VALID"), (91e3, "VALID"), (89e3, "CLIENT_BOUND"), (111e3, "CLIENT_BOUND")])
 def test_littles_law(mean_service, verdict):
-    """10,000 a second with 1 outstanding: 100 us each. Off by more than a tenth, the client sat on them."""
+    """10,000 a second with 1 outstanding: 100 us each. With an error above a tenth, the client held requests back."""
     decided, reasons = decide(QUIET_CLOSED | {"mean_service": mean_service})
     assert decided == verdict, reasons
     assert decide(QUIET_CLOSED | {"mean_service": mean_service, "churn": 1})[0] == "VALID"

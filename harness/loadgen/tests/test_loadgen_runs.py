@@ -1,5 +1,5 @@
-"""Runs of the load generator as a user makes them: what was asked for is what the peer sees, and what
-the peer does is what the figures say. Every number that is asserted is a count, never a time."""
+"""Runs of the load generator as a user makes them. The peer must see what the user asked for, and the figures must say
+what the peer did. Every asserted number is a count, never a time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_valid(outcome: generator.Outcome) -> dict:
     return counts
 
 
-# -- every server, and what is asked of it ---------------------------------------------------------
+# -- every server, and what the run asks of it -----------------------------------------------------
 
 
 def test_every_server_gets_a_valid_run(server_name):
@@ -123,8 +123,8 @@ def test_random_placement_follows_from_the_seed():
 
 
 def test_rate_and_connections_are_exact():
-    """A thousand a second for 0.3 s is 300 requests: at 0, 1, … 299 ms, dealt out in rounds. A peer
-    that falls silent cannot hold any of them back."""
+    """A thousand a second for 0.3 s is 300 requests, at 0, 1, 2 to 299 ms, distributed in rounds. A peer that falls
+    silent cannot hold any of them back."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(*at(peer, "--connections", 6, "--rate", 1000, "--drain", 0.2))
         frames = Counter(len(each.frames) for each in peer.connections)
@@ -157,12 +157,12 @@ def test_not_reading_fills_the_peer(peer):
 
 @pytest.mark.parametrize("fragment", [(), ("--fragment",)], ids=["whole", "fragments"])
 def test_fragments_are_pieces_of_frames(fragment):
-    """A peer that falls silent gets one request on each connection, so nothing but the seed decides how
-    many pieces there are. Whole, it takes one send each, as the proofs do."""
+    """A peer that falls silent gets one request on each connection. So only the seed decides how many pieces there are.
+    A whole request takes one send, as a proof does."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
         outcome = generator.run(*at(peer, "--connections", 20, "--payload", 2000, "--drain", 0.2, *fragment))
         frames = [len(each.frames) for each in peer.connections]
-    assert frames == [1 + 1] * 20, "whole in the end"
+    assert frames == [1 + 1] * 20, "the frames are whole again"
     sends = outcome.json["counts"]["sends"]
     assert sends > 45 if fragment else sends == 40, sends
 
@@ -201,14 +201,14 @@ def time_waits(port: int) -> set[str]:
 @linux
 @pytest.mark.parametrize("mode, some", [("reset", False), ("fin", True)])
 def test_what_a_run_leaves_behind(server, mode, some):
-    """A reset leaves nothing; a FIN leaves every connection in TIME_WAIT for a minute."""
-    before = time_waits(server.address[1])  # of an earlier server that had the same port
+    """A reset leaves nothing behind. A FIN leaves every connection in TIME_WAIT for a minute."""
+    before = time_waits(server.address[1])  # left by an earlier server that had the same port
     assert_valid(generator.run(*at(server, "--connections", 30, "--churn", 5, "--close", mode)))
     assert bool(time_waits(server.address[1]) - before) == some
 
 
-# -- verdicts, each produced on purpose ------------------------------------------------------------
-# ERRORS, OVERLOADED and the stall of UNSTABLE: test_loadgen_faults.py. VALID: everywhere here.
+# -- verdicts, each caused on purpose --------------------------------------------------------------
+# test_loadgen_faults.py has ERRORS, OVERLOADED and the stall of UNSTABLE. VALID occurs in most tests here.
 
 
 def test_client_that_is_told_its_ceiling_is_client_bound(server):
@@ -233,9 +233,9 @@ def test_interrupted_run_is_unstable_and_says_what_it_found(peer):
 
 
 def test_stopped_host_is_noisy(peer):
-    """Half a second without a CPU for all of the client, as when the host takes the machine away: the
-    witness sees it. That is the limit's one per cent of 50 seconds, and a signal ends the run long before, so nothing
-    depends on how long a wake-up takes, or on when the stop comes."""
+    """The whole client has no CPU for half a second, as when the host takes the machine away: the witness sees it. Half
+    a second is the limit, one per cent, of 50 seconds. A signal ends the run long before 50 seconds. So the result does
+    not depend on the length of a wake-up, or on the moment of the stop."""
     peer.goal = 500
     process = generator.start(*at(peer, "--connections", 3, "--duration", 50), "--limit", "witness=1")
     assert peer.reached.wait(waiting.PATIENCE)
@@ -274,9 +274,9 @@ def test_merge_gives_what_one_run_over_both_would_have(server, tmp_path):
         assert both["histograms"][name]["most_ns"] == max(run["histograms"][name]["most_ns"] for run in runs)
     for count in ("answered", "achieved", "sends", "established"):
         assert both["counts"][count] == sum(run["counts"][count] for run in runs)
-    assert both["runs"] == 2 and both["in_turn"], "made one after the other: times add up"
+    assert both["runs"] == 2 and both["in_turn"], "runs made one after the other: their times add up"
     assert abs(both["seconds"] - 0.6) < 1e-6
-    # Merging is associative: what was merged can be merged again.
+    # Merging is associative: a merged file can be merged again.
     again = generator.run("merge", paths[2], paths[0])
     assert again.json["counts"]["answered"] == both["counts"]["answered"] + runs[0]["counts"]["answered"]
 
@@ -320,8 +320,8 @@ def test_json_says_what_was_asked_and_on_what_it_ran(server):
     assert run["environment"]["cpus_online"] >= 1 and run["environment"]["compiler"]
     assert len(run["schedule_hash"]) == 16
     assert run["client"]["cpu_ns"] > 0
-    # Little's law by hand: throughput times mean service time is what was outstanding, but for the last requests,
-    # which are answered after the measured time.
+    # Little's law, computed here: throughput times mean service time is the number of outstanding requests. The last
+    # requests, which are answered after the measured time, make a small difference.
     little = run["achieved"] * run["percentiles"]["service"]["mean_ns"] / 1e9
     beyond = run["histograms"]["service"]["most_ns"] / 1e9 / run["seconds"]
     assert 0 < little <= 2 * (1.05 + beyond)
@@ -368,7 +368,7 @@ def test_table_for_people(server):
     assert result.returncode == 0
     for word in ("open loop, 500.000 a second", "response", "service", "lag", "offered", "achieved", "verdict    VALID"):
         assert word in result.stdout, result.stdout
-    assert result.stderr == "", "no progress where there is no terminal"
+    assert result.stderr == "", "there must be no progress line without a terminal"
 
 
 def test_progress_on_a_terminal(server):
@@ -394,8 +394,8 @@ def test_progress_on_a_terminal(server):
 
 
 def test_thousands_of_connections_are_proven_and_cheap(server):
-    """2,000 here, so that it goes with what else runs; what 19,900 take is in docs/measuring.md. Memory is
-    compared with a run of one connection: what each more costs is a small struct and a few requests."""
+    """The test makes 2,000 connections, so that it can run beside others; docs/measuring.md says what 19,900 take.
+    Memory is compared with a run of one connection: each further connection costs a small struct and a few requests."""
     if servers.sanitizer():
         pytest.skip("a sanitizer's memory is its own")
     one = generator.run(*at(server, "--connections", 1)).json

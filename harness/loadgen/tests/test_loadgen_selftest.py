@@ -11,11 +11,11 @@ import pytest
 
 PAPER = {"p50": 50, "p90": 250, "p99": 295, "p99.9": 299.5}  # ms: 300 − (1 − q) · 500
 TRIES = 3
-STALLS = 3  # that a second can touch, one every 500 ms
+STALLS = 3  # how many stalls one second can touch: one begins every 500 ms
 
 
 def prove(tmp_path: Path) -> dict:
-    """Runs it until the machine was quiet enough to tell right from wrong, which it says itself."""
+    """Runs the self-test until the machine was quiet enough to tell right from wrong. The self-test says so itself."""
     for _ in range(TRIES):
         result = generator.run_plain(
             "--selftest", "--connections", 20, "--json", tmp_path / "self.json", "--csv", tmp_path / "self.csv"
@@ -25,7 +25,8 @@ def prove(tmp_path: Path) -> dict:
         if found["conclusive"]:
             return found | {"table": result.stdout}
         assert found["verdict"] == "NOISY_HOST", result
-        # No noise makes most of what a stall holds up wait on the wire: there, requests did not wait their turn.
+        # Noise cannot make most of the held-up requests wait on the wire. If they did, requests did not wait their
+        # turn.
         (p90,) = [point for point in found["points"] if point["name"] == "p90"]
         assert p90["uncorrected_ns"] < p90["paper_ns"] / 2, found
     pytest.skip(f"too noisy in {TRIES} tries: jitter {found['jitter_ns'] / 1e6:.1f} ms")
@@ -40,13 +41,13 @@ def test_corrected_percentiles_are_right_and_naive_ones_wrong(tmp_path):
         off = abs(point["corrected_ns"] - point["paper_ns"])
         assert off <= point["tolerance_ns"], f"{name}: off by {off / 1e6:.2f} ms: {point}"
         assert point["right"], point
-    # The naive client, which waits for a reply before it sends again, sees one slow reply a stall. How many nines
-    # hide so few depends on how many requests the machine did besides.
+    # The naive client, which waits for a reply before it sends again, sees one slow reply a stall. Which percentile
+    # hides so few replies depends on the number of other requests.
     assert 0 < found["closed_stalled"] <= STALLS, found
     for name, point in points.items():
         if found["closed_requests"] * (100 - float(name[1:])) / 100 >= STALLS:
             assert point["shown_wrong"] and point["closed_loop_ns"] < point["paper_ns"] / 2, point
-    for name in ("p50", "p90", "p99"):  # and so do the same requests counted from when they were sent
+    for name in ("p50", "p90", "p99"):  # the same requests, counted from when they were sent, hide the stall too
         assert points[name]["uncorrected_ns"] < points[name]["paper_ns"] / 2, points[name]
     assert found["verdict"] == "VALID" and found["right"]
     assert found["ceiling"] > 0 and found["floor_ns"] > 0

@@ -1,5 +1,5 @@
-"""The measurements without a server: they measure what they say, count exactly, and leave nothing behind. No test
-looks at a time."""
+"""The measurements without a server. They must measure what they claim, count exactly, and leave nothing behind. No
+test compares a time."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def command(program: str, *options: object) -> list[str]:
 
 
 def run_words(words: list[str], **how: object) -> subprocess.CompletedProcess:
-    """Runs it in a process group of its own, and sees that nobody of the group outlives it."""
+    """Runs the program in a process group of its own, and checks that no process of the group outlives it."""
     steps.note(shlex.join(words))
     process = subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -92,14 +92,14 @@ class Call:
     name: str
     arguments: str
     result: int
-    more: str  # what strace writes behind the result
+    more: str  # what strace appends to the result
 
 
 CALL = re.compile(r"^(\w+)\((.*)\) += (-?\d+)(.*)$", re.MULTILINE)
 
 
 def traced(tmp_path: Path, program: str, *options: object) -> tuple[dict, list[Call]]:
-    """What it printed, and the calls of its first process: strace does not follow into the other ends."""
+    """The output, and the calls of the first process. strace does not follow the process of the other ends."""
     trace = tmp_path / "trace"
     words = ["strace", "-v", "-o", str(trace), *command(program, *options)]
     outcome = outcome_of(run_words(words, env={**os.environ, **UNDER_STRACE}))
@@ -175,7 +175,7 @@ def test_wait_prints_what_was_asked_and_found(api):
 @pytest.mark.parametrize("ready", (0, 1, 7, 40))
 @pytest.mark.parametrize("place", ("first", "last", "spread"))
 def test_exactly_the_chosen_ones_are_reported(api, place, ready):
-    """The program itself fails when another number of sockets, or others, are reported."""
+    """The program itself fails when the call reports another number of sockets, or other sockets."""
     found = figures("microbench_wait", "--api", api, "--watched", 40, "--ready", ready, "--place", place, *SOON)
     assert found["events"] == ready
 
@@ -188,7 +188,7 @@ def elapsed_us(*words: object) -> tuple[dict, float]:
 
 @pytest.mark.cause("a sum passes for a time of one call, or the unit is not microseconds")
 def test_times_fit_into_the_time_that_it_took(api):
-    """Half of the samples take at least the median, so together no more than the whole run."""
+    """Half of the samples take at least the median. Together they cannot take longer than the whole run."""
     found, whole = elapsed_us("microbench_wait", "--api", api, "--watched", 500, "--seconds", 0.05)
     assert found["wait_us"] * found["calls"] / 2 <= whole
     assert found["wait_us_least"] > (0.5 if api in ("select", "poll") else 0.02), "1 ns a socket; 20 ns a call"
@@ -209,7 +209,7 @@ def test_place_is_where_the_ready_ones_stand(tmp_path, place, expected):
     accepted = [call.result for call in calls if call.name == "accept"]
     assert accepted == sorted(accepted) and len(accepted) == 12
     polls = [call for call in calls if call.name == "poll" and call.arguments.endswith(", 12, 0")]
-    assert len(polls) > outcome["figures"]["calls"], "the timed ones, and those before"
+    assert len(polls) > outcome["figures"]["calls"], "the timed calls, and those before them"
     for call in polls:
         fds = {int(fd) for fd in re.findall(r"fd=(\d+), revents=POLLIN\}", call.more)}
         assert fds == {accepted[number] for number in expected} and call.result == 3, call
@@ -269,7 +269,7 @@ def test_cycle_reads_every_byte(tmp_path, api):
     outcome, calls = traced(tmp_path, "microbench_wait", "--api", api, "--watched", 20, "--ready", 6, "--cycle", *SOON)
     received = [call.result for call in calls if call.name == "recvfrom"]
     assert set(received) == {1}
-    assert len(received) == 6 * (outcome["figures"]["rounds"] + 1), "each round, and one before that does not count"
+    assert len(received) == 6 * (outcome["figures"]["rounds"] + 1), "each round, and one before them that does not count"
     assert len(received) == sum(call.name == "sendto" for call in calls), "each is answered"
 
 
@@ -297,7 +297,7 @@ def test_chain_hands_on_every_byte(api, kind, pairs, active, writes):
     found = figures("microbench_chain", "--api", api, *sizes, "--kind", kind, "--rounds", 3)
     assert found["written"] == found["received"] == active + writes
     if active == 1:
-        assert found["waits"] == writes + 1, "one byte under way: each wait finds one"
+        assert found["waits"] == writes + 1, "one byte is under way: each wait finds one"
 
 
 @can_trace
@@ -310,8 +310,8 @@ def test_chain_writes_as_often_as_asked(tmp_path):
     pairs = re.findall(r"\[(\d+), (\d+)\]", " ".join(c.more + c.arguments for c in calls if c.name == "socketpair"))
     ends = [int(end) for _, end in pairs]
     first_round = [ends.index(int(arguments.split(",")[0])) for arguments in writes[:32]]
-    assert first_round[:2] == [0, 5], "evenly apart from the first on"
-    assert first_round[2:6] == [1, 6, 2, 7], "each to the one behind it"
+    assert first_round[:2] == [0, 5], "evenly spaced from the first pair on"
+    assert first_round[2:6] == [1, 6, 2, 7], "each byte goes to the next pair"
 
 
 def test_chain_writes_as_many_as_pairs_unless_told():
@@ -405,7 +405,7 @@ LONG = [
 
 
 def start_long(program: str, options: tuple) -> tuple[subprocess.Popen, int]:
-    """The program, and its process of the other ends."""
+    """The program, and its child process with the other ends."""
     words = command(program, *options)
     steps.note(shlex.join(words))
     process = subprocess.Popen(
@@ -423,7 +423,7 @@ def start_long(program: str, options: tuple) -> tuple[subprocess.Popen, int]:
 
 def has_ended(pid: int) -> bool:
     try:
-        return kernel.state(pid) == "Z"  # who took over the orphan may be slow to notice
+        return kernel.state(pid) == "Z"  # the process that adopts the orphan may reap it late
     except FileNotFoundError:
         return True
 

@@ -1,4 +1,4 @@
-"""The emulation of kqueue has tests of its own, in C, which run here as one."""
+"""The emulation of kqueue has its own tests in C. They run here as one test."""
 
 from __future__ import annotations
 
