@@ -59,7 +59,7 @@ static inline uint64_t histogram_load(const _Atomic uint64_t *number)
     return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-/* Recording is inline, because it happens three times a message. */
+/* Recording is inline, because it happens three times per message. */
 static inline void histogram_raise(_Atomic uint64_t *number, uint64_t more)
 {
     atomic_store_explicit(number, histogram_load(number) + more, memory_order_relaxed);
@@ -70,7 +70,7 @@ static inline void histogram_set(_Atomic uint64_t *number, uint64_t value)
     atomic_store_explicit(number, value, memory_order_relaxed);
 }
 
-/* How many low bits of a value its slot leaves out: 0 below 2,048, then one more an octave. */
+/* How many low bits of a value its slot leaves out: 0 below 2,048, then one more per octave. */
 static inline unsigned histogram_bits_dropped(uint64_t value_ns)
 {
     const uint64_t exact = (UINT64_C(2) << HISTOGRAM_STEP_BITS) - 1;

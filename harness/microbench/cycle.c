@@ -92,7 +92,7 @@ static void note_round(struct cycles *cycles, const struct round *round)
 {
     double waits = (double)round->waits;
 
-    /* The clock is read twice a wait, and once at the end. */
+    /* The clock is read twice per wait, and once at the end. */
     samples_add(cycles->whole, (double)round->cycle_ns - (2 * waits + 1) * cycles->clock_ns);
     samples_add(cycles->waiting, (double)round->wait_ns - waits * cycles->clock_ns);
     cycles->waits += round->waits;

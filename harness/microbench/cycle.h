@@ -9,7 +9,7 @@ struct cycle {
     double median_us;
     double least_us;
     double wait_us; /* the part of a cycle within the calls that wait: median over the rounds */
-    double waits;   /* number of these calls a cycle, on average */
+    double waits;   /* number of these calls per cycle, on average */
     uint64_t rounds;
 };
 

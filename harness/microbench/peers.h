@@ -1,5 +1,5 @@
 /* The other ends of TCP connections over loopback, in a child process. So each process needs one
- * descriptor a connection, and the measured process does not do the work of the other ends.
+ * descriptor per connection, and the measured process does not do the work of the other ends.
  *
  * The child ends with its parent, however the parent ends, because its pipe of commands is then
  * closed. It closes its ends by a reset, which leaves no TIME_WAIT behind. */

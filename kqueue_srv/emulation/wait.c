@@ -33,7 +33,7 @@ void doorbell_update(struct kqueue_state *state)
     }
 }
 
-/* Rounds up. Rounded down, the loop would spin through the last fraction of a millisecond. */
+/* Rounds up. If it rounded down, the loop would spin through the last fraction of a millisecond. */
 static int milliseconds_up(int64_t nanoseconds)
 {
     if (nanoseconds == FOREVER) {
