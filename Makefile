@@ -49,6 +49,7 @@ endif
 
 object_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 common_objects := $(call object_of,$(wildcard common/*.c))
+common_archive := $(BUILD)/libcommon.a
 programs := $(addprefix $(BUILD)/,$(SERVERS))
 ifeq ($(KQUEUE),emulation)
 test_programs := $(BUILD)/test_emulation
@@ -102,13 +103,18 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define link
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LDLIBS) -lm
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 endef
 
-$(BUILD)/select_srv $(BUILD)/poll_srv $(BUILD)/epoll_lt $(BUILD)/epoll_et: $(common_objects)
+# An archive: the linker takes common/level.c only where a server has no serve() of its own.
+$(common_archive): $(common_objects)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/select_srv $(BUILD)/poll_srv $(BUILD)/epoll_lt $(BUILD)/epoll_et: $(common_archive)
 	$(link)
 $(BUILD)/kqueue_srv: LDLIBS += $(kqueue_libs)
-$(BUILD)/kqueue_srv: $(common_objects) $(call object_of,$(kqueue_sources))
+$(BUILD)/kqueue_srv: $(common_archive) $(call object_of,$(kqueue_sources))
 	$(link)
 $(BUILD)/select_srv: $(call object_of,$(wildcard select_srv/*.c))
 $(BUILD)/poll_srv: $(call object_of,$(wildcard poll_srv/*.c))

@@ -1,95 +1,70 @@
 #include "buffer.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    LEAST_ROOM = 1024, /* with less than this, and than half of what is pending, make more */
-    GOOD_ROOM = 4096,  /* more: this, or as much again as is pending */
+    LEAST_ROOM = 1024, /* with less room than this, and than half of what is pending, make more */
+    GOOD_ROOM = 4096,  /* make so much room, or as much again as is pending */
 };
 
-void buffer_free(struct connections *connections, struct connection *connection)
+void buffer_free(struct buffer *buffer, struct context *context)
 {
-    if (connection->data != NULL && !connection->borrowed) {
-        free(connection->data);
-        connections->buffers--;
+    if (buffer->data != NULL && !buffer->borrowed) {
+        free(buffer->data);
+        context->stats->buffers--;
     }
-    connection->data = NULL;
-    connection->borrowed = false;
-    connection->start = connection->whole = connection->used = connection->capacity = 0;
+    *buffer = (struct buffer){0};
 }
 
-/* Moves what is pending to the front of data, which is the connection's own or a fresh buffer. */
-static void move_pending(struct connections *connections, struct connection *connection,
-                         uint8_t *data)
+/* Moves what is pending to the front of data. Invariant 10, "the common case copies nothing": every
+ * such copy is counted. Test: test_memory.py */
+static void move_pending(struct buffer *buffer, struct context *context, uint8_t *data)
 {
-    uint32_t pending = connection->used - connection->start;
+    uint32_t pending = buffer->end - buffer->start;
 
-    memmove(data, connection->data + connection->start, pending);
-    connections->stats->copied_bytes += pending;
-    connection->whole -= connection->start;
-    connection->used = pending;
-    connection->start = 0;
-    connection->data = data;
+    memmove(data, buffer->data + buffer->start, pending);
+    context->stats->copied_bytes += pending;
+    buffer->data = data;
+    buffer->start = 0;
+    buffer->end = pending;
 }
 
-/* From the scratch buffer to one of exactly the size that is pending: it may be long before more
- * comes, and ten thousand of these may wait. */
-static bool own_pending(struct connections *connections, struct connection *connection)
+/* Copies what is pending out of the scratch buffer, into memory of exactly that size: more may not
+ * come for a long time, and ten thousand such buffers may wait. */
+bool buffer_own(struct buffer *buffer, struct context *context)
 {
-    uint8_t *data = malloc(connection->used - connection->start);
+    uint8_t *data = malloc(buffer->end - buffer->start);
 
-    if (data == NULL)
+    if (data == NULL) {
+        *buffer = (struct buffer){0};
         return false;
-    move_pending(connections, connection, data);
-    connection->borrowed = false;
-    connection->capacity = connection->used;
-    connections->buffers++;
+    }
+    move_pending(buffer, context, data);
+    buffer->borrowed = false;
+    buffer->capacity = buffer->end;
+    context->stats->buffers++;
     return true;
 }
 
-/* Room in step with what has come so far, so that a long frame costs a few reads; but not as much
- * as its header announces: four bytes must not make a server reserve a megabyte. */
-static bool grow(struct connections *connections, struct connection *connection)
+/* Room grows with what has come, so that a long frame costs few reads. It does not grow to what the
+ * frame's header announces: four bytes must not make a server reserve a megabyte. */
+bool buffer_grow(struct buffer *buffer, struct context *context)
 {
-    uint32_t pending = connection->used - connection->start;
+    uint32_t pending = buffer->end - buffer->start;
     uint32_t enough = pending / 2 > LEAST_ROOM ? pending / 2 : LEAST_ROOM;
     uint32_t wanted = pending > GOOD_ROOM ? pending : GOOD_ROOM;
 
-    if (connection->capacity - connection->used >= enough)
+    if (buffer->capacity - buffer->end >= enough)
         return true;
-    if (connection->start > 0)
-        move_pending(connections, connection, connection->data);
-    if (connection->capacity - pending >= wanted)
+    if (buffer->start > 0)
+        move_pending(buffer, context, buffer->data);
+    if (buffer->capacity - pending >= wanted)
         return true;
-    uint8_t *data = realloc(connection->data, (size_t)pending + wanted);
+    uint8_t *data = realloc(buffer->data, (size_t)pending + wanted);
     if (data == NULL)
         return false;
-    connection->data = data;
-    connection->capacity = pending + wanted;
+    buffer->data = data;
+    buffer->capacity = pending + wanted;
     return true;
-}
-
-size_t buffer_room(struct connections *connections, struct connection *connection)
-{
-    if (connection->data == NULL) {
-        connection->data = connections->scratch;
-        connection->capacity = SCRATCH_BYTES;
-        connection->borrowed = true;
-    } else if (!grow(connections, connection)) {
-        return 0;
-    }
-    return connection->capacity - connection->used;
-}
-
-void buffer_settle(struct connections *connections, struct connection *connection)
-{
-    if (connection->used == connection->start) {
-        buffer_free(connections, connection);
-    } else if (connection->borrowed && !own_pending(connections, connection)) {
-        buffer_free(connections, connection);
-        connection_close(connection, CLOSE_error);
-    }
 }

@@ -1,28 +1,62 @@
-/* Where a connection's bytes are kept.
+/* A run of pending bytes, and the memory that holds it.
  *
- * A connection with nothing pending owns no memory. A read then goes into a scratch buffer that all
- * connections share, and whole frames are sent from there: the common case copies nothing and
- * allocates nothing. Only what could not be sent, or is not a whole frame yet, moves to a buffer of
- * the connection's own when its turn ends. */
+ * A buffer with nothing pending owns no memory. A recv(2) then goes into the scratch buffer that
+ * all buffers share, and what can be sent at once is sent from there: the common case copies
+ * nothing and allocates nothing. At the end of a turn the loan ends: only bytes that are still
+ * pending move to memory of the buffer's own.
+ *
+ *     data          start                  end          capacity
+ *      | used up    | pending              | room       |
+ */
 #ifndef COMMON_BUFFER_H
 #define COMMON_BUFFER_H
 
-#include "connection.h"
+#include "context.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-/* What one recv can bring: enough for a socket's usual fill, small enough to stay in a cache. */
-enum { SCRATCH_BYTES = 64 * 1024 };
+struct buffer {
+    uint8_t *data; /* NULL while no byte is pending */
+    uint32_t start;
+    uint32_t end;
+    uint32_t capacity;
+    bool borrowed; /* data is the scratch buffer: only within a turn */
+};
 
-/* Makes room after connection->used. Returns its size in bytes, never 0 but when memory is short:
- * a recv into no room would answer 0, which means end of file. */
-size_t buffer_room(struct connections *connections, struct connection *connection);
+/* Drops what is pending and frees the memory. */
+void buffer_free(struct buffer *buffer, struct context *context);
 
-/* Ends the loan of the scratch buffer, and frees a buffer that holds nothing. When memory is short,
- * the connection's state becomes CONNECTION_CLOSED. */
-void buffer_settle(struct connections *connections, struct connection *connection);
+/* The two below are for a buffer that has memory of its own, or needs some. */
+bool buffer_grow(struct buffer *buffer, struct context *context);
+bool buffer_own(struct buffer *buffer, struct context *context);
 
-/* Frees what the connection owns. */
-void buffer_free(struct connections *connections, struct connection *connection);
+/* Makes room behind end, and says where it begins. Sets *size to its length in bytes, which is
+ * never 0: a recv into no room returns 0, and 0 means end of input. Returns NULL when memory is
+ * short; what is pending stays. */
+static inline uint8_t *buffer_room(struct buffer *buffer, struct context *context, size_t *size)
+{
+    if (buffer->data == NULL)
+        *buffer =
+            (struct buffer){.data = context->scratch, .capacity = SCRATCH_BYTES, .borrowed = true};
+    else if (!buffer_grow(buffer, context))
+        return NULL;
+    *size = buffer->capacity - buffer->end;
+    return buffer->data + buffer->end;
+}
+
+/* Ends a turn: gives the scratch buffer back, and frees memory that holds nothing. Returns false
+ * when memory is short; the pending bytes are then lost. */
+static inline bool buffer_settle(struct buffer *buffer, struct context *context)
+{
+    if (buffer->end != buffer->start)
+        return !buffer->borrowed || buffer_own(buffer, context);
+    if (buffer->borrowed)
+        *buffer = (struct buffer){0};
+    else if (buffer->data != NULL)
+        buffer_free(buffer, context);
+    return true;
+}
 
 #endif

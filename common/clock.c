@@ -10,11 +10,6 @@ uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 
-uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
-{
-    return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
-}
-
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left)
 {
     uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 0;

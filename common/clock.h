@@ -12,7 +12,10 @@
 uint64_t clock_now(void);
 
 /* start + span, or NEVER where that would overflow. */
-uint64_t clock_after(uint64_t start_ns, uint64_t span_ns);
+static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
+{
+    return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
+}
 
 /* The time from now to a deadline, for a call that takes a timespec: fills left and returns it,
  * zero for a deadline that has passed, or returns NULL, which such calls take for "no timeout", for

@@ -1,71 +1,93 @@
-/* All connections of a server: their queues, their timeouts, their end. */
-#include "buffer.h"
-#include "clock.h"
-#include "connection.h"
+#include "connections.h"
 
-#include <errno.h>
+#include "address.h"
+#include "error.h"
+
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-int connections_init(struct connections *connections, const struct options *options,
-                     struct stats *stats, struct error *error)
+/* The queues are intrusive lists (queue(7)): their pointers stand in the connection itself. So
+ * joining and leaving a queue costs a few stores, needs no memory, and cannot fail. */
+void connections_init(struct connections *connections)
 {
-    *connections = (struct connections){.options = options, .stats = stats};
     TAILQ_INIT(&connections->open);
     TAILQ_INIT(&connections->idle);
-    TAILQ_INIT(&connections->closing);
+    TAILQ_INIT(&connections->draining);
     TAILQ_INIT(&connections->retired);
-    connections->scratch = malloc(SCRATCH_BYTES);
-    if (connections->scratch == NULL)
-        return error_set(error, "malloc", "scratch buffer", errno);
-    return 0;
+    connections->count = 0;
 }
 
-struct connection *connection_open(struct connections *connections, int fd)
+/* calloc(3), because everything not named here begins as 0: no output, no interest, state OPEN. A
+ * new connection is the youngest and the most recently active, so it goes to both tails. */
+struct connection *connections_open(struct connections *connections, const struct context *context,
+                                    int fd)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL)
         return NULL;
-    connection->watch = (struct watch){.fd = fd, .kind = WATCH_CONNECTION};
-    connection->since_ns = connections->now_ns;
-    connection->activity_ns = connections->now_ns;
+    connection->watch.fd = fd;
+    connection->opened_ns = connection->activity_ns = context->now_ns;
     TAILQ_INSERT_TAIL(&connections->open, connection, by_age);
     TAILQ_INSERT_TAIL(&connections->idle, connection, by_activity);
     connections->count++;
     return connection;
 }
 
+/* A connection stands in open and in idle, or in draining. It never stands in all three. */
 static void leave_queues(struct connections *connections, struct connection *connection)
 {
-    connections->count--;
-    if (connection->closing) {
-        TAILQ_REMOVE(&connections->closing, connection, by_age);
+    if (connection->draining) {
+        TAILQ_REMOVE(&connections->draining, connection, by_age);
     } else {
         TAILQ_REMOVE(&connections->open, connection, by_age);
         TAILQ_REMOVE(&connections->idle, connection, by_activity);
     }
 }
 
-void connection_discard(struct connections *connections, struct connection *connection)
+void connections_discard(struct connections *connections, struct connection *connection)
 {
     leave_queues(connections, connection);
+    connections->count--;
     free(connection);
 }
 
-void connection_retire(struct connections *connections, struct connection *connection)
+/* It leaves the idle queue: a peer that sends a byte now and then must not be able to keep a
+ * connection that the server wants to end. */
+void connections_begin_draining(struct connections *connections, const struct context *context,
+                                struct connection *connection)
 {
-    if (connection->state == CONNECTION_OPEN) /* the loop could not go on watching it */
-        connection->reason = CLOSE_error;
-    connection->state = CONNECTION_CLOSED;
-    buffer_free(connections, connection);
-    connections->stats->closed[connection->reason]++;
     leave_queues(connections, connection);
+    connection->draining = true;
+    connection->draining_ns = context->now_ns;
+    TAILQ_INSERT_TAIL(&connections->draining, connection, by_age);
+    if (connection->reason == CLOSE_oversize) {
+        char peer[ADDRESS_BYTES];
+        error_print("%s: announced a frame above --max-frame %u: closing",
+                    address_of_peer(connection->watch.fd, peer), context->options->max_frame);
+    }
+}
+
+/* Twice in one wake-up would count it twice and break the queues. That cannot happen: a retired
+ * connection stands in no queue that is walked, and wants nothing. The exception is an event that
+ * the API has put into this batch already; kqueue can, and its walk looks at the interest first. */
+void connections_retire(struct connections *connections, struct context *context,
+                        struct connection *connection)
+{
+    connection_close(connection, CLOSE_error); /* still open: the API could not go on watching it */
+    buffer_free(&connection->buffer, context);
+    context->stats->closed[connection->reason]++;
+    leave_queues(connections, connection);
+    connections->count--;
     TAILQ_INSERT_TAIL(&connections->retired, connection, by_age);
 }
 
+/* close(2) frees the number at once, and accept(2) hands out the lowest free number: the next peer
+ * may get the number of one that was just closed. So all closing is done here, after the walk and
+ * before the accepting. The result of close is not looked at: Linux has freed the descriptor even
+ * when it returns EINTR, and a second close might hit another thread's file (close(2), "Dealing
+ * with error returns from close()"). */
 size_t connections_reap(struct connections *connections)
 {
     struct connection *connection;
@@ -80,64 +102,77 @@ size_t connections_reap(struct connections *connections)
     return reaped;
 }
 
-void connections_destroy(struct connections *connections)
+/* Told to stop a second time, or the wait has failed: what is pending is lost. */
+void connections_destroy(struct connections *connections, struct context *context)
 {
     struct connection *connection;
 
-    while ((connection = TAILQ_FIRST(&connections->open)) != NULL)
-        connection_finish(connections, connection, CLOSE_stop);
-    while ((connection = TAILQ_FIRST(&connections->closing)) != NULL)
-        connection_retire(connections, connection);
+    while ((connection = TAILQ_FIRST(&connections->open)) != NULL ||
+           (connection = TAILQ_FIRST(&connections->draining)) != NULL) {
+        connection_close(connection, CLOSE_stop);
+        connections_retire(connections, context, connection);
+    }
     (void)connections_reap(connections);
-    free(connections->scratch);
-    connections->scratch = NULL;
 }
 
-static bool is_over(const struct connections *connections, uint64_t since_ns, uint64_t timeout_ns)
+/* The three functions below each look at the head of one queue, since nobody behind it can be due
+ * earlier. NEVER where the queue is empty or the timeout is off. */
+static uint64_t drain_deadline(const struct connections *connections, const struct options *options)
 {
-    return clock_after(since_ns, timeout_ns) <= connections->now_ns;
+    const struct connection *first = TAILQ_FIRST(&connections->draining);
+
+    return first == NULL ? NEVER : clock_after(first->draining_ns, options->drain_timeout_ns);
 }
 
-struct connection *connections_expired(struct connections *connections)
+static uint64_t idle_deadline(const struct connections *connections, const struct options *options)
 {
-    const struct options *options = connections->options;
-    struct connection *first = TAILQ_FIRST(&connections->closing);
+    const struct connection *first = TAILQ_FIRST(&connections->idle);
 
-    if (first != NULL && is_over(connections, first->since_ns, options->drain_timeout_ns)) {
-        connection_close(first, CLOSE_stop); /* it has its reason already */
+    return first == NULL ? NEVER : clock_after(first->activity_ns, options->idle_timeout_ns);
+}
+
+static uint64_t age_deadline(const struct connections *connections, const struct options *options)
+{
+    const struct connection *first = TAILQ_FIRST(&connections->open);
+
+    return first == NULL ? NEVER : clock_after(first->opened_ns, options->max_lifetime_ns);
+}
+
+/* One at a time, because what the loop does with it changes the queues. The drain queue comes
+ * first, as it only shrinks here; a connection whose lifetime is over moves into it. With
+ * drain-timeout 0 that connection comes out again at once, as the next one. */
+struct connection *connections_expired(struct connections *connections,
+                                       const struct context *context)
+{
+    struct connection *first;
+
+    if (drain_deadline(connections, context->options) <= context->now_ns) {
+        first = TAILQ_FIRST(&connections->draining);
+        connection_close(first, CLOSE_stop); /* without effect on its reason, which it has */
         return first;
     }
-    first = TAILQ_FIRST(&connections->idle);
-    if (first != NULL && is_over(connections, first->activity_ns, options->idle_timeout_ns)) {
+    if (idle_deadline(connections, context->options) <= context->now_ns) {
+        first = TAILQ_FIRST(&connections->idle);
         connection_close(first, CLOSE_idle);
         return first;
     }
-    first = TAILQ_FIRST(&connections->open);
-    if (first != NULL && is_over(connections, first->since_ns, options->max_lifetime_ns)) {
-        connection_finish(connections, first, CLOSE_lifetime);
+    if (age_deadline(connections, context->options) <= context->now_ns) {
+        first = TAILQ_FIRST(&connections->open);
+        connection_finish(first, CLOSE_lifetime);
         return first;
     }
     return NULL;
 }
 
-static uint64_t earlier(uint64_t one, uint64_t other)
+/* Looking at three heads is all that it costs, with one connection or with ten thousand.
+ * Test: test_timeouts.py */
+uint64_t connections_deadline(const struct connections *connections, const struct options *options)
 {
-    return one < other ? one : other;
-}
+    uint64_t deadline = drain_deadline(connections, options);
+    uint64_t idle = idle_deadline(connections, options);
+    uint64_t age = age_deadline(connections, options);
 
-uint64_t connections_deadline(const struct connections *connections)
-{
-    const struct options *options = connections->options;
-    const struct connection *first = TAILQ_FIRST(&connections->closing);
-    uint64_t deadline = NEVER;
-
-    if (first != NULL)
-        deadline = clock_after(first->since_ns, options->drain_timeout_ns);
-    first = TAILQ_FIRST(&connections->idle);
-    if (first != NULL)
-        deadline = earlier(deadline, clock_after(first->activity_ns, options->idle_timeout_ns));
-    first = TAILQ_FIRST(&connections->open);
-    if (first != NULL)
-        deadline = earlier(deadline, clock_after(first->since_ns, options->max_lifetime_ns));
-    return deadline;
+    if (idle < deadline)
+        deadline = idle;
+    return age < deadline ? age : deadline;
 }

@@ -12,13 +12,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Long enough that a server without descriptors sleeps; short enough that peers do not give up. */
 static const uint64_t rest_ns = NANOSECONDS_A_SECOND;
 
+/* Any descriptor will do. This one needs no memory in the kernel besides its own entry. */
 static int open_spare(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* O_NONBLOCK is a flag of the open file, which a duplicate shares. FD_CLOEXEC is one of the
+ * descriptor. So there are two pairs of commands (fcntl(2)). */
 static int make_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -28,6 +32,9 @@ static int make_nonblocking(int fd)
     return fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* Numeric addresses only: a name would need the resolver, which may wait for a network that is not
+ * up yet. getaddrinfo(3) all the same, because it knows both families and the zone of fe80::1%eth0.
+ */
 static struct addrinfo *resolve(const struct options *options, struct error *error)
 {
     const struct addrinfo hints = {
@@ -48,9 +55,10 @@ static struct addrinfo *resolve(const struct options *options, struct error *err
     return found;
 }
 
-/* Accepted sockets take these over (UNP volume 1, 7.4), which saves two calls a connection. Without
- * the first, Nagle's algorithm would hold an echo back until the one before it is acknowledged;
- * without the second, nobody would notice that a silent peer has vanished (RFC 1122, 4.2.3.6). */
+/* Accepted sockets inherit both options (UNP volume 1, 7.4), which saves two calls a connection.
+ * TCP_NODELAY: with Nagle's algorithm an echo would wait until the one before it is acknowledged.
+ * SO_KEEPALIVE: without probes the kernel never learns that a silent peer has vanished (RFC 1122,
+ * 4.2.3.6). */
 static int set_inherited_options(int fd)
 {
     int on = 1;
@@ -60,6 +68,9 @@ static int set_inherited_options(int fd)
     return setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
+/* IPV6_V6ONLY: without it a socket bound to :: takes IPv4 peers too on Linux, and none on OpenBSD.
+ * The listener must not block either: a peer that resets before it is accepted leaves an empty
+ * queue behind, and a blocking accept(2) would stop the whole server (UNP volume 1, 16.6). */
 static int bind_and_listen(int fd, const struct addrinfo *where, const struct options *options,
                            struct error *error)
 {
@@ -67,7 +78,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
     int on = 1;
 
     (void)address_name(where->ai_addr, where->ai_addrlen, name);
-    /* A restart must not wait for the TIME_WAIT of its predecessor's connections (socket(7)). */
+    /* Connections of a server that has just stopped stay in TIME_WAIT for a minute. Without this
+     * option bind(2) would fail until then (socket(7)). */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return error_set(error, "setsockopt SO_REUSEADDR", name, errno);
     if (where->ai_family == AF_INET6 &&
@@ -84,13 +96,15 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
     return 0;
 }
 
+/* getsockname(2) after bind(2): with --port 0 only the kernel knows the port. The spare is opened
+ * now, while there are descriptors. */
 int listener_open(struct listener *listener, const struct options *options, struct error *error)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     struct addrinfo *where = resolve(options, error);
 
-    *listener = (struct listener){.watch = {.fd = -1, .kind = WATCH_LISTENER}, .spare = -1};
+    *listener = (struct listener){.watch.fd = -1, .spare = -1};
     if (where == NULL)
         return -1;
     int fd = socket(where->ai_family, where->ai_socktype, where->ai_protocol);
@@ -114,6 +128,7 @@ int listener_open(struct listener *listener, const struct options *options, stru
     return 0;
 }
 
+/* Peers that wait in the queue are reset by the kernel: nobody will ever serve them. */
 void listener_close(struct listener *listener)
 {
     if (listener->watch.fd >= 0)
@@ -128,8 +143,9 @@ unsigned listener_wants(const struct listener *listener)
     return listener->resting_until_ns == 0 ? READABLE : NOTHING;
 }
 
-/* accept4(2) makes the socket non-blocking in the same call; macOS lacks it. Linux gives no flag of
- * the listener to the accepted socket, the BSDs give O_NONBLOCK: set it, do not hope. */
+/* The accepted socket must not block: between the wait and a call its readiness can be gone again.
+ * accept4(2) sets the flag in the same call. macOS has no accept4. Linux gives no flag of the
+ * listener to the accepted socket, the BSDs give O_NONBLOCK: so set it, and rely on neither. */
 static int accept_nonblocking(int listening)
 {
 #ifdef __APPLE__
@@ -145,9 +161,9 @@ static int accept_nonblocking(int listening)
 #endif
 }
 
-/* The peer went away before it was accepted, or the network has an error pending for it, which
- * Linux hands to accept (accept(2), "Error handling"): its own misfortune, the next one may be
- * fine. */
+/* The peer left before it was accepted, or the network has an error pending for it, which Linux
+ * hands to accept (accept(2), "Error handling"). That says nothing about the peer behind it in the
+ * queue: accept the next one. UNP's servers exit here. */
 static bool peers_own_error(int number)
 {
     switch (number) {
@@ -169,11 +185,13 @@ static bool peers_own_error(int number)
     }
 }
 
-/* Out of descriptors, accept fails and the peer stays in the queue, where it is reported again at
- * once and for ever. So the listener rests. The spare descriptor is given up to take the peer at
- * the head and close it: it is told, rather than left to hang. The others keep their place, and are
- * served as soon as a connection ends; so no more than one is refused in the time of a rest.
- * Test: test_descriptors.py */
+/* Out of descriptors, accept(2) fails, and the peer stays at the head of the queue: a
+ * level-triggered API reports it again at once, and the server would spin on EMFILE. So the
+ * listener rests, and wants nothing from the API.
+ *
+ * Closing the spare frees a slot: accept one peer and close it, so that it sees a refusal. The
+ * other peers keep their place in the queue, and are served when a connection ends. So at most one
+ * peer is refused in the time of a rest. Test: test_descriptors.py */
 static enum accept_result out_of_descriptors(struct listener *listener, struct stats *stats,
                                              int number, uint64_t now_ns)
 {
@@ -192,23 +210,25 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
         listener->spare_used_ns = now_ns;
         return ACCEPT_EXHAUSTED;
     }
-    /* Linux looks for a free descriptor before it looks for a peer. */
+    /* Linux looks for a free descriptor first, and for a peer after it. So EMFILE alone does not
+     * mean that somebody waits. */
     stats->would_block++;
     listener_wake(listener);
     return ACCEPT_WOULD_BLOCK;
 }
 
-int listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns)
+/* A peer's own error does not end the loop: it costs that peer only. The loop ends, because each
+ * round takes a peer out of a queue of limited length. */
+enum accept_result listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns,
+                                   int *fd)
 {
-    int fd;
-
     do {
         stats->accepts++;
-        fd = accept_nonblocking(listener->watch.fd);
-    } while (fd < 0 && peers_own_error(errno));
+        *fd = accept_nonblocking(listener->watch.fd);
+    } while (*fd < 0 && peers_own_error(errno));
 
-    if (fd >= 0)
-        return fd;
+    if (*fd >= 0)
+        return ACCEPT_DONE;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
         stats->would_block++;
         return ACCEPT_WOULD_BLOCK;
@@ -222,7 +242,8 @@ void listener_refuse(struct listener *listener, struct stats *stats, int fd, con
     char peer[ADDRESS_BYTES];
 
     stats->refused++;
-    /* One line a run of refusals, and one a second at most: a flood must not fill a disk. */
+    /* One line for a run of refusals, and at most one a second: a flood of peers must not fill the
+     * disk that holds the log. */
     if (!listener->refusing && now_ns >= clock_after(listener->reported_ns, NANOSECONDS_A_SECOND)) {
         error_print("%s: refused, as more will be until connections end: %s",
                     address_of_peer(fd, peer), reason);
@@ -232,12 +253,14 @@ void listener_refuse(struct listener *listener, struct stats *stats, int fd, con
     (void)close(fd);
 }
 
+/* The next refusal begins a new run, with a log line of its own. */
 void listener_admit(struct listener *listener, struct stats *stats)
 {
     stats->accepted++;
     listener->refusing = false;
 }
 
+/* Called for each connection that ends, which may have freed the descriptor that was missing. */
 void listener_wake(struct listener *listener)
 {
     listener->resting_until_ns = 0;

@@ -16,10 +16,10 @@ static size_t raise_descriptor_limit(void)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return SIZE_MAX; /* accept will tell */
+        return SIZE_MAX; /* unknown; accept(2) will say when none is left */
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-#ifdef __APPLE__ /* it says RLIM_INFINITY, and takes no more than this */
+#ifdef __APPLE__ /* says RLIM_INFINITY, and accepts no more than OPEN_MAX */
     if (limit.rlim_cur > OPEN_MAX)
         limit.rlim_cur = OPEN_MAX;
 #endif
@@ -67,23 +67,17 @@ static int start(struct service *service, struct error *error)
         (void)close_stats(service);
         return -1;
     }
-    if (connections_init(&service->connections, &service->options, &service->stats, error) < 0) {
-        listener_close(&service->listener);
-        (void)close_stats(service);
-        return -1;
-    }
     service->started_ns = clock_now();
-    service_tick(service);
     return 0;
 }
 
-bool service_open(struct service *service, const char *name, const char *implementation,
-                  size_t descriptor_ceiling, int argc, char **argv, int *status)
+bool service_open(struct service *service, const struct server *server, int argc, char **argv,
+                  int *status)
 {
     struct error error;
 
-    *service = (struct service){.name = name, .implementation = implementation};
-    error_set_program(name);
+    *service = (struct service){.server = server};
+    error_set_program(server->name);
     switch (options_parse(&service->options, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
         *status = EXIT_STOPPED;
@@ -94,7 +88,7 @@ bool service_open(struct service *service, const char *name, const char *impleme
     case OPTIONS_RUN:
         break;
     }
-    set_max_conns(&service->options, descriptor_ceiling);
+    set_max_conns(&service->options, server->descriptor_ceiling);
     if (start(service, &error) < 0) {
         error_print("%s", error.text);
         *status = EXIT_CANNOT_RUN;
@@ -105,9 +99,10 @@ bool service_open(struct service *service, const char *name, const char *impleme
 
 int service_announce(const struct service *service, struct error *error)
 {
-    const char *implementation = service->implementation;
+    const char *implementation = service->server->implementation;
 
-    /* To a terminal it is printf that writes; fflush then finds nothing left, and no error. */
+    /* printf writes to a terminal itself; fflush then finds nothing left to do, and no error. So
+     * look at both results. */
     if (printf("listening on %s%s%s%s\n", service->listener.address, implementation ? " (" : "",
                implementation ? implementation : "", implementation ? ")" : "") < 0 ||
         fflush(stdout) != 0)
@@ -115,59 +110,13 @@ int service_announce(const struct service *service, struct error *error)
     return 0;
 }
 
-uint64_t service_deadline(const struct service *service)
-{
-    uint64_t deadline = connections_deadline(&service->connections);
-    uint64_t rested = service->listener.resting_until_ns;
-
-    return rested != 0 && rested < deadline ? rested : deadline;
-}
-
-void service_tick(struct service *service)
-{
-    service->connections.now_ns = clock_now();
-    if (service->connections.now_ns >= service->listener.resting_until_ns)
-        listener_wake(&service->listener);
-}
-
-enum accept_result service_accept(struct service *service, struct connection **connection)
-{
-    uint64_t now_ns = service->connections.now_ns;
-    const char *reason = "--max-conns reached";
-    int fd = listener_accept(&service->listener, &service->stats, now_ns);
-
-    if (fd < 0)
-        return (enum accept_result)fd;
-    if (service->connections.count < service->options.max_conns) {
-        *connection = connection_open(&service->connections, fd);
-        if (*connection != NULL)
-            return ACCEPT_DONE;
-        reason = "no memory";
-    }
-    listener_refuse(&service->listener, &service->stats, fd, reason, now_ns);
-    return ACCEPT_REFUSED;
-}
-
-void service_admit(struct service *service)
-{
-    listener_admit(&service->listener, &service->stats);
-}
-
-void service_refuse(struct service *service, struct connection *connection, const char *reason)
-{
-    int fd = connection->watch.fd;
-
-    connection_discard(&service->connections, connection);
-    listener_refuse(&service->listener, &service->stats, fd, reason, service->connections.now_ns);
-}
-
-int service_print_stats(const struct service *service, FILE *stream)
+int service_print_stats(const struct service *service, size_t connections, FILE *stream)
 {
     const struct stats_gauges gauges = {
-        .server = service->name,
-        .implementation = service->implementation ? service->implementation : "native",
-        .connections = service->connections.count,
-        .buffers = service->connections.buffers,
+        .server = service->server->name,
+        .implementation =
+            service->server->implementation ? service->server->implementation : "native",
+        .connections = connections,
         .uptime_seconds =
             (double)(clock_now() - service->started_ns) / (double)NANOSECONDS_A_SECOND,
     };
@@ -178,10 +127,9 @@ int service_print_stats(const struct service *service, FILE *stream)
 int service_close(struct service *service, const struct error *error)
 {
     listener_close(&service->listener);
-    connections_destroy(&service->connections);
     if (error != NULL)
         error_print("%s", error->text);
-    int result = service_print_stats(service, service->stats_stream);
+    int result = service_print_stats(service, 0, service->stats_stream);
     if (close_stats(service) != 0)
         result = -1;
     if (result < 0)

@@ -7,8 +7,11 @@
 
 const int signals_wanted[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
 
-/* Counted, not flagged: a second SIGTERM means something else than the first. The handler runs only
- * while the loop waits or lets signals in, so plain reads and writes do not race with it. */
+/* Events that a busy loop handles before it looks for signals: two system calls more for these. */
+enum { EVENTS_UNHEARD = 16 };
+
+/* A counter and not a flag: a second SIGTERM means something else than the first. The handler runs
+ * only while the signals are unblocked, so plain reads and writes do not race with it. */
 static volatile sig_atomic_t caught[SIGNALS];
 static int pipe_ends[2] = {-1, -1};
 
@@ -49,7 +52,7 @@ static void note(int number)
     for (size_t i = 0; i < SIGNALS; i++)
         if (signals_wanted[i] == number)
             caught[i]++;
-    if (pipe_ends[1] >= 0) /* full is as good as written: a byte is there to wake the loop */
+    if (pipe_ends[1] >= 0) /* when the pipe is full, a byte is there already to wake the loop */
         (void)!write(pipe_ends[1], "", 1);
     errno = saved;
 }
@@ -69,7 +72,7 @@ int signals_catch(sigset_t *mask, struct error *error)
     return 0;
 }
 
-void signals_let_in(void)
+static void let_in(void)
 {
     sigset_t set;
 
@@ -86,8 +89,12 @@ static void empty_pipe(void)
         continue;
 }
 
-int signals_take(void)
+int signals_take(int *unheard)
 {
+    if (*unheard >= EVENTS_UNHEARD) {
+        *unheard = 0;
+        let_in();
+    }
     for (size_t i = 0; i < SIGNALS; i++)
         if (caught[i] > 0) {
             caught[i]--;

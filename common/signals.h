@@ -1,5 +1,7 @@
-/* Signals: SIGTERM, SIGINT and SIGUSR1 stay blocked but while the loop waits or lets them in, so
- * none can be lost between a check and the wait. How they come in is each API's own way. */
+/* Signals: SIGTERM, SIGINT and SIGUSR1 are blocked except during the wait, so none is lost between
+ * the check for one and the sleep. How they reach the loop is each API's own way.
+ *
+ * Signal handlers belong to the process, not to a loop: what they note here is for whoever asks. */
 #ifndef COMMON_SIGNALS_H
 #define COMMON_SIGNALS_H
 
@@ -18,20 +20,19 @@ void signals_set(sigset_t *set);
 /* Takes one wanted signal out of set and returns its number; 0 when there is none. */
 int signals_pop(sigset_t *set);
 
-/* Ignores SIGPIPE, so that a send to a peer that is gone answers EPIPE; blocks the wanted signals
+/* Ignores SIGPIPE, so that a send to a peer that is gone returns EPIPE; blocks the wanted signals
  * (sigprocmask(2)). Returns 0, or -1 with error filled. */
 int signals_block(struct error *error);
 
-/* For an API that takes a signal mask for the time of its wait: catches the wanted signals, and
- * fills mask with the one to wait under. Returns 0, or -1 with error filled. */
+/* For an API whose wait takes a signal mask: catches the wanted signals, and fills mask with the
+ * one to wait under. Returns 0, or -1 with error filled. */
 int signals_catch(sigset_t *mask, struct error *error);
 
-/* Lets pending signals in, now: a wait that takes a mask delivers them only when it sleeps, not
- * when it finds something ready at once. Two system calls. */
-void signals_let_in(void);
-
-/* The number of a signal that was caught and not yet taken, or 0. */
-int signals_take(void);
+/* The number of a signal that was caught and not yet taken, or 0. Such a wait delivers signals only
+ * when it sleeps: a busy loop would never see SIGTERM. So the caller adds up what its waits
+ * reported, and after so many events this unblocks the signals for a moment and sets the sum to
+ * 0. */
+int signals_take(int *unheard);
 
 /* For a system without such a wait: the reading end of a pipe into which each caught signal puts a
  * byte (the self-pipe trick). Call signals_catch first. Returns -1 with error filled on failure;

@@ -18,7 +18,7 @@ static void print_object(FILE *line, const struct stats *stats, const struct sta
                   gauges->implementation);
     (void)fprintf(line, ", \"uptime_seconds\": %.3f", gauges->uptime_seconds);
     (void)fprintf(line, ", \"connections\": %" PRIu64 ", \"buffers\": %" PRIu64,
-                  gauges->connections, gauges->buffers);
+                  gauges->connections, stats->buffers);
 #define X(name) (void)fprintf(line, ", \"%s\": %" PRIu64, #name, stats->name);
     COUNTERS(X)
 #undef X

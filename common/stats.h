@@ -45,14 +45,14 @@ struct stats {
     COUNTERS(X)
 #undef X
     uint64_t closed[CLOSE_REASON_COUNT];
+    uint64_t buffers; /* how many connections hold a buffer now */
 };
 
-/* What is true at the moment of printing, besides the counts. */
+/* What else is true at the moment of printing. */
 struct stats_gauges {
     const char *server;         /* its name */
     const char *implementation; /* "native", "libkqueue" or "emulation" */
     uint64_t connections;       /* open now */
-    uint64_t buffers;           /* connections that hold a buffer now */
     double uptime_seconds;
 };
 

@@ -1,32 +1,51 @@
-/* What a loop waits for on one descriptor: common to the listener and the connections. */
+/* One descriptor that the loop watches: the listener's, or a connection's.
+ *
+ * "Interest" is what the API was asked to report. "Readiness" is what it did report. Most bugs of
+ * event loops come from taking one for the other, so each has a field of its own. */
 #ifndef COMMON_WATCH_H
 #define COMMON_WATCH_H
+
+#include "stats.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-/* Bits of watch.armed and watch.ready, and of what a listener or a connection wants. */
+/* Bits of interest and readiness, and of what a listener or a connection wants. */
 enum readiness {
     NOTHING = 0,
     READABLE = 1,
     WRITABLE = 2,
-    HANGUP = 4, /* only ever ready: the peer has closed or reset */
+    HANGUP = 4, /* readiness only: the end of the input, or an error, may follow what is unread */
 };
 
-enum watch_kind { WATCH_LISTENER, WATCH_CONNECTION };
-
-/* The loop owns every field but fd and kind. */
 struct watch {
     int fd;
-    uint32_t slot; /* index in a dense array, for an API that keeps its interest in one */
-    uint8_t kind;  /* enum watch_kind */
-    uint8_t armed; /* what the API was last asked to report; edge-triggered, what is wanted */
-    uint8_t ready; /* what it has reported */
-    bool queued;   /* is on a ready list */
+    uint32_t slot;    /* its index, for an API that keeps its interest in a dense array */
+    uint8_t interest; /* what the API was last asked to report */
+    uint8_t ready;    /* what it reported and no call has used up yet */
+    bool queued;      /* stands in a queue of watches that have work left */
     TAILQ_ENTRY(watch) turn;
 };
 
 TAILQ_HEAD(watch_queue, watch);
+
+/* Notes what is wanted from now on. Returns true when that is a change, which the API must be told
+ * and which is counted. Telling it again what it knows would cost a system call a message. */
+static inline bool watch_change(struct watch *watch, unsigned wants, struct stats *stats)
+{
+    if (watch->interest == wants)
+        return false;
+    watch->interest = (uint8_t)wants;
+    stats->interest_changes++;
+    return true;
+}
+
+/* Which calls are worth making now. Besides what was reported, a send is worth trying on a socket
+ * that nobody waits for: its buffer nearly always has room, and send(2) says so when it has not. */
+static inline unsigned watch_worth_trying(const struct watch *watch)
+{
+    return watch->ready | (~(unsigned)watch->interest & WRITABLE);
+}
 
 #endif

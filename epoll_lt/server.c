@@ -1,317 +1,134 @@
 /* Echo server on epoll(7), level-triggered.
  *
- * Read it from main() upwards, or beside a sibling: make compare A=poll_srv B=epoll_lt. The numbers
- * in brackets mark the same nine places in every server; docs/reading.md goes through them. */
-#include "../common/clock.h"
-#include "../common/service.h"
-#include "../common/signals.h"
+ * Try it:  build/epoll_lt --port 9000 &
+ *          printf '\0\0\0\5hello' | nc -N 127.0.0.1 9000 | od -c
+ *
+ * The kernel keeps the set of watched descriptors, and a list of those that are ready.
+ * Level-triggered: a descriptor stays on that list as long as it is ready. What a turn leaves
+ * unread is reported again by the next wait, so a turn may stop anywhere.
+ *
+ * The loop that calls these functions is common/loop.c. A connection's turn is serve(), below or
+ * in common/level.c. Compare it with a sibling: make compare A=epoll_lt B=epoll_et. The numbers in
+ * brackets mark the same places in every server; docs/reading.md goes through them. */
+#include "../common/loop.h"
+#include "../common/own_descriptors.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
-enum {
-    ACCEPTS_A_TURN = 64,
-    EVENTS_A_WAIT = 256, /* what does not fit comes with the next wait: the kernel takes turns */
-};
+/* How much one wait can report. What does not fit comes with the next wait: the kernel takes from
+ * the head of its list and puts back at the tail, so nobody is forgotten. */
+enum { EVENTS_A_WAIT = 256 };
 
 struct mux {
     struct stats *stats;
     int fd;
-    int signals;
-    int timer;
-    bool signalled;
-    uint64_t timer_ns; /* when the timer goes off, or NEVER */
-    int next;
-    int count;
+    struct own_descriptors own; /* signals and time */
     struct epoll_event events[EVENTS_A_WAIT];
 };
 
-struct server {
-    struct service service;
-    struct mux mux;
-    bool done;
-};
-
-static uint32_t epoll_interest(unsigned wants)
-{
-    return (wants & READABLE ? EPOLLIN : 0U) | (wants & WRITABLE ? EPOLLOUT : 0U);
-}
-
+/* [6] Half-close: EPOLLHUP and EPOLLERR come unasked, even with an empty interest. They do not mean
+ * end of input: bytes that the peer sent before it may still wait in the socket, and a server that
+ * closes now loses them. Make the call that the connection wants; its return value says what
+ * happened (invariant 3). Test: test_endings.py */
 static unsigned epoll_readiness(uint32_t events)
 {
-    /* [6] Half-close: EPOLLHUP and EPOLLERR come unasked. They say that a call will not block, not
-     * that the input is at its end: the call that the connection wants is made, and tells. */
     if (events & (EPOLLHUP | EPOLLERR))
         return READABLE | WRITABLE;
     return (events & EPOLLIN ? READABLE : NOTHING) | (events & EPOLLOUT ? WRITABLE : NOTHING);
 }
 
-/* A descriptor of the loop's own: its events carry a pointer to where it is kept. */
-static int add_own(struct mux *mux, int *fd, const char *call, struct error *error)
+/* Signals and time become descriptors, so that one call waits for everything. */
+int mux_open(struct loop *loop, struct error *error)
 {
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = fd};
+    struct mux *mux = loop->mux = malloc(sizeof *mux);
 
-    if (*fd < 0)
-        return error_set(error, call, "", errno);
-    if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, *fd, &event) < 0)
-        return error_set(error, "epoll_ctl", call, errno);
-    return 0;
-}
-
-static int mux_open(struct mux *mux, struct stats *stats, struct error *error)
-{
-    sigset_t set;
-
-    *mux = (struct mux){.stats = stats, .signals = -1, .timer = -1, .timer_ns = NEVER};
+    if (mux == NULL)
+        return error_set(error, "malloc", "epoll", errno);
+    *mux = (struct mux){.stats = loop->context.stats, .fd = -1};
+    if (own_open(&mux->own, error) < 0)
+        return -1;
     mux->fd = epoll_create1(EPOLL_CLOEXEC);
     if (mux->fd < 0)
         return error_set(error, "epoll_create1", "", errno);
-    signals_set(&set);
-    mux->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (add_own(mux, &mux->signals, "signalfd", error) < 0)
+    if (mux_add(mux, &mux->own.signals, error) < 0)
         return -1;
-    mux->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    return add_own(mux, &mux->timer, "timerfd_create", error);
+    return mux_add(mux, &mux->own.timer, error);
 }
 
-static void mux_close(struct mux *mux)
+void mux_close(struct mux *mux)
 {
-    (void)close(mux->timer);
-    (void)close(mux->signals);
-    (void)close(mux->fd);
+    if (mux->fd >= 0)
+        (void)close(mux->fd);
+    own_close(&mux->own);
+    free(mux);
 }
 
-/* [1] Register: once a connection. The kernel keeps the set, and gives the pointer back with each
- * event. */
-static int mux_add(struct mux *mux, struct watch *watch, unsigned wants, struct error *error)
+/* [1] Register: one system call in the life of a connection. The kernel puts an entry of its own
+ * (some 130 bytes) into a tree, and a callback onto the socket's wait queue. From then on a packet
+ * that arrives puts the entry on the ready list, whether anybody waits or not. */
+int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    struct epoll_event event = {.events = epoll_interest(wants), .data.ptr = watch};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
 
-    watch->armed = (uint8_t)wants;
     if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
-        return error_set(error, "epoll_ctl", "", errno);
+        return error_set(error, "epoll_ctl", "EPOLL_CTL_ADD", errno);
+    watch->interest = READABLE;
     return 0;
 }
 
-/* A change of interest is a system call, so it is made only when something did change. */
-static int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
+/* A change of interest is a system call, so it is made only when something has changed: when output
+ * gets stuck or has left, and when reading pauses or goes on. In the common case that is never. */
+int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
 {
-    struct epoll_event event = {.events = epoll_interest(wants), .data.ptr = watch};
-
-    if (watch->armed == wants)
+    if (!watch_change(watch, wants, mux->stats))
         return 0;
-    watch->armed = (uint8_t)wants;
-    mux->stats->interest_changes++;
+    struct epoll_event event = {.data.ptr = watch};
+    event.events = (wants & READABLE ? EPOLLIN : 0U) | (wants & WRITABLE ? EPOLLOUT : 0U);
     return epoll_ctl(mux->fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
-/* close(2) takes a descriptor out of the set, unless a duplicate of it is open (epoll(7), "Will
- * closing a file descriptor cause it to be removed"). Nobody duplicates one here. */
-static void mux_remove(struct mux *mux, struct watch *watch)
+/* No EPOLL_CTL_DEL: the loop closes the descriptor soon, and close(2) takes it out of the set. The
+ * trap: the set holds the open file, not the number. While a duplicate of the descriptor is open
+ * (dup(2), fork(2)), the set goes on reporting it, and nobody can take it out any more (epoll(7),
+ * "Will closing a file descriptor cause it to be removed"). Nothing here is ever duplicated. */
+void mux_remove(struct mux *mux, struct watch *watch)
 {
     (void)mux;
-    watch->armed = NOTHING;
+    (void)watch;
 }
 
-/* [8] Timeouts: a timer is one more descriptor. It is set only to go off earlier than it would: an
- * idle deadline moves on with every byte, and a system call for each would double the cost of a
- * message. Gone off too early, it is set anew. */
-static int set_timer(struct mux *mux, uint64_t deadline_ns)
+/* [2] Wait: the kernel takes entries from the ready list, asks each socket once more, and copies
+ * out an event of 12 bytes for each. The cost follows what is ready, not what is watched. An entry
+ * that is still ready goes back to the tail of the list: that is all that "level" means.
+ * [8] Timeouts: the timeout of epoll_wait(2) counts milliseconds. A timer descriptor counts
+ * nanoseconds, and costs a call only when a deadline comes nearer. */
+int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
-    struct itimerspec when = {0};
-
-    if (deadline_ns >= mux->timer_ns)
-        return 0;
-    mux->timer_ns = deadline_ns;
-    (void)clock_left(deadline_ns, 0, &when.it_value);
-    return timerfd_settime(mux->timer, TFD_TIMER_ABSTIME, &when, NULL);
-}
-
-/* [2] Wait: the call costs what is ready, not what is watched. */
-static int mux_wait(struct mux *mux, const struct service *service)
-{
-    if (set_timer(mux, service_deadline(service)) < 0)
+    if (own_timer_set(&mux->own, deadline_ns) < 0)
         return -1;
-    mux->stats->waits++;
-    mux->next = 0;
-    mux->count = epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, -1);
-    if (mux->count < 0) {
-        mux->count = 0;
-        return errno == EINTR ? 0 : -1;
+    int count = loop_woke(loop, epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, -1));
+    for (int i = 0; i < count; i++) {
+        struct watch *watch = mux->events[i].data.ptr; /* the kernel kept it, and never looked */
+        watch->ready |= (uint8_t)epoll_readiness(mux->events[i].events);
+        if (!own_has(&mux->own, watch))
+            loop_ready(loop, watch);
     }
-    mux->stats->events += (uint64_t)mux->count;
-    return 0;
+    return count < 0 ? -1 : 0;
 }
 
-/* The next watch that the wait found ready, with watch->ready set, or NULL. */
-static struct watch *mux_next(struct mux *mux)
+/* Signals stay blocked for good; the kernel keeps them pending until they are read here. So no
+ * handler interrupts this server anywhere, and none can be lost. */
+int mux_signal(struct mux *mux)
 {
-    while (mux->next < mux->count) {
-        const struct epoll_event *event = &mux->events[mux->next++];
-        uint64_t expirations;
-
-        if (event->data.ptr == &mux->signals) {
-            mux->signalled = true;
-        } else if (event->data.ptr == &mux->timer) {
-            (void)!read(mux->timer, &expirations, sizeof expirations);
-            mux->timer_ns = NEVER;
-        } else {
-            struct watch *watch = event->data.ptr;
-            watch->ready = (uint8_t)epoll_readiness(event->events);
-            return watch;
-        }
-    }
-    return NULL;
-}
-
-/* The number of a signal that has come, or 0. */
-static int mux_signal(struct mux *mux)
-{
-    struct signalfd_siginfo info;
-
-    if (mux->signalled && read(mux->signals, &info, sizeof info) == sizeof info)
-        return (int)info.ssi_signo;
-    mux->signalled = false;
-    return 0;
-}
-
-/* [4] Read policy: one recv a wake-up. What it leaves is reported again by the next wait, after the
- * others have had their turn.
- * [5] Partial write: echoes are sent at once. Only when a send falls short does the connection want
- * WRITABLE, until its output is gone: a socket is writable nearly always, and would be reported for
- * ever. */
-static void serve(struct server *server, struct watch *watch)
-{
-    struct connections *connections = &server->service.connections;
-    struct connection *connection = connection_of(watch);
-
-    if (watch->ready & connection_wants(connection) & READABLE)
-        (void)connection_read(connections, connection);
-    if ((watch->ready | ~watch->armed) & connection_wants(connection) & WRITABLE)
-        (void)connection_write(connections, connection);
-    connection_settle(connections, connection);
-    watch->ready = NOTHING; /* the next wait looks again */
-    if (connection->state == CONNECTION_CLOSED ||
-        mux_update(&server->mux, watch, connection_wants(connection)) < 0) {
-        mux_remove(&server->mux, watch);
-        connection_retire(connections, connection);
-    }
-}
-
-/* [3] Accept: all that wait, up to a budget; the rest is reported again.
- * [7] Out of descriptors: the listener refuses a peer a second at most, and wants nothing until a
- * descriptor is free. Left armed, it would be reported for ever. */
-static void accept_peers(struct server *server)
-{
-    struct service *service = &server->service;
-    struct connection *connection;
-    struct error error;
-
-    for (int budget = ACCEPTS_A_TURN; budget > 0; budget--) {
-        enum accept_result result = service_accept(service, &connection);
-        if (result == ACCEPT_WOULD_BLOCK || result == ACCEPT_EXHAUSTED)
-            break;
-        if (result == ACCEPT_REFUSED)
-            continue;
-        if (mux_add(&server->mux, &connection->watch, READABLE, &error) == 0)
-            service_admit(service);
-        else
-            service_refuse(service, connection, error.text);
-    }
-}
-
-/* [9] Stop: accept no more, serve what has come in one last read, then send what is pending. */
-static void begin_stop(struct server *server)
-{
-    struct service *service = &server->service;
-    struct connection *connection;
-
-    mux_remove(&server->mux, &service->listener.watch);
-    listener_close(&service->listener);
-    service->connections.stopping = true;
-    while ((connection = TAILQ_FIRST(&service->connections.open)) != NULL) {
-        connection->watch.ready |= READABLE;
-        serve(server, &connection->watch);
-    }
-}
-
-static void take_signals(struct server *server)
-{
-    int number;
-
-    while ((number = mux_signal(&server->mux)) != 0) {
-        if (number == SIGUSR1)
-            (void)service_print_stats(&server->service, stderr);
-        else if (server->service.connections.stopping)
-            server->done = true; /* told twice: at once */
-        else
-            begin_stop(server);
-    }
-}
-
-static void expire(struct server *server)
-{
-    struct connection *connection;
-
-    while ((connection = connections_expired(&server->service.connections)) != NULL)
-        serve(server, &connection->watch);
-}
-
-/* One wake-up. Descriptors are closed after every event has been looked at, and accepted after
- * that, so no event can reach a connection that took over the number of the one that it was meant
- * for. */
-static int turn(struct server *server)
-{
-    struct service *service = &server->service;
-    struct watch *listener = &service->listener.watch;
-    struct watch *watch;
-    bool peers_wait = false;
-
-    if (mux_wait(&server->mux, service) < 0)
-        return -1;
-    service_tick(service);
-    while ((watch = mux_next(&server->mux)) != NULL) {
-        if (watch == listener)
-            peers_wait = true;
-        else
-            serve(server, watch);
-    }
-    take_signals(server);
-    expire(server);
-    if (connections_reap(&service->connections) > 0)
-        listener_wake(&service->listener);
-    if (service->connections.stopping) {
-        server->done |= service->connections.count == 0;
-        return 0;
-    }
-    if (peers_wait)
-        accept_peers(server);
-    return mux_update(&server->mux, listener, listener_wants(&service->listener));
+    return own_signal(&mux->own);
 }
 
 int main(int argc, char **argv)
 {
-    static struct server server;
-    struct service *service = &server.service;
-    struct error error;
-    int status;
+    static const struct server server = {.name = "epoll_lt", .wait = "epoll"};
 
-    if (!service_open(service, "epoll_lt", NULL, 0, argc, argv, &status))
-        return status;
-    int result = mux_open(&server.mux, &service->stats, &error);
-    if (result == 0)
-        result = mux_add(&server.mux, &service->listener.watch, READABLE, &error);
-    if (result == 0)
-        result = service_announce(service, &error);
-    while (result == 0 && !server.done)
-        if ((result = turn(&server)) < 0)
-            (void)error_set(&error, "epoll", "", errno);
-    mux_close(&server.mux);
-    return service_close(service, result < 0 ? &error : NULL);
+    return loop_main(&server, argc, argv);
 }

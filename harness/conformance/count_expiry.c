@@ -1,7 +1,7 @@
 /* Usage: count_expiry N. Opens N connections, lets three expire, asks for the next deadline. The
  * caller counts what that costs: it must not depend on N. */
 #include "../../common/clock.h"
-#include "../../common/connection.h"
+#include "../../common/connections.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,26 +14,25 @@ int main(int argc, char **argv)
         .drain_timeout_ns = 1000,
     };
     struct stats stats = {0};
+    struct context context = {.options = &options, .stats = &stats};
     struct connections connections;
     struct connection *expired;
-    struct error error;
     int count = argc == 2 ? atoi(argv[1]) : 0;
     int expired_count = 0;
 
-    if (connections_init(&connections, &options, &stats, &error) < 0)
-        return 1;
+    connections_init(&connections);
     for (int i = 0; i < count; i++) {
-        connections.now_ns = i < 3 ? 1 : 2000;
-        if (connection_open(&connections, -1) == NULL)
+        context.now_ns = i < 3 ? 1 : 2000;
+        if (connections_open(&connections, &context, -1) == NULL)
             return 1;
     }
-    connections.now_ns = 2001;
-    while ((expired = connections_expired(&connections)) != NULL) {
-        connection_retire(&connections, expired);
+    context.now_ns = 2001;
+    while ((expired = connections_expired(&connections, &context)) != NULL) {
+        connections_retire(&connections, &context, expired);
         expired_count++;
     }
-    (void)connections_deadline(&connections);
+    (void)connections_deadline(&connections, &options);
     (void)printf("expired %d\n", expired_count);
-    connections_destroy(&connections);
+    connections_destroy(&connections, &context);
     return 0;
 }

@@ -137,11 +137,9 @@ def test_ipv6_only_cannot_be_had(server_name):
 @needs_strace
 @pytest.mark.only(*EPOLL)
 @pytest.mark.cause("a descriptor of the loop's own is not watched, and nobody notices")
-@pytest.mark.parametrize(
-    "number, line", ((1, "epoll_ctl signalfd: "), (2, "epoll_ctl timerfd_create: "), (3, "epoll_ctl: "))
-)
-def test_the_loop_cannot_watch_its_own(server_name, number, line):
-    assert_refuses_to_start(server_name, makes("epoll_ctl", "ENOSPC", number), line)
+@pytest.mark.parametrize("number", (1, 2, 3), ids=("signals", "timer", "listener"))
+def test_the_loop_cannot_watch_its_own(server_name, number):
+    assert_refuses_to_start(server_name, makes("epoll_ctl", "ENOSPC", number), "epoll_ctl EPOLL_CTL_ADD: No space left")
 
 
 @needs_strace

@@ -125,7 +125,7 @@ OF_ONE_CONNECTION = (
 )  # fmt: skip
 # The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
 # failure the server may stop, with one line.
-SERVING = ("serve", "accept_peers", "connections_reap")
+SERVING = ("serve", "loop_settle", "accept_peers", "connections_reap")
 
 
 def number_of(fault: str) -> str:

@@ -1,0 +1,75 @@
+/* All connections of a loop: every queue they stand in, and every timeout.
+ *
+ * Each timeout is one constant for all connections. So a queue in order of arrival is also in order
+ * of expiry: the next deadline is at its head. No heap and no timer wheel is needed, and expiry
+ * costs what has expired, not what exists. */
+#ifndef COMMON_CONNECTIONS_H
+#define COMMON_CONNECTIONS_H
+
+#include "clock.h"
+#include "connection.h"
+#include "context.h"
+#include "stats.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+TAILQ_HEAD(connection_queue, connection);
+
+struct connections {
+    struct connection_queue open;     /* all that the server does not end, oldest first */
+    struct connection_queue idle;     /* the same ones, the longest without activity first */
+    struct connection_queue draining; /* those that the server ends, in the order of its decision */
+    struct connection_queue retired;  /* closed in this wake-up */
+    size_t count;                     /* in open and in draining */
+};
+
+void connections_init(struct connections *connections);
+
+/* Takes over a connected non-blocking socket. Returns NULL when memory is short: fd is still the
+ * caller's. */
+struct connection *connections_open(struct connections *connections, const struct context *context,
+                                    int fd);
+
+/* Undoes connections_open, for one that the API cannot watch: fd is the caller's again. */
+void connections_discard(struct connections *connections, struct connection *connection);
+
+/* The server has begun to end it: from now on only drain-timeout counts. */
+void connections_begin_draining(struct connections *connections, const struct context *context,
+                                struct connection *connection);
+
+/* After connection_settle: moves the connection to where it stands in the queues now. Every
+ * activity puts it at the tail of the idle queue, which so stays sorted: two pointers change,
+ * whatever the number of connections. Without an idle timeout a message does not even cost that. */
+static inline void connections_update(struct connections *connections,
+                                      const struct context *context, struct connection *connection)
+{
+    if (connection->ending && !connection->draining)
+        connections_begin_draining(connections, context, connection);
+    if (context->options->idle_timeout_ns != NEVER && !connection->draining &&
+        connection->activity_ns == context->now_ns) {
+        TAILQ_REMOVE(&connections->idle, connection, by_activity);
+        TAILQ_INSERT_TAIL(&connections->idle, connection, by_activity);
+    }
+}
+
+/* Puts a connection aside and counts why it ended. Its descriptor stays open and its memory stays
+ * valid until connections_reap. Invariant 6: so no event of the same wake-up can reach freed
+ * memory, or a new connection that was given the same descriptor. Test: test_batch.py */
+void connections_retire(struct connections *connections, struct context *context,
+                        struct connection *connection);
+
+/* Closes the descriptors and frees the memory of the retired. Returns how many there were. */
+size_t connections_reap(struct connections *connections);
+
+/* The next connection whose time is over, or NULL. It is closed, or (max-lifetime) finished. */
+struct connection *connections_expired(struct connections *connections,
+                                       const struct context *context);
+
+/* When connections_expired will next return something: nanoseconds, or NEVER. */
+uint64_t connections_deadline(const struct connections *connections, const struct options *options);
+
+/* Ends all that are left, counted as stopped, and frees them. */
+void connections_destroy(struct connections *connections, struct context *context);
+
+#endif

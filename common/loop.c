@@ -1,0 +1,241 @@
+/* One wake-up of the loop, and what surrounds it. Read it from loop_main() upwards.
+ *
+ *     mux_wait --> loop_ready --> serve --> loop_settle        for each descriptor that is ready
+ *         |
+ *         +-----> signals --> expiry --> reap --> accept          once a wake-up
+ */
+#include "loop.h"
+
+#include "clock.h"
+#include "transport.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+/* A flood of new peers must not starve those that are connected: so many in one wake-up. */
+enum { ACCEPTS_A_TURN = 64 };
+
+/* The clock is read here, once a wake-up, and not for each connection: even without a system call
+ * (vdso(7)) a reading costs a tenth of what a message costs in user space. EINTR is no error: a
+ * signal has come, and take_signals() will find it. */
+int loop_woke(struct loop *loop, int result)
+{
+    struct listener *listener = &loop->service.listener;
+
+    loop->context.stats->waits++;
+    if (result < 0 && errno != EINTR)
+        return -1;
+    loop->context.now_ns = clock_now();
+    if (loop->context.now_ns >= listener->resting_until_ns)
+        listener_wake(listener);
+    if (result <= 0)
+        return 0;
+    loop->context.stats->events += (uint64_t)result;
+    return result;
+}
+
+/* The listener only leaves a note. Peers are accepted when the walk is over: see turn(). */
+void loop_ready(struct loop *loop, struct watch *watch)
+{
+    if (watch == &loop->service.listener.watch)
+        loop->peers_wait = true;
+    else
+        serve(loop, connection_of(watch));
+}
+
+/* The one place where a connection changes what it waits for, where it stands in the queues, and
+ * where it ends. If the API cannot go on watching it (epoll_ctl(2) has no memory, for instance),
+ * the connection is of no use any more: it ends, and no other one notices. */
+void loop_settle(struct loop *loop, struct connection *connection)
+{
+    struct context *context = &loop->context;
+
+    connection_settle(connection, context);
+    if (connection_owes_fin(connection))
+        transport_send_fin(connection, context);
+    connections_update(&loop->connections, context, connection);
+    if (connection->state == CONNECTION_CLOSED ||
+        mux_update(loop->mux, &connection->watch, connection_wants(connection)) < 0) {
+        mux_remove(loop->mux, &connection->watch);
+        connections_retire(&loop->connections, context, connection);
+    }
+}
+
+/* Takes over an accepted descriptor, or refuses the peer and says why. The kernel has completed the
+ * handshake long before accept(2) returns, so a refused peer has seen a successful connect(2). It
+ * learns of the refusal when it reads the end of the stream. */
+static void admit(struct loop *loop, int fd)
+{
+    struct listener *listener = &loop->service.listener;
+    struct context *context = &loop->context;
+    struct connection *connection = NULL;
+    struct error error = {"--max-conns reached"};
+
+    if (loop->connections.count < context->options->max_conns) {
+        connection = connections_open(&loop->connections, context, fd);
+        if (connection == NULL)
+            error = (struct error){"no memory"};
+    }
+    if (connection != NULL && mux_add(loop->mux, &connection->watch, &error) == 0) {
+        listener_admit(listener, context->stats);
+        return;
+    }
+    if (connection != NULL)
+        connections_discard(&loop->connections, connection);
+    listener_refuse(listener, context->stats, fd, error.text, context->now_ns);
+}
+
+/* [3] Accept: every peer that waits, up to a budget. One accept(2) a wake-up would cost a wait for
+ * each new peer; and for an edge-triggered API it would be wrong, because one event may stand for
+ * many peers. If the budget runs out, a level-triggered API reports the listener again; for an
+ * edge-triggered one mux_update() queues it, because no further event announces the peers that
+ * still wait.
+ * [7] Out of descriptors: the listener rests. It wants nothing from the API until a descriptor is
+ * free, or a second is over. If it stayed registered, it would be reported at once and for ever:
+ * the peer that cannot be accepted still waits. listener.c has the rest. */
+static void accept_peers(struct loop *loop)
+{
+    struct listener *listener = &loop->service.listener;
+    int fd = -1;
+
+    for (int budget = ACCEPTS_A_TURN; budget > 0; budget--) {
+        enum accept_result result =
+            listener_accept(listener, loop->context.stats, loop->context.now_ns, &fd);
+        if (result == ACCEPT_WOULD_BLOCK)
+            listener->watch.ready = NOTHING;
+        if (result != ACCEPT_DONE)
+            break;
+        admit(loop, fd);
+    }
+}
+
+/* [9] Stop: closing the listener makes the kernel refuse new peers, and reset those that wait in
+ * the queue. Requests that have come already get their answer: each connection has one more turn,
+ * whether the wait reported it or not, because a frame may have come after the wait. Then the
+ * server ends it: output leaves, FIN follows, and drain-timeout bounds how long that takes. */
+static void begin_stop(struct loop *loop)
+{
+    struct connection *connection;
+
+    mux_remove(loop->mux, &loop->service.listener.watch);
+    listener_close(&loop->service.listener);
+    loop->stopping = true;
+    while ((connection = TAILQ_FIRST(&loop->connections.open)) != NULL) {
+        connection->watch.ready |= READABLE;
+        serve(loop, connection);
+        if (connection->state == CONNECTION_CLOSED)
+            continue; /* it is retired: another one is the first now */
+        connection_finish(connection, CLOSE_stop);
+        loop_settle(loop, connection);
+    }
+}
+
+/* Signals are looked at once a wake-up, and never in a handler: a handler may call hardly any
+ * function (signal-safety(7)), and this one prints and walks queues. */
+static void take_signals(struct loop *loop)
+{
+    int number;
+
+    while ((number = mux_signal(loop->mux)) != 0) {
+        if (number == SIGUSR1)
+            (void)service_print_stats(&loop->service, loop->connections.count, stderr);
+        else if (loop->stopping)
+            loop->done = true; /* told a second time: at once */
+        else
+            begin_stop(loop);
+    }
+}
+
+/* Expiry costs what has expired: the queues are in order of their deadlines. Most wake-ups come
+ * before the deadline that they waited for, and do not even look at the queues. */
+static void expire(struct loop *loop)
+{
+    struct connection *connection;
+
+    if (loop->context.now_ns < loop->deadline_ns)
+        return;
+    while ((connection = connections_expired(&loop->connections, &loop->context)) != NULL)
+        loop_settle(loop, connection);
+}
+
+/* The earliest moment at which something is due although no descriptor is ready: a timeout of a
+ * connection, or the end of the listener's rest. */
+static uint64_t next_deadline(const struct loop *loop)
+{
+    uint64_t deadline_ns = connections_deadline(&loop->connections, loop->context.options);
+    uint64_t rested_ns = loop->service.listener.resting_until_ns;
+
+    return rested_ns != 0 && rested_ns < deadline_ns ? rested_ns : deadline_ns;
+}
+
+/* One wake-up. The order matters. Descriptors are closed only after every event has been looked at,
+ * and peers are accepted only after that. The kernel gives a new peer the lowest free number, so
+ * in any other order an event could reach a connection that took over the number of the one that
+ * it was meant for (invariant 6). Test: test_batch.py */
+static int turn(struct loop *loop)
+{
+    struct listener *listener = &loop->service.listener;
+
+    loop->peers_wait = false;
+    loop->deadline_ns = next_deadline(loop);
+    if (mux_wait(loop->mux, loop, loop->deadline_ns) < 0)
+        return -1;
+    take_signals(loop);
+    expire(loop);
+    if (connections_reap(&loop->connections) > 0)
+        listener_wake(listener);
+    if (loop->stopping) {
+        loop->done |= loop->connections.count == 0;
+        return 0;
+    }
+    if (loop->peers_wait && listener_wants(listener)) /* an edge can come while it rests, too */
+        accept_peers(loop);
+    return mux_update(loop->mux, &listener->watch, listener_wants(listener));
+}
+
+/* The listener is watched like any connection. It never wants WRITABLE. */
+static int open_loop(struct loop *loop, struct error *error)
+{
+    struct service *service = &loop->service;
+
+    loop->context = (struct context){
+        .now_ns = clock_now(), .options = &service->options, .stats = &service->stats};
+    loop->context.scratch = malloc(SCRATCH_BYTES);
+    if (loop->context.scratch == NULL)
+        return error_set(error, "malloc", "scratch buffer", errno);
+    if (mux_open(loop, error) < 0)
+        return -1;
+    return mux_add(loop->mux, &service->listener.watch, error);
+}
+
+/* The ready line comes last: whoever reads it can connect, and is served. */
+static int run(struct loop *loop, struct error *error)
+{
+    int result = open_loop(loop, error);
+
+    if (result == 0)
+        result = service_announce(&loop->service, error);
+    while (result == 0 && !loop->done)
+        if ((result = turn(loop)) < 0)
+            (void)error_set(error, loop->service.server->wait, "", errno);
+    return result;
+}
+
+/* Nothing here is static, so a process can run several loops, each in a thread of its own. */
+int loop_main(const struct server *server, int argc, char **argv)
+{
+    struct loop loop = {0};
+    struct error error;
+    int status = EXIT_CANNOT_RUN;
+
+    if (!service_open(&loop.service, server, argc, argv, &status))
+        return status;
+    connections_init(&loop.connections);
+    int result = run(&loop, &error);
+    if (loop.mux != NULL)
+        mux_close(loop.mux);
+    connections_destroy(&loop.connections, &loop.context);
+    free(loop.context.scratch);
+    return service_close(&loop.service, result < 0 ? &error : NULL);
+}

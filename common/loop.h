@@ -1,0 +1,81 @@
+/* The event loop, and the contract between it and an API.
+ *
+ * The loop stands once. A server is this loop linked with one implementation of the eight functions
+ * below: the linker binds them, so there is no function pointer and no table. Each server.c defines
+ * them in the order of this file. To read a server: this file, loop.c, level.c, then server.c. */
+#ifndef COMMON_LOOP_H
+#define COMMON_LOOP_H
+
+#include "connections.h"
+#include "context.h"
+#include "error.h"
+#include "service.h"
+#include "watch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What an API needs to remember. Each server.c defines it. */
+struct mux;
+
+struct loop {
+    struct service service;
+    struct context context;
+    struct connections connections;
+    struct mux *mux;
+    uint64_t deadline_ns; /* when the next timeout is over, as known before the wait; or NEVER */
+    bool peers_wait;      /* the listener was ready in this wake-up */
+    bool stopping;        /* told to stop: accepts nobody, and ends when the last connection has */
+    bool done;
+};
+
+/* -- what a server provides ------------------------------------------------------------------ */
+
+/* Sets loop->mux. Returns 0, or -1 with error filled; mux_close is called either way, unless there
+ * was no memory for the mux itself. */
+int mux_open(struct loop *loop, struct error *error);
+
+/* Frees what mux_open and the others made. */
+void mux_close(struct mux *mux);
+
+/* Begins to watch a descriptor, for READABLE. Returns 0, or -1 with error filled and nothing
+ * changed. */
+int mux_add(struct mux *mux, struct watch *watch, struct error *error);
+
+/* Says what to report from now on. Called after every turn, so it must cost nothing when nothing
+ * changes. Returns 0, or -1 with errno set. */
+int mux_update(struct mux *mux, struct watch *watch, unsigned wants);
+
+/* Stops watching. The descriptor is still open, and is closed before the next wait. */
+void mux_remove(struct mux *mux, struct watch *watch);
+
+/* Waits until something is ready or deadline_ns (CLOCK_MONOTONIC; NEVER: no limit) has passed, and
+ * hands what is ready to loop_ready, with watch->ready set. Returns 0, also after a signal, or -1
+ * with errno set. */
+int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns);
+
+/* The number of a signal that has come, or 0. */
+int mux_signal(struct mux *mux);
+
+/* One connection's turn: reads and writes as its watch->ready allows, then calls loop_settle.
+ * level.c has the one for level-triggered APIs; an edge-triggered server brings its own. */
+void serve(struct loop *loop, struct connection *connection);
+
+/* -- what the loop provides to a server ------------------------------------------------------ */
+
+/* To be called with the result of each wait, before anything else. Counts the wait, reads the
+ * clock, and returns the number of results: 0 when a signal ended the wait, -1 for any other
+ * error. */
+int loop_woke(struct loop *loop, int result);
+
+/* A descriptor is ready: gives its connection a turn, or notes that peers wait. */
+void loop_ready(struct loop *loop, struct watch *watch);
+
+/* Ends a connection's turn: takes the next step of a close, tells the API what is wanted now, and
+ * retires what is done. */
+void loop_settle(struct loop *loop, struct connection *connection);
+
+/* The body of main: runs the server until it is told to stop. Returns the exit status. */
+int loop_main(const struct server *server, int argc, char **argv);
+
+#endif
