@@ -1,7 +1,9 @@
 /* Preloaded: what nobody can do from outside, right before or right after a server's wait.
  * RAISE_BEFORE=TEXT raises SIGTERM before the first wait that follows a send with TEXT in it.
  * HOLD_AFTER=N:M keeps the first wait that has N events or more to report from returning for
- * another M milliseconds. */
+ * another M milliseconds.
+ * STOP_AT_CLOSE, set to anything, stops the process (SIGSTOP) where it closes a listening socket.
+ */
 #include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 static bool is_due;
 
@@ -96,4 +99,23 @@ int epoll_wait(int fd, struct epoll_event *events, int room, int timeout)
         *(void **)&real = dlsym(RTLD_NEXT, "epoll_wait");
     before_wait();
     return after_wait(real(fd, events, room, timeout));
+}
+
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t size = sizeof listening;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+int close(int fd)
+{
+    static int (*real)(int);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "close");
+    if (getenv("STOP_AT_CLOSE") != NULL && is_listening(fd))
+        (void)raise(SIGSTOP);
+    return real(fd);
 }

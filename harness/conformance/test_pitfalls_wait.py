@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from suite import preload
+from suite import kernel, preload, servers, waiting
 from suite.frames import frame, payload
 
 READ_BYTES = 64 * 1024  # at most, of one recv
@@ -51,6 +52,28 @@ def test_a_signal_is_heard_by_a_loop_that_never_sleeps(start, library):
     assert sent > 24 * READ_BYTES, "too little to tell"
     assert server.wait_exit() == 0
     assert server.stop()["frames"] < 8 + sent // len(small)
+
+
+@pytest.mark.only(*servers.ALL)
+@pytest.mark.cause("a stop trusts what the wait has reported: it does not read what came after the wait")
+def test_input_that_comes_after_the_last_wait(start, library):
+    """The signal ends a wait, and the server stops accepting. Only then do the frames come: no wait has reported
+    them. They have arrived before the server looks at the connections a last time, so it must echo them."""
+    server = start(environment={"LD_PRELOAD": str(library), "STOP_AT_CLOSE": "of the listener"})
+    peers = [server.connect() for _ in range(3)]
+    for peer in peers:
+        peer.echo(b"before")
+    server.signal(signal.SIGTERM)
+    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped where it closes the listener")
+    for i, peer in enumerate(peers):
+        peer.send_frame(payload(100, i))
+        peer.wait_delivered()
+    server.signal(signal.SIGCONT)
+    for i, peer in enumerate(peers):
+        peer.expect_frame(payload(100, i))
+        peer.expect_end()
+        peer.close()
+    assert server.wait_exit() == 0
 
 
 @pytest.mark.cause("descriptors are closed and given away again before all events of the wake-up were looked at")

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from suite import kernel, waiting
 from suite.flood import Flood
 from suite.frames import frame, header, payload
 
@@ -50,6 +51,8 @@ def test_data_and_stop_in_one_wake_up(start, first):
     peers = [server.connect() for _ in range(300)]  # more than one batch of events
     for peer in peers:
         peer.echo(b"x")
+    # Only a wait that sleeps is ended by the signal. A wait that begins later reports the data and keeps the signal.
+    waiting.until(lambda: kernel.state(server.pid) == "S", "the server asleep in its wait")
     with server.frozen():
         if first == "signal":
             server.signal(signal.SIGTERM)

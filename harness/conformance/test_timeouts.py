@@ -44,6 +44,9 @@ def test_a_peer_that_sends_is_kept_while_a_silent_one_goes(start, first):
         talking.echo(payload(100))
     silent.expect_gone()
     talking.echo(b"still here")
+    # A timer that was set for the first deadlines has fired by now, too early for this peer.
+    talking.expect_gone()
+    assert server.stop()["closed"]["idle"] == 2
 
 
 @pytest.mark.cause("a peer that reads slowly is taken for an idle one, or one that takes nothing is kept")

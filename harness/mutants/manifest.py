@@ -53,6 +53,11 @@ MUTANTS = (
         all_but(SEVERAL),
     ),
     Mutant(
+        "edge-forgets-waiting-peers", "edge-triggered: peers that the accept budget leaves waiting are forgotten",
+        ("epoll_et",),
+        ("test_batch.py::test_many_connect_in_one_wake_up",),
+    ),
+    Mutant(
         "edge-budget-without-ready-list", "edge-triggered: the read budget runs out, and nobody queues the connection",
         ("epoll_et",),
         ("test_pitfalls_loop.py::test_more_waits_than_a_turn_reads",),
@@ -63,7 +68,28 @@ MUTANTS = (
         ("test_backpressure.py::test_resumes_when_nothing_new_comes",),
     ),
     Mutant(
-        "write-interest-always-on", "write interest is always on", ("epoll_lt", "poll_srv"),
+        "edge-sleeps-on-queued-work", "edge-triggered: the wait sleeps although connections are queued", ("epoll_et",),
+        ("test_pitfalls_loop.py::test_more_waits_than_a_turn_reads",),
+        all_but(LARGE, JOINED),
+    ),
+    Mutant(
+        "edge-never-told-of-room", "edge-triggered: EPOLLOUT is not registered", ("epoll_et",),
+        ("test_backpressure.py::test_resumes_when_nothing_new_comes",),
+        all_but(LARGE),
+    ),
+    Mutant(
+        "edge-reads-without-budget", "edge-triggered: one connection is read until it is empty", ("epoll_et",),
+        ("test_fairness.py::test_a_flooder_does_not_starve_a_quiet_peer",),
+    ),
+    Mutant(
+        "edge-short-read-hides-the-end", "edge-triggered: a short read is taken for the last one after a hang-up",
+        ("epoll_et",),
+        ("test_endings.py::test_data_and_end_in_one_wake_up[64]",),
+        all_but(END),
+    ),
+    Mutant(
+        "write-interest-always-on", "write interest is always on",
+        ("epoll_lt", "poll_srv", "select_srv", "kqueue_srv"),
         ("test_idle.py::test_with_connections_that_have_been_served",),
     ),
     Mutant(
@@ -71,6 +97,11 @@ MUTANTS = (
         ("epoll_lt", "select_srv"),
         ("test_backpressure.py::test_everything_comes_once_the_peer_reads",),
         all_but(LARGE),
+    ),
+    Mutant(
+        "waits-before-it-writes", "an echo waits until the API reports that its socket is writable",
+        ("epoll_lt", "poll_srv"),
+        ("test_counts.py::test_one_read_and_one_write_a_message",),
     ),
     Mutant(
         "close-at-hangup", "a hang-up event (EPOLLRDHUP, EV_EOF) is treated as the end of the input",
@@ -147,6 +178,16 @@ MUTANTS = (
         ("test_pitfalls_loop.py::test_asleep_with_a_peer_that_cannot_be_accepted",),
     ),
     Mutant(
+        "listener-does-not-rest", "out of descriptors: one peer is refused, and the listener stays watched",
+        ("epoll_lt", "poll_srv"),
+        ("test_descriptors.py::test_asleep_while_out_of_descriptors",),
+    ),
+    Mutant(
+        "free-descriptor-unnoticed", "a descriptor is free again, and the listener goes on resting",
+        ("poll_srv", "select_srv"),
+        ("test_descriptors.py::test_a_free_descriptor_is_used_at_once",),
+    ),
+    Mutant(
         "refused-not-closed", "the descriptor of a refused peer is not closed", ("epoll_lt",),
         ("test_descriptors.py::test_max_conns", "test_descriptors.py::test_out_of_descriptors_again_and_again"),
     ),
@@ -180,7 +221,8 @@ MUTANTS = (
         (SEVERAL,), all_but(SEVERAL),
     ),
     Mutant(
-        "timeout-rounded-to-0", "the remaining time of a timeout is rounded down to 0", ("poll_srv", "select_srv"),
+        "timeout-rounded-to-0", "the remaining time of a timeout is rounded down to 0",
+        ("poll_srv", "select_srv", "kqueue_srv"),
         ("test_timeouts.py::test_waiting_for_a_timeout_takes_few_wake_ups",),
     ),
     Mutant(
@@ -191,6 +233,10 @@ MUTANTS = (
     Mutant(
         "timer-set-at-every-wait", "the timer is set with a system call before every wait", ("epoll_lt",),
         ("test_timeouts.py::test_activity_does_not_set_the_timer",),
+    ),
+    Mutant(
+        "timer-not-set-again", "a timer that fired too early is not set again", ("epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_timeouts.py::test_a_peer_that_sends_is_kept_while_a_silent_one_goes[talking]",),
     ),
     Mutant(
         "half-a-header-is-not-idle", "a peer that has sent half a header is never closed as idle", ("epoll_lt",),
@@ -206,6 +252,11 @@ MUTANTS = (
         "deaf-when-busy", "a loop that never sleeps never receives a signal", ("poll_srv", "select_srv"),
         ("test_pitfalls_wait.py::test_a_signal_is_heard_by_a_loop_that_never_sleeps",),
         ORDINARY,
+    ),
+    Mutant(
+        "no-last-read-at-stop", "a stop does not read what came after the last wait",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_pitfalls_wait.py::test_input_that_comes_after_the_last_wait",),
     ),
     Mutant(
         "counter-forgotten", "one way out of a call does not update the statistics", ("epoll_lt",),
