@@ -1,71 +1,122 @@
-"""python -m bench [OPTIONS OF PYTEST]: the experiments, then verdicts, charts and report of what they gave.
+"""python -m bench: makes the runs of the experiments, then judges, draws and reports the results.
 
-Exit status: 0, also where a shape was not reproduced; 1 when a run, a chart or the report failed; 2 for bad usage;
-130 when interrupted."""
+Exit status: 0 when all went well, also when a shape was not reproduced; 1 when a run, a chart or the report failed;
+2 for bad usage; 130 when interrupted."""
 
 from __future__ import annotations
 
-import subprocess
+import argparse
+import importlib
+import math
 import sys
 from pathlib import Path
-from typing import Optional
 
-import pytest
 from suite import servers
 
-from bench import rows
-from bench.results import Results
-from bench.session import BROKEN
+from bench import plan, program, rows
+from bench.results import MODES, BadResults, Results
+from bench.session import BROKEN, PATIENCE, Options, Session
 
 STEPS = ("shapes", "charts", "report")
 
 
-class Keeper:
-    """Takes the result set out of pytest's hands."""
-
-    def __init__(self) -> None:
-        self.results: Optional[Results] = None
-        self.only_listed = False
-
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        experiments = getattr(session.config, "experiments", None)
-        self.results = experiments.results if experiments else None
-        self.only_listed = session.config.option.collectonly
-
-
-def run(arguments: list[str]) -> int:
-    keeper = Keeper()
-    where = str(servers.ROOT / "harness" / "experiments")
-    status = pytest.main(["-p", "no:xdist", where, *arguments], plugins=[keeper])
-    if status == pytest.ExitCode.USAGE_ERROR:
+def main() -> int:
+    arguments = _parse()
+    try:
+        session = Session(arguments.options)
+        runs = plan.choose(session.runs, arguments.only)
+        runs = [run for run in runs if session.missing(run)]
+        if arguments.list:
+            return _list(session, runs)
+    except (BadResults, plan.BadChoice) as error:
+        print(f"bench: {error}", file=sys.stderr)
         return 2
-    if keeper.only_listed:
-        return int(status)
-    if keeper.results is None:
-        print("nothing was run, so there is nothing to draw", file=sys.stderr)
-        return 2 if status == pytest.ExitCode.NO_TESTS_COLLECTED else int(status)
-    path = keeper.results.path
-    if status == pytest.ExitCode.INTERRUPTED:
-        print(f"interrupted; to go on: make bench RESUME={path}", file=sys.stderr)
+    try:
+        return _make(session, runs)
+    except KeyboardInterrupt:
+        hint = f"; to continue: make bench RESUME={session.results.path}" if session.results else ""
+        print(f"interrupted{hint}", file=sys.stderr)
         return 130
-    drawn = _draw(path)
-    broken = _broken(keeper.results)
-    return 0 if drawn and not broken and status in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) else 1
 
 
-def _draw(path: Path) -> bool:
-    """Each step also where the one before failed."""
-    statuses = [subprocess.run([sys.executable, "-m", f"bench.{step}", str(path)]).returncode for step in STEPS]
-    for step, status in zip(STEPS, statuses):
-        if status != 0:
-            print(f"bench.{step} ended with exit status {status}", file=sys.stderr)
-    if (path / "report.html").exists():
-        print(f"report: {path / 'report.html'}")
-    return not any(statuses)
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="bench", description="Makes the runs of the experiments, then judges, draws and reports the results."
+    )
+    parser.add_argument("--mode", choices=MODES, help="how many points, how often, how long (default: quick)")
+    parser.add_argument("--seed", type=int, metavar="N", help="of all loads and of the order of the runs (default: random)")
+    parser.add_argument("--unpinned", action="store_true", help="do not bind server and client to a core each")
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--resume", type=Path, metavar="DIR", help="make the runs that these results lack")
+    parent = "where to make the directory of the results (default: results/)"
+    place.add_argument("--results-in", type=Path, metavar="DIR", default=servers.ROOT / "results", help=parent)
+    patience = "how long a program may take to start, answer or stop before it counts as hung (default: %(default)g)"
+    parser.add_argument("--patience", type=_seconds, default=PATIENCE, metavar="SECONDS", help=patience)
+    only = (
+        "make only these runs. A word is an experiment, a server, or a run's name, in which * and ? stand for any "
+        "text: --only E2 poll_srv makes the runs of E2 with poll_srv"
+    )
+    parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="WORD", help=only)
+    parser.add_argument("--list", action="store_true", help="print the names of the runs and make none")
+    arguments = parser.parse_args()
+    arguments.options = Options(
+        mode=arguments.mode,
+        seed=arguments.seed,
+        pin=False if arguments.unpinned else None,
+        resume=arguments.resume,
+        parent=arguments.results_in,
+        patience=arguments.patience,
+    )
+    return arguments
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return value
+
+
+def _list(session: Session, runs: list[plan.Run]) -> int:
+    for run in runs:
+        reason = run.unreachable(session.limit)
+        print(f"{run.name}  skipped: {reason}" if reason else run.name)
+    return 0
+
+
+def _make(session: Session, runs: list[plan.Run]) -> int:
+    try:
+        session.make(runs)
+    except BadResults as error:  # there is no place for the results
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    if session.results is None:
+        print("nothing was run, so there is nothing to draw", file=sys.stderr)
+        return 0
+    drawn = _draw(session.results)
+    return 0 if not _broken(session.results) and drawn else 1
+
+
+def _draw(results: Results) -> bool:
+    """Takes every step, also after one that failed."""
+    drawn = True
+    for name in STEPS:
+        # Imported here: numpy starts threads, which would disturb the runs.
+        step = importlib.import_module(f"bench.{name}")
+        if program.status_of(lambda: step.run(results)) != 0:
+            print(f"bench: bench.{name} failed", file=sys.stderr)
+            drawn = False
+    report = results.path / "report.html"
+    if report.exists():
+        print(f"report: {report}")
+    return drawn
 
 
 def _broken(results: Results) -> bool:
-    """Also those of before an interruption."""
+    """Names the runs that failed, those before an interruption included."""
     broken = [row for row in rows.final(results.rows()) if row.verdict in BROKEN]
     for row in broken:
         print(f"{row.verdict}: {row.experiment} {row.server} {row.point} repeat {row.repeat}: {row.reasons}")
@@ -73,4 +124,4 @@ def _broken(results: Results) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(run(sys.argv[1:]))
+    program.run(main)

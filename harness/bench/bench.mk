@@ -6,7 +6,7 @@ bench_python = PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(BUILD) $
 
 bench_mode := $(if $(SMOKE),--mode smoke,$(if $(FULL),--mode full))
 bench_options = $(bench_mode) $(if $(SEED),--seed '$(SEED)') $(if $(RESUME),--resume '$(RESUME)') \
-                $(if $(filter no,$(PIN)),--unpinned)
+                $(if $(filter no,$(PIN)),--unpinned) $(if $(ONLY),--only $(ONLY))
 
 # TERM is the terminal's name everywhere; only one that was given to make asks for a chart in text.
 ifeq ($(origin TERM),command line)
@@ -24,9 +24,10 @@ bench-options:
 	@case '$(PIN)' in '' | yes | no) ;; *) echo 'bench: PIN=$(PIN): it must be yes or no' >&2; exit 2 ;; esac
 	@$(if $(and $(FULL),$(SMOKE)),echo 'bench: FULL and SMOKE: only one of them' >&2; exit 2,:)
 
+# set -f: a * in ONLY stands for a part of a run's name, never for files.
 bench: bench-options
 	@$(MAKE) --no-print-directory bench-programs
-	@$(bench_python) -m bench $(bench_options) $(ARGS)
+	@set -f; $(bench_python) -m bench $(bench_options) $(ARGS)
 
 bench-smoke:
 	@$(MAKE) --no-print-directory bench SMOKE=1

@@ -227,6 +227,11 @@ def print_all(results: Results, folder: Path) -> int:
     return failures
 
 
+def run(results: Results) -> int:
+    gnuplot.require()
+    return 1 if draw_all(results, results.path / "charts", plain=False) else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.charts", description="Draws the figures of a result set.")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a directory of results")

@@ -9,10 +9,10 @@ from suite import servers
 
 from bench import measures, microbench
 from bench.requests import Request, Taken, Times
+from bench.results import MODES
 from bench.rows import point
 from bench.statistics import POLICIES
 
-MODES = ("quick", "full", "smoke")
 WITHOUT_SELECT = tuple(name for name in servers.ALL if name != "select_srv")
 
 RATE = 2000  # requests a second that every server carries, poll with 18,000 connections included

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Optional
 
 from suite import servers
@@ -17,6 +18,10 @@ from bench.statistics import POLICIES
 OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
 FD_SETSIZE = 1024
 SELECT_KEEPS = 16  # descriptors that select_srv keeps for itself; its --max-conns says so
+
+
+class BadChoice(Exception):
+    """A word that chooses no run: which one, and what it could be."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,7 @@ class Run:
         return self.experiment.programs or (self.server, "loadgen")
 
     def unreachable(self, descriptor_limit: int) -> Optional[str]:
-        """Why this machine cannot make it, or None. The reason names no point, so that pytest can count alike
-        ones together."""
+        """Why this machine cannot make it, or None. The reason names no point, so that equal reasons can be counted."""
         absent = servers.absent(self.server)
         if absent:
             return f"{self.server}: {absent}"
@@ -95,3 +99,32 @@ def _round(experiment: Experiment, mode: str, seed: int, repeat: int) -> list[Ru
         of_load = derive_seed(seed, "load", experiment.name, point, repeat)
         runs += [Run(experiment, name, point, repeat, of_load, mode) for name in names]
     return runs
+
+
+def choose(runs: Sequence[Run], words: Sequence[str]) -> list[Run]:
+    """The runs that fit the words, in their order; all runs if there are no words. A word is an experiment (E3 stands
+    for all whose names begin with E3-), a server, or a pattern of a run's name. A run must fit one word of each kind
+    that is given. Raises BadChoice for a word that fits no run, and for words that fit none together."""
+    kinds: dict[str, set[str]] = {}
+    for word in words:
+        kind, names = _fitting(runs, word)
+        kinds.setdefault(kind, set()).update(names)
+    chosen = [run for run in runs if all(run.name in names for names in kinds.values())]
+    if runs and not chosen:
+        raise BadChoice(f"no run fits {' '.join(words)} together")
+    return chosen
+
+
+def _fitting(runs: Sequence[Run], word: str) -> tuple[str, list[str]]:
+    """The kind of a word, and the names of the runs that fit it."""
+    kinds: dict[str, Callable[[Run], bool]] = {
+        "experiment": lambda run: run.experiment.name == word or run.experiment.name.startswith(f"{word}-"),
+        "server": lambda run: run.server == word,
+        "name": lambda run: fnmatchcase(run.name, word),
+    }
+    for kind, fits in kinds.items():
+        names = [run.name for run in runs if fits(run)]
+        if names:
+            return kind, names
+    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs])
+    raise BadChoice(f"{word!r} is no experiment, no server and fits no run's name; there are {', '.join(known)}")

@@ -11,20 +11,24 @@ from bench.results import BadResults
 from bench.rows import BadRows
 
 
-def run(main: Callable[[], int]) -> NoReturn:
-    """Calls `main` and exits with its status, or with 1 and one line."""
+def status_of(step: Callable[[], int]) -> int:
+    """What `step` returns, or 1 and one line on standard error when it cannot be done."""
     try:
-        status = main()
+        status = step()
         sys.stdout.flush()
+        return status
     except (BadResults, BadRows) as error:
         print(f"bench: {error}", file=sys.stderr)
-        status = 1
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe: there is nothing to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
     except OSError as error:
-        print(f"bench: {error.filename}: {error.strerror}", file=sys.stderr)
-        status = 1
+        print(f"bench: {error.filename or 'writing results'}: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def run(main: Callable[[], int]) -> NoReturn:
+    """Calls `main` and exits with its status."""
+    try:
+        raise SystemExit(status_of(main))
     except KeyboardInterrupt:
-        status = 130
-    raise SystemExit(status)
+        raise SystemExit(130) from None

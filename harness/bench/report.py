@@ -125,20 +125,19 @@ def page(results: Results) -> str:
     )
 
 
-def write(results: Results) -> Path:
-    """The whole page or the old one."""
+def run(results: Results) -> int:
+    """Writes the page. A kill leaves the whole new page or the old one."""
     path = results.path / "report.html"
     unfinished = path.with_name(f".{path.name}")
     unfinished.write_text(page(results), encoding="utf-8")
     os.replace(unfinished, path)
-    return path
+    return 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench.report", description="Writes RESULTS/report.html.")
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a directory of results, with its charts drawn")
-    write(Results.open(parser.parse_args().results))
-    return 0
+    return run(Results.open(parser.parse_args().results))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +44,13 @@ class Session:
         """Raises BadResults for a directory that cannot be gone on with, or that other options contradict."""
         self.options = options
         self.results: Optional[Results] = None
-        self.mode, self.seed, pin = options.mode or "quick", options.seed, options.pin is not False
+        self.mode, seed, pin = options.mode or "quick", options.seed, options.pin is not False
         if options.resume is not None:
             self.results = Results.open(options.resume)
             settings = self.results.settings
             _refuse_contradiction(self.results.path, settings, options)
-            self.mode, self.seed, pin = settings["mode"], settings["seed"], settings["pinned"]
-        if self.seed is None:
-            self.seed = random.SystemRandom().randrange(2**31)
+            self.mode, seed, pin = settings["mode"], settings["seed"], settings["pinned"]
+        self.seed: int = random.SystemRandom().randrange(2**31) if seed is None else seed
         self.cores: Cores = choose_cores(pin)
         if self.results is not None and pin and not self.cores.pinned:
             raise BadResults(f"{options.resume}: was made with both sides pinned; here they are {self.cores}")
@@ -63,27 +63,36 @@ class Session:
     def missing(self, run: Run) -> bool:
         return run.key not in self._finished
 
-    def begin(self, runs: Sequence[Run]) -> None:
-        """`runs`: those that are to be made now. From here on there is a result set."""
-        runs = [run for run in runs if run.unreachable(self.limit) is None]
+    def make(self, runs: Sequence[Run]) -> None:
+        """Makes these runs, except those that are out of this machine's reach. Raises BadResults when no directory of
+        results can be made."""
+        reasons = [run.unreachable(self.limit) for run in runs]
+        for reason, count in Counter(filter(None, reasons)).items():
+            _say(f"skipped: {count} {'run' if count == 1 else 'runs'}: {reason}")
+        within_reach = [run for run, reason in zip(runs, reasons) if reason is None]
+        if within_reach:
+            self._begin(within_reach)
+        for run in within_reach:
+            self._perform(run)
+
+    def _begin(self, runs: Sequence[Run]) -> None:
+        """From here on there is a result set."""
         self.progress = Progress(runs)
-        if not runs:
-            return
         if self.results is None:
             self.results = Results.create(self.options.parent, self.mode, self.seed, self.cores.pinned)
         else:
             self._compare_machine()
         _say(f"results: {_short(self.results.path)}")
         _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
-        _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; interrupted, it can be gone on with")
+        _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; after an interruption it can continue")
 
     def _compare_machine(self) -> None:
         assert self.results is not None
         for name, then, now in fingerprint.differences(self.results.fingerprint, fingerprint.collect()):
             _say(f"note: {name} was {then!r} when these results were begun, and is {now!r} now")
 
-    def perform(self, run: Run) -> Row:
-        """All attempts at a run, those before an interruption counted. Returns the row that counts."""
+    def _perform(self, run: Run) -> None:
+        """Makes attempts at a run until one counts. Attempts from before an interruption are counted too."""
         assert self.results is not None
         attempts = self.results.attempts(run.key)
         began = time.monotonic()
@@ -98,7 +107,7 @@ class Session:
             if row.reasons:
                 _say(f"    {row.reasons if row.verdict in BROKEN else textwrap.shorten(row.reasons, 150)}")
             if not again:
-                return row
+                return
 
     def _attempt(self, run: Run, number: int) -> Row:
         assert self.results is not None

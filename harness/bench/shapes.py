@@ -155,17 +155,20 @@ def write(path: Path, verdicts: list[Verdict]) -> None:
     os.replace(unfinished, path)
 
 
+def run(results: Results) -> int:
+    verdicts = judge(results)
+    write(results.path / "verdicts.json", verdicts)
+    print(text(verdicts))
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="bench.shapes",
         description="Says of each expected shape whether it was reproduced, and writes RESULTS/verdicts.json.",
     )
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a directory of results")
-    results = Results.open(parser.parse_args().results)
-    verdicts = judge(results)
-    write(results.path / "verdicts.json", verdicts)
-    print(text(verdicts))
-    return 0
+    return run(Results.open(parser.parse_args().results))
 
 
 if __name__ == "__main__":

@@ -342,7 +342,7 @@ def test_a_report_without_charts_says_so(results):
 @needs_browser
 def test_a_browser_shows_all_of_it(results, tmp_path):
     assert call("charts", results.path).returncode == 0
-    report.write(results)
+    report.run(results)
     # In a copy every picture says how it fared, so that the printed page holds it: a browser lays out the PNG
     # inside only where it could not show the SVG.
     page = results.path / "looked-at.html"

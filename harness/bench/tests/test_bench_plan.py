@@ -88,6 +88,27 @@ def test_what_the_machine_cannot_reach(tmp_path: Path, monkeypatch: pytest.Monke
     assert a_run("E1-epoll_lt-connections=10-r1").unreachable(20000) == "epoll_lt: needs another system"
 
 
+def chosen(*words: str) -> list[str]:
+    return [run.name for run in plan.choose(plan.ordered("smoke", 1), words)]
+
+
+def test_words_choose_runs_in_the_order_of_the_plan() -> None:
+    runs = plan.ordered("smoke", 1)
+    assert plan.choose(runs, []) == runs
+    assert chosen("poll_srv", "E1") == chosen("E1", "poll_srv") == chosen("E1-poll_srv-*")
+    assert chosen("E1", "E9", "poll_srv") == [name for name in chosen("poll_srv") if name[:3] in ("E1-", "E9-")]
+    assert {name.split("-")[1] for name in chosen("E3")} == {"rate", "capacity"}
+    assert chosen("E2-epoll_lt-idle=0,active=8-r1") == ["E2-epoll_lt-idle=0,active=8-r1"]
+    assert chosen("E2", "epoll_lt", "*idle=0,*", "*idle=100,*") == chosen("E2", "epoll_lt")
+
+
+def test_words_that_choose_nothing_are_refused() -> None:
+    with pytest.raises(plan.BadChoice, match="^'E' is no experiment, no server .* E1, .*poll_srv"):
+        chosen("E1", "E")
+    with pytest.raises(plan.BadChoice, match="^no run fits E6 select_srv together$"):
+        chosen("E6", "select_srv")
+
+
 # -- progress --------------------------------------------------------------------------------------
 
 

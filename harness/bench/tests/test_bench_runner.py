@@ -1,9 +1,10 @@
-"""The experiments as they are run: the same load for all, servers that fail, going on after a kill."""
+"""python -m bench: the same load for all servers, servers that fail, and results that are resumed after a kill."""
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import plan, rows
-from bench.results import Results
-from bench.rows import Row
-from suite import kernel, limits, servers, waiting
+pytest.importorskip("numpy")
+pytest.importorskip("jinja2")
 
-from suite import generator
+from bench import plan, rows  # noqa: E402
+from bench.results import Results  # noqa: E402
+from bench.rows import Row  # noqa: E402
+from suite import kernel, limits, servers, waiting  # noqa: E402
+
+pytestmark = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 
 SERVERS = [name for name in servers.ALL if servers.absent(name) is None]
 SOURCE = Path(__file__).resolve().parent
@@ -47,14 +51,13 @@ def fail(build: Path, name: str, failure: str, frames: int) -> None:
     write_program(build / name, f'exec "{sys.executable}" "{SOURCE / "failing_server.py"}" {failure} {frames} "$@"')
 
 
-def node(experiment: str, server: str, point: str, repeat: int = 1) -> str:
-    path = servers.ROOT / "harness" / "experiments" / "test_runs.py"
-    return f"{path}::test_run[{experiment}-{server}-{point.replace(' ', ',')}-r{repeat}]"
+def run_name(experiment: str, server: str, point: str) -> str:
+    """Of a run."""
+    return f"{experiment}-{server}-{point.replace(' ', ',')}-r1"
 
 
 def command(*arguments: object) -> list[str]:
-    where = [] if any("::" in str(each) for each in arguments) else [str(servers.ROOT / "harness" / "experiments")]
-    return [sys.executable, "-m", "pytest", "-p", "no:xdist", *where, *map(str, arguments)]
+    return [sys.executable, "-m", "bench", *map(str, arguments)]
 
 
 def environment(build: Path) -> dict[str, str]:
@@ -63,9 +66,9 @@ def environment(build: Path) -> dict[str, str]:
     return {**kept, **ours}
 
 
-def run(build: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    words = command(*arguments)
-    return subprocess.run(words, env=environment(build), capture_output=True, text=True, timeout=100)
+def run(build: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = environment(build) | variables
+    return subprocess.run(command(*arguments), env=environ, capture_output=True, text=True, timeout=100)
 
 
 def only_set(parent: Path) -> Path:
@@ -94,23 +97,25 @@ def alive(build: Path) -> list[str]:
 
 def test_listing_runs_nothing_and_makes_nothing(build: Path, tmp_path: Path) -> None:
     parent = tmp_path / "results"
-    result = run(build, "--collect-only", "--mode", "smoke", "--results-in", parent, "-k", "epoll")
+    options = ("--list", "--mode", "smoke", "--seed", 1, "--results-in", parent)
+    result = run(build, *options, "--only", "E1", "E4", "epoll_lt", "epoll_et")
     assert result.returncode == 0, result.stdout + result.stderr
-    listed = re.findall(r"^\S*test_run\[(.+)\]$", result.stdout, re.MULTILINE)
-    expected = [each.name for each in plan.ordered("smoke", 1) if "epoll" in each.name]
-    assert expected and sorted(listed) == sorted(expected)
+    expected = [each for each in plan.ordered("smoke", 1) if re.match("E[14].*-epoll_[le]t-", each.name)]
+    assert [line.split()[0] for line in result.stdout.splitlines()] == [each.name for each in expected] != []
+    skipped = [line for line in result.stdout.splitlines() if line.endswith("  skipped: microbench_wait is not built")]
+    assert len(skipped) == sum(each.experiment.name != "E1" for each in expected)
     assert not parent.exists()
 
 
 def test_the_same_seed_gives_every_server_the_same_load_twice(build: Path, tmp_path: Path) -> None:
     hashes: dict[str, set[str]] = {}
     for parent in (tmp_path / "one", tmp_path / "two"):
-        nodes = [node("E1", name, "connections=10") for name in SERVERS]
-        nodes += [node("E3-rate", name, "connections=10 rate=2000") for name in SERVERS[:2]]
-        result = run(build, *nodes, "--mode", "smoke", "--seed", 9, "--results-in", parent)
+        names = [run_name("E1", server, "connections=10") for server in SERVERS]
+        names += [run_name("E3-rate", server, "connections=10 rate=2000") for server in SERVERS[:2]]
+        result = run(build, "--mode", "smoke", "--seed", 9, "--results-in", parent, "--only", *names)
         assert result.returncode == 0, result.stdout + result.stderr
         found = rows.final(Results.open(only_set(parent)).rows())
-        assert len(found) == len(nodes)
+        assert len(found) == len(names)
         for row in found:
             hashes.setdefault(row.experiment, set()).add(row.schedule_hash)
             assert row.throughput, row
@@ -125,7 +130,7 @@ def test_another_seed_gives_another_load(build: Path, tmp_path: Path) -> None:
     for seed in (1, 2):
         parent = tmp_path / str(seed)
         options = ("--mode", "smoke", "--seed", seed, "--results-in", parent)
-        result = run(build, node("E1", "poll_srv", "connections=2"), *options)
+        result = run(build, *options, "--only", run_name("E1", "poll_srv", "connections=2"))
         assert result.returncode == 0, result.stdout + result.stderr
         hashes |= {row.schedule_hash for row in Results.open(only_set(parent)).rows()}
     assert len(hashes) == 2
@@ -133,17 +138,17 @@ def test_another_seed_gives_another_load(build: Path, tmp_path: Path) -> None:
 
 def broken_run(build: Path, parent: Path, *arguments: object) -> tuple[subprocess.CompletedProcess[str], list[Row]]:
     """A run in which poll_srv fails: kqueue_srv and select_srv come before or after it."""
-    names = ("select_srv", "poll_srv", "kqueue_srv")
-    nodes = [node("E1", name, "connections=10") for name in names]
-    result = run(build, *nodes, "--mode", "smoke", "--seed", 3, "--results-in", parent, *arguments)
+    chosen = ("select_srv", "poll_srv", "kqueue_srv")
+    only = ("--only", "E1-*-connections=10-r1", *chosen)
+    result = run(build, "--mode", "smoke", "--seed", 3, "--results-in", parent, *arguments, *only)
     found = rows.final(Results.open(only_set(parent)).rows())
-    assert sorted(row.server for row in found) == sorted(names), result.stdout
+    assert sorted(row.server for row in found) == sorted(chosen), result.stdout
     assert all(row.verdict == "VALID" for row in found if row.server != "poll_srv"), result.stdout
     return result, [row for row in found if row.server == "poll_srv"]
 
 
 def test_a_server_that_crashes_is_told_and_the_others_go_on(build: Path, tmp_path: Path) -> None:
-    fail(build, "poll_srv", "crash", 200)
+    fail(build, "poll_srv", "crash", 20)
     result, (row,) = broken_run(build, tmp_path / "results")
     assert result.returncode == 1
     assert row.verdict == "FAILED" and row.throughput is None
@@ -152,7 +157,7 @@ def test_a_server_that_crashes_is_told_and_the_others_go_on(build: Path, tmp_pat
 
 
 def test_a_server_that_hangs_is_told_and_killed(build: Path, tmp_path: Path) -> None:
-    fail(build, "poll_srv", "hang", 200)
+    fail(build, "poll_srv", "hang", 20)
     result, (row,) = broken_run(build, tmp_path / "results", "--patience", 4)
     assert result.returncode == 1
     assert row.verdict == "FAILED" and row.throughput is None
@@ -165,7 +170,7 @@ def test_a_server_that_hangs_is_told_and_killed(build: Path, tmp_path: Path) -> 
 def test_a_server_that_does_not_start_is_told(build: Path, tmp_path: Path, text: str) -> None:
     write_program(build / "poll_srv", text)
     options = ("--mode", "smoke", "--results-in", tmp_path / "results", "--patience", 1)
-    result = run(build, node("E1", "poll_srv", "connections=2"), *options)
+    result = run(build, *options, "--only", run_name("E1", "poll_srv", "connections=2"))
     (row,) = rows.final(Results.open(only_set(tmp_path / "results")).rows())
     assert result.returncode == 1 and row.verdict == "FAILED" and "poll_srv did not start" in row.reasons
 
@@ -173,7 +178,7 @@ def test_a_server_that_does_not_start_is_told(build: Path, tmp_path: Path, text:
 def test_a_load_generator_that_fails_is_told(build: Path, tmp_path: Path) -> None:
     write_program(build / "loadgen", "echo something is wrong >&2; exit 1")
     options = ("--mode", "smoke", "--results-in", tmp_path / "results")
-    result = run(build, node("E1", "poll_srv", "connections=2"), *options)
+    result = run(build, *options, "--only", run_name("E1", "poll_srv", "connections=2"))
     (row,) = rows.final(Results.open(only_set(tmp_path / "results")).rows())
     assert result.returncode == 1 and row.verdict == "FAILED"
     assert "loadgen ended with exit status 1" in row.reasons and "something is wrong" in row.reasons
@@ -181,13 +186,20 @@ def test_a_load_generator_that_fails_is_told(build: Path, tmp_path: Path) -> Non
 
 def test_points_that_cannot_be_reached_are_skipped_with_the_reason(build: Path, tmp_path: Path) -> None:
     parent = tmp_path / "results"
-    wait = node("E4-wait", "poll_srv", "watched=100 ready=1 place=last")
-    nodes = [node("E1", "select_srv", "connections=10000"), wait]
-    result = run(build, *nodes, "--results-in", parent)
+    wait = run_name("E4-wait", "poll_srv", "watched=100 ready=1 place=last")
+    result = run(build, "--results-in", parent, "--only", "E1-select_srv-connections=10000-*", wait)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "select_srv: more connections than FD_SETSIZE" in result.stdout
-    assert "microbench_wait is not built" in result.stdout
+    assert "skipped: 3 runs: select_srv: more connections than FD_SETSIZE" in result.stdout
+    assert "skipped: 1 run: microbench_wait is not built" in result.stdout
+    assert "nothing was run" in result.stderr
     assert not parent.exists(), "nothing was run, so there are no results"
+
+
+def test_pictures_that_fail_change_the_exit_status(build: Path, tmp_path: Path) -> None:
+    options = ("--mode", "smoke", "--results-in", tmp_path / "results")
+    result = run(build, *options, "--only", run_name("E1", "poll_srv", "connections=2"), PATH=str(tmp_path))
+    assert result.returncode == 1 and "gnuplot: not found" in result.stderr, result.stdout + result.stderr
+    assert (only_set(tmp_path / "results") / "verdicts.json").exists(), "the other steps are taken all the same"
 
 
 # -- going on --------------------------------------------------------------------------------------
@@ -199,8 +211,9 @@ def count_rows(parent: Path) -> int:
     return max(0, found[0].read_text().count("\n") - 1) if found else 0
 
 
-def kill_after(build: Path, parent: Path, count: int, *arguments: object) -> None:
-    """Starts a run and kills it as soon as there are so many rows. Then nothing of it runs any more."""
+def end_after(build: Path, parent: Path, count: int, number: signal.Signals, *arguments: object) -> tuple[int, str]:
+    """Starts a run and sends it a signal as soon as there are so many rows and a server. Returns how it ended and what
+    it printed. Nothing of it runs any more then."""
     with (parent / "output").open("w") as output:
         process = subprocess.Popen(command(*arguments), env=environment(build), stdout=output, stderr=output)
     try:
@@ -210,34 +223,48 @@ def kill_after(build: Path, parent: Path, count: int, *arguments: object) -> Non
             f"{count} rows, and a server",
         )
         assert process.poll() is None, (parent / "output").read_text()
+        process.send_signal(number)
+        status = process.wait(waiting.PATIENCE)
     finally:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait()
     if kernel.HAS_PROC:
         waiting.until(lambda: not alive(build), f"no process left, but there is {alive(build)}")
+    return status, (parent / "output").read_text()
 
 
-def test_a_killed_run_goes_on_to_the_complete_set(build: Path, tmp_path: Path) -> None:
+def test_a_killed_run_is_resumed_to_the_complete_set(build: Path, tmp_path: Path) -> None:
     parent = tmp_path / "results"
     parent.mkdir()
-    names = ("select_srv", "poll_srv", "kqueue_srv")
-    points = ("connections=2", "connections=10")
-    nodes = [node("E1", name, point) for name in names for point in points]
-    kill_after(build, parent, 0, *nodes, "--mode", "smoke", "--seed", 4, "--results-in", parent)
+    only = ("--only", "E1", "select_srv", "poll_srv", "kqueue_srv")
+    options = ("--mode", "smoke", "--seed", 4, "--results-in", parent)
+    end_after(build, parent, 0, signal.SIGKILL, *options, *only)
     directory = only_set_of(parent)
     for count in (1, 3):
-        kill_after(build, parent, count, *nodes, "--resume", directory)
+        end_after(build, parent, count, signal.SIGKILL, "--resume", directory, *only)
     with (directory / "runs.csv").open("a") as file:
         file.write("runs/1,E1,poll_srv,connec")  # as a kill in the middle of a write leaves it
-    result = run(build, *nodes, "--resume", directory)
+    result = run(build, "--resume", directory, *only)
     assert result.returncode == 0, result.stdout + result.stderr
     found = Results.open(directory).rows()
     assert len(found) == len({(row.key, row.attempt) for row in found}), "a run was made twice"
-    expected = {each.key for each in plan.ordered("smoke", 4) if each.name in str(nodes)}
-    assert {row.key for row in found} == expected and len(expected) == len(nodes)
+    expected = {each.key for each in plan.choose(plan.ordered("smoke", 4), only[1:])}
+    assert {row.key for row in found} == expected and len(expected) == 6
     assert {row.verdict for row in rows.final(found)} == {"VALID"}
-    again = run(build, *nodes, "--resume", directory)
-    assert "deselected" in again.stdout and len(Results.open(directory).rows()) == len(found)
+    listed = run(build, "--resume", directory, *only, "--list")
+    assert (listed.returncode, listed.stdout) == (0, ""), "nothing is missing"
+    again = run(build, "--resume", directory, *only)
+    assert again.returncode == 0 and len(Results.open(directory).rows()) == len(found)
+    assert "report.html" in again.stdout, "results that are complete are drawn again"
+
+
+def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path) -> None:
+    parent = tmp_path / "results"
+    parent.mkdir()
+    options = ("--mode", "smoke", "--results-in", parent, "--only", "E1")
+    status, said = end_after(build, parent, 1, signal.SIGINT, *options)
+    assert status == 130 and f"make bench RESUME={only_set_of(parent)}" in said
+    assert "Traceback" not in said and "report" not in said, "what is incomplete is not drawn"
 
 
 def only_set_of(parent: Path) -> Path:
@@ -256,36 +283,42 @@ def begun(build: Path, tmp_path: Path) -> Path:
 )
 def test_a_resume_keeps_its_settings(build: Path, begun: Path, arguments: tuple[str, ...], said: str) -> None:
     result = run(build, "--resume", begun, *arguments)
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert result.returncode == 2
     assert said in result.stderr and str(begun) in result.stderr
     assert "Traceback" not in result.stderr
     assert not (begun / "runs.csv").exists()
 
 
-def test_pinned_results_are_not_gone_on_with_unpinned(build: Path, tmp_path: Path) -> None:
+def test_pinned_results_are_not_resumed_unpinned(build: Path, tmp_path: Path) -> None:
     path = Results.create(tmp_path / "results", "smoke", 4, True).path
     result = run(build, "--resume", path, "--unpinned")
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR and "pinned True, not False" in result.stderr
+    assert result.returncode == 2 and "pinned True, not False" in result.stderr
 
 
 def test_a_directory_that_is_no_result_set_is_refused(build: Path, tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
         result = run(build, "--resume", path)
-        assert result.returncode == pytest.ExitCode.USAGE_ERROR and str(path) in result.stderr
+        assert result.returncode == 2 and str(path) in result.stderr
         assert "Traceback" not in result.stderr
 
 
-def test_make_bench_ends_with_2_for_bad_usage(build: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "bench", "--resume", str(tmp_path / "nowhere")]
-    result = subprocess.run(words, env=environment(build), capture_output=True, text=True, timeout=100)
-    assert result.returncode == 2 and "nowhere" in result.stderr
-    words = [sys.executable, "-m", "bench", "--collect-only", "-k", "epoll", "--results-in", str(tmp_path / "results")]
-    result = subprocess.run(words, env=environment(build), capture_output=True, text=True, timeout=100)
-    assert result.returncode == 0 and not (tmp_path / "results").exists()
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        (("--only", "E1", "nonsense"), "'nonsense' is no experiment"),
+        (("--only", "E6", "select_srv"), "no run fits E6 select_srv together"),
+        (("--patience", "0"), "'0' is no number of seconds above 0"),
+        (("--mode", "fast"), "invalid choice: 'fast'"),
+        (("E1",), "unrecognized arguments: E1"),
+    ],
+)
+def test_bad_usage_makes_nothing(build: Path, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = run(build, "--results-in", tmp_path / "results", *arguments)
+    assert result.returncode == 2 and said in result.stderr and "Traceback" not in result.stderr
+    assert not (tmp_path / "results").exists()
 
 
-def test_runs_are_never_made_in_parallel(build: Path) -> None:
-    pytest.importorskip("xdist")
-    words = [word for word in command("-n", "2", "--collect-only") if word not in ("-p", "no:xdist")]
-    result = subprocess.run(words, env=environment(build), capture_output=True, text=True, timeout=100)
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR and "one after another" in result.stderr
+def test_results_that_cannot_be_made_are_bad_usage(build: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run(build, "--mode", "smoke", "--results-in", tmp_path / "file", "--only", "E1", "poll_srv")
+    assert result.returncode == 2 and str(tmp_path / "file") in result.stderr and "Traceback" not in result.stderr
