@@ -1,9 +1,15 @@
 # Draws one horizontal bar a line, in two parts, from the columns
 #   server position label first second low high runs valid
-# with first_part, second_part (what the parts are) and unit (what they are divided by). Loaded by the
-# figures, after style.gp. low and high: of the end of the bar. valid 0: drawn empty.
+# low and high belong to the end of the bar. A bar with valid 0 is drawn empty. first_part and second_part name the
+# parts, whose lengths are divided by unit.
+#   gnuplot -e "data='…/charts/memory_idle.dat'; unit=1024.0; x_label='KiB'; out='x.svg'" plots/bars.gp
 
-# kqueue, too, is labelled with what it is here.
+load 'plots/style.gp'
+if (!exists('first_part')) first_part = 'first'
+if (!exists('second_part')) second_part = 'second'
+if (!exists('unit')) unit = 1.0
+
+# The label of kqueue says what it is here.
 text(server, words) = server eq 'kqueue_srv' ? kqueue.words[strlen('kqueue') + 1:] : words
 
 present = ''
@@ -33,7 +39,6 @@ half = 0.38
 set lmargin plain ? 34 : 30
 set yrange [lowest + 0.8 : 0.2]
 set xrange [0 : most / unit * 1.12]
-set format x times
 set border 1
 if (!plain) set grid noytics
 set ytics scale 0 font ',10'

@@ -1,8 +1,12 @@
-# Draws one curve a server from the columns  server x median low high runs valid end  (rows of a server
-# together, x ascending, x logarithmic). Loaded by the figures, after style.gp and what they set themselves.
+# Draws one curve a server from the columns  server x median low high runs valid end  (rows of a server together,
+# x ascending). The x axis is logarithmic, and so is the y axis if logarithmic=1; if not, it begins at zero.
+#   gnuplot -e "data='…/charts/idle_p99.dat'; logarithmic=1; out='x.svg'" plots/curves.gp
 #
-# low and high: bars. valid 0: hollow mark. end 1: the server cannot go on from here, and the figure
-# says so: a curve that stops must not look like one that was not measured, nor like zero.
+# low and high are drawn as error bars, valid 0 as a hollow mark. end 1: the server takes no more descriptors, and the
+# figure says so: nobody must take this end for points that were not measured, or for zero.
+
+load 'plots/style.gp'
+if (!exists('logarithmic')) logarithmic = 0
 
 present = ''
 least_x = 1e300
@@ -27,8 +31,8 @@ do for [server in servers] {
 
 set logscale x
 set xrange [least_x / 1.3 : most_x * 1.3]
-# On a logarithmic axis, room below the curves for what is written there.
-if (exists('logarithmic')) { set logscale y; set yrange [10 ** floor(log10(least_y / 2.5)) : *] }
+# The logarithmic axis leaves room below the curves for the words at the end of select's curve.
+if (logarithmic) { set logscale y; set yrange [10 ** floor(log10(least_y / 2.5)) : *] } else { set yrange [0:*] }
 
 if (end_server ne '') {
     set arrow 1000 from end_x, end_y rto character 0, character  1.1 nohead lw 3 lc rgb colour(end_server) front

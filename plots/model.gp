@@ -1,13 +1,8 @@
-# The cost model T = a + b·watched + c·ready, fitted for each API: what it says beside what was measured.
+# The cost model T = a + b·watched + c·ready, fitted for each API: what it predicts against what was measured.
 # Columns: server x y watched ready (x measured, y predicted, µs).
 #   gnuplot -e "data='…/charts/model.dat'; out='x.svg'" plots/model.gp
 
 load 'plots/style.gp'
-eval heading('The fitted model against what was measured')
-set xlabel 'measured, µs'
-set ylabel 'a + b · watched + c · ready, µs'
-set format x times
-set format y times
 set logscale xy
 
 present = ''

@@ -1,18 +1,24 @@
-# What all figures share: terminal, colours, marks, labels, caption. Loaded by each of them, from the
-# project's directory. It takes, each with a default:
+# What all figures share: terminal, texts, colours, marks, caption. Each script loads it first, from the project's
+# directory. Its variables are given by -e; all but data have a default:
 #
 #   data      the file of columns
-#   out       the picture, by its ending .svg or .png; without it the figure is drawn in the terminal
-#   mouse     1: the SVG can be hovered over and its series toggled. It then needs gnuplot's own
-#             js/gnuplot_svg.js beside it
-#   caption   small print below the figure
+#   out       the file of the picture; it ends in .svg or .png. Without it the figure is drawn in the terminal
+#   mouse     1: in the SVG the pointer shows values, and a click on a name in the key hides its curve. The SVG
+#             then needs gnuplot's own js/gnuplot_svg.js beside it
+#   title, x_label, y_label, caption   texts; the caption is the small print below the figure
+#   x_format, y_format   of the numbers on the axes
 #   kqueue    what kqueue is here
 #   columns, lines   size of the terminal
 #   height    of an SVG, whose width is 800
 
-if (!exists('data')) { print 'say which columns: gnuplot -e "data=''…''" plots/….gp'; exit status 2 }
+if (!exists('data')) { print 'which columns? gnuplot -e "data=''…''" plots/….gp'; exit status 2 }
 if (!exists('out')) out = ''
 if (!exists('mouse')) mouse = 0
+if (!exists('title')) title = data
+if (!exists('x_label')) x_label = ''
+if (!exists('y_label')) y_label = ''
+if (!exists('x_format')) x_format = '%.10g'
+if (!exists('y_format')) y_format = '%.10g'
 if (!exists('caption')) caption = ''
 if (!exists('kqueue')) kqueue = 'kqueue'
 if (!exists('columns')) columns = 100
@@ -51,7 +57,7 @@ label(server) = server eq 'select_srv' ? 'select' : server eq 'poll_srv' ? 'poll
     server eq 'epoll_lt' ? 'epoll, level-triggered' : \
     server eq 'epoll_et' ? 'epoll, edge-triggered' : kqueue
 
-# Heading, key, picture and small print each have their own band, so that none lies over another.
+# Title, key, picture and caption each have a band of their own, so that none lies over another.
 set label 1000 caption at screen 0.05, screen 0.088 left font ',9' tc rgb '#444444'
 set key at screen 0.5, screen 0.925 center top horizontal maxcols 3 Left reverse samplen 2.5 font ',10'
 set tmargin at screen (plain ? 0.78 : 0.82)
@@ -62,13 +68,13 @@ set dashtype 2 (6, 3)
 set border 3 lc rgb '#444444'
 set tics nomirror
 set errorbars small
-heading(text) = sprintf('set label 1002 "%s" at screen 0.5, screen 0.965 center font ",14"', text)
+set label 1002 title at screen 0.5, screen 0.965 center font ",14"
+set xlabel x_label
+if (y_label ne '') set ylabel y_label
+set format x x_format
+set format y y_format
 
-# Numbers on axes: 10k for 10000, where they count something; as they are, where they are times.
-counts = '%.0s%c'
-times = '%.10g'
-
-# Rows of one server, all others out of sight.
+# The rows of one server; gnuplot does not draw NaN.
 only(server, x) = strcol('server') eq server ? x : NaN
 hollow(server, x) = strcol('server') eq server && column('valid') == 0 ? x : NaN
 hover(server, text) = (known(server) ? label(server) : server).': '.text

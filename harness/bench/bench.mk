@@ -8,10 +8,11 @@ bench_mode := $(if $(SMOKE),--mode smoke,$(if $(FULL),--mode full))
 bench_options = $(bench_mode) $(if $(SEED),--seed '$(SEED)') $(if $(RESUME),--resume '$(RESUME)') \
                 $(if $(filter no,$(PIN)),--unpinned) $(if $(ONLY),--only $(ONLY))
 
-# TERM is the terminal's name everywhere; only one that was given to make asks for a chart in text.
+# Every terminal sets TERM; only a TERM on make's command line asks for charts as text.
 ifeq ($(origin TERM),command line)
 chart_options = --term '$(TERM)'
 endif
+chart_options += $(if $(PNG),--png)
 
 bench-deps:
 	@harness/require cc pytest numpy jinja2 gnuplot

@@ -39,7 +39,6 @@ MODEL = ("server", "x", "y", "watched", "ready")
 PERCENTILES = ("server", "x", "y", "connections", "rate", "runs")
 
 Line = dict[str, object]
-Place = dict[str, str]  # the factors of a point
 
 
 @dataclass(frozen=True)
@@ -79,18 +78,6 @@ def _word(value: object) -> str:
     return f'"{text}"' if " " in text or not text else text
 
 
-def number(place: Place, name: str, experiment: str) -> float:
-    try:
-        value = float(place[name])
-    except KeyError:
-        raise BadResults(f"{experiment}: a point has no {name}=, it is {place}") from None
-    except ValueError:
-        raise BadResults(f"{experiment}: {name}={place[name]!r} is no number") from None
-    if not math.isfinite(value):
-        raise BadResults(f"{experiment}: {name}={place[name]!r} is no number")
-    return value
-
-
 def where(rows: Sequence[Row], **wanted: str) -> list[Row]:
     """Of the rows those whose points have these values."""
     return [row for row in rows if wanted.items() <= factors(row.point).items()]
@@ -117,30 +104,25 @@ def _size(text: str) -> float:
 def curve(
     rows: Sequence[Row],
     measure: str,
-    x: Callable[[Place], float],
+    x: Callable[[str], float],
     ends: bool = True,
-    scale: float = 1.0,
     **about: object,
 ) -> Table:
-    """One line a server and x. `ends`: select stops at FD_SETSIZE here. `about`: further columns, the same
-    in all lines, which titles are made from."""
+    """One line a server and point. `x`: of a point. `ends`: select stops at FD_SETSIZE here. `about`: further columns,
+    the same in all lines."""
     found = statistics.by_point(rows, measure)
     table = Table(CURVE + tuple(about))
     for server in SERVERS:
-        points = sorted((x(factors(point)), summary) for (name, point), summary in _of(found, server))
-        for place, summary in points:
-            line: Line = {"server": server, "x": place, "median": summary.median * scale}
-            line |= {"low": summary.low * scale, "high": summary.high * scale}
+        places = [(x(point), summary) for (name, point), summary in found.items() if name == server]
+        for place, summary in sorted(places, key=lambda each: each[0]):
+            line: Line = {"server": server, "x": place, "median": summary.median}
+            line |= {"low": summary.low, "high": summary.high}
             line |= {"runs": summary.runs, "valid": summary.valid, "end": False}
             table.lines.append(line | about)
             table.summaries.append(summary)
     if ends:
         mark_end(table.lines)
     return table
-
-
-def _of(found: dict[tuple[str, str], Summary], server: str) -> list[tuple[tuple[str, str], Summary]]:
-    return [(key, found[key]) for key in found if key[0] == server]
 
 
 def mark_end(lines: list[Line]) -> None:
@@ -155,9 +137,9 @@ def mark_end(lines: list[Line]) -> None:
         last["end"] = True
 
 
-def bars(rows: Sequence[Row], first: str, second: str, stacked: bool, label: Callable[[str, Place], str]) -> Table:
-    """One bar a server and point, in two parts. `stacked`: the measure `second` comes on top of `first`,
-    else it is the whole of which `first` is a part. Bars of one server stand together."""
+def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
+    """One bar a server and point, in two parts. `stacked`: the figure `second` comes on top of `first`; if not, it is
+    the whole, and `first` is a part of it. Bars of one server stand together."""
     firsts, seconds = statistics.by_point(rows, first), statistics.by_point(rows, second)
     order = {name: place for place, name in enumerate(SERVERS + POLICIES)}
     keys = [key for key in seconds if key in firsts and key[0] in order]
@@ -168,7 +150,8 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool, label: Cal
         below = one.median if stacked else 0.0
         position += 1 if before in ("", server) else 1.4
         before = server
-        line: Line = {"server": server, "position": position, "label": label(server, factors(point))}
+        label = f"{NAMES[server]} × {factors(point).get('connections', '?')}"
+        line: Line = {"server": server, "position": position, "label": label}
         line |= {"first": one.median, "second": other.median + below - one.median}
         line |= {"low": below + other.low, "high": below + other.high}
         table.lines.append(line | {"runs": other.runs, "valid": one.valid and other.valid})

@@ -1,281 +1,476 @@
-"""Which figures there are, what each is drawn from and how it is read."""
+"""The table of figures: what each one is drawn from, what stands on its axes, how to read it.
+
+One gnuplot script draws each kind of figure (plots/README.md). Everything that differs between two figures of a kind
+is in FIGURES, in the order in which the report shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from bench import columns
-from bench.columns import NAMES, Place, Table, number, values, where
+from bench import columns, model, percentiles
+from bench.columns import Line, Table, values, where
+from bench.results import BadResults, Results
 from bench.rows import Row
+from bench.statistics import value_of
 
-MAIN_WATCHED = "9000"  # of E4-cycle: large, and with the most fractions
+COUNTS, TIMES = "%.0s%c", "%.10g"  # numbers on an axis: 10k for 10000, and 10000 as it is
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An entry of the table. In its texts {active} stands for what the column `active` holds."""
+
+    name: str
+    experiment: str
+    title: str
+    x_label: str
+    y_label: str
+    reading: str
+    points: dict[str, str] = field(default_factory=dict)  # only points with these values
+    headline: bool = False
+    script: str = ""  # plots/<script>.gp
+    lacking: str = ""  # why there may be no figure, unless it is that the experiment has no rows
+
+    def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
+        """One figure, or several that share this entry. `folder` holds the columns that an earlier call wrote."""
+        yield Figure(self.name, self, self.table(self.rows(results)), self.headline)
+
+    def rows(self, results: Results) -> list[Row]:
+        return where([row for row in results.rows() if row.experiment == self.experiment], **self.points)
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        raise NotImplementedError
+
+    def options(self) -> dict[str, object]:
+        """Variables of the script, besides the texts."""
+        return {}
+
+    def notes(self, table: Table) -> list[str]:
+        """What the caption must say about this kind."""
+        return []
 
 
 @dataclass(frozen=True)
 class Figure:
     name: str  # of its files
-    script: str  # plots/<script>.gp
-    experiment: str
-    reading: str  # how to read it
-    table: Table
+    kind: Kind
+    table: Table  # without lines where there is no data
     headline: bool = False
 
+    @property
+    def missing(self) -> str:
+        """Why it cannot be drawn; empty if it can."""
+        return "" if self.table.lines else self.kind.lacking or f"no data of {self.kind.experiment}"
 
-def all_figures(rows: Sequence[Row]) -> list[Figure]:
-    """In the order in which they are shown; those without data have a table without lines."""
-    of: dict[str, list[Row]] = {}
-    for row in rows:
-        of.setdefault(row.experiment, []).append(row)
-    return [
-        *_idle(of.get("E2", [])),
-        *_scaling(of.get("E1", [])),
-        *_rate(of.get("E3-rate", [])),
-        _capacity(of.get("E3-capacity", [])),
-        *_wait(of.get("E4-wait", [])),
-        *_cycle(of.get("E4-cycle", [])),
-        _calls(of.get("E5", [])),
-        *_batching(of.get("E6", [])),
-        *_chain(of.get("E7", [])),
-        *_memory(of.get("E8", [])),
-        _churn(of.get("E9", [])),
-    ]
+    def variables(self) -> dict[str, object]:
+        """All variables of the script that concern what is drawn. The figure must have data."""
+        held = dict(self.table.lines[0])
+        if "limit" in held:
+            held["limit_ms"] = f"{float(str(held['limit'])) / 1000:g}"
+        texts = {"title": self.kind.title, "x_label": self.kind.x_label, "y_label": self.kind.y_label}
+        return {name: text.format_map(held) for name, text in texts.items()} | self.kind.options()
 
 
-def _variants(rows: Sequence[Row], factor: str, main: str = "") -> Iterator[tuple[str, str, list[Row]]]:
-    """One figure for each value of a factor: (what its name ends with, value, rows). The main one has no
-    ending; it is there also without rows, so that the figure is known to be missing."""
-    found = values(rows, factor)
-    if main in found:
-        found.remove(main)
-        found.insert(0, main)
-    for place, value in enumerate(found or [""]):
-        yield ("" if place == 0 else f"_{value}"), value, where(rows, **{factor: value})
+@dataclass(frozen=True)
+class Curves(Kind):
+    """One curve a server."""
+
+    script: str = "curves"
+    measure: str = ""  # the column of the rows
+    x: Callable[[str], float] = len  # of a point
+    x_format: str = COUNTS
+    logarithmic: bool = True  # the y axis; one that is not begins at zero
+    each: tuple[str, str] = ("", "")  # a factor: each of its values has a figure, the one named here is the main one
+    common: str = ""  # a factor: only its value with the most points is drawn
+    about: dict[str, str] = field(default_factory=dict)  # further columns
+    ends: bool = True  # select's curve ends at FD_SETSIZE
+
+    def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
+        factor, main = self.each
+        if not factor:
+            yield from super().figures(results, folder)
+            return
+        rows = self.rows(results)
+        # Without rows there is still one figure, so that it is reported as missing.
+        found = sorted(values(rows, factor), key=lambda value: value != main) or [""]
+        for value in found:
+            table = self.table(where(rows, **{factor: value}), **{factor: value})
+            ending, headline = ("", self.headline) if value == found[0] else (f"_{value}", False)
+            yield Figure(self.name + ending, self, table, headline)
+
+    def table(self, rows: Sequence[Row], **held: str) -> Table:
+        if self.common:
+            held[self.common] = next(iter(values(rows, self.common)), "")
+        return columns.curve(where(rows, **held), self.measure, self.x, self.ends, **self.about, **held)
+
+    def options(self) -> dict[str, object]:
+        y_format = TIMES if self.logarithmic else COUNTS
+        return {"x_format": self.x_format, "y_format": y_format, "logarithmic": int(self.logarithmic)}
 
 
-def _idle(rows: Sequence[Row]) -> Iterator[Figure]:
-    def descriptors(place: Place) -> float:
-        return number(place, "idle", "E2") + number(place, "active", "E2")
+@dataclass(frozen=True)
+class Bars(Kind):
+    """One bar a server and point, in two parts."""
 
-    def table(part: Sequence[Row], measure: str, active: str) -> Table:
-        return columns.curve(part, measure, descriptors, active=active)
+    script: str = "bars"
+    first: str = ""  # columns of the rows
+    second: str = ""
+    stacked: bool = False  # the second figure comes on top of the first; if not, the first is a part of it
+    parts: tuple[str, str] = ("", "")  # their names
+    unit: float = 1.0  # the figures are divided by it
+    height: int = 520
 
-    for ending, active, part in _variants(rows, "active", "8"):
-        yield Figure(
-            f"idle_throughput{ending}",
-            "idle_throughput",
-            "E2",
-            "Only a few connections ask for anything; the others are open and silent. A flat curve means that "
-            "waiting costs nothing for those; a falling one that the server pays for every open descriptor at "
-            "each wait.",
-            table(part, "throughput", active),
-            headline=not ending,
-        )
-        yield Figure(
-            f"idle_p99{ending}",
-            "idle_p99",
-            "E2",
-            "The same runs: one request in a hundred took at least so long from sending to reply. Both axes are "
-            "logarithmic: a straight line upwards is growth by a power of the number of descriptors.",
-            table(part, "service_p99", active),
-            headline=not ending,
-        )
-        yield Figure(
-            f"idle_cpu{ending}",
-            "idle_cpu",
-            "E2",
-            "What the server's process used of its CPU for one message. This is where the cost of a wait shows "
-            "even when the client or the network is the slower side.",
-            table(part, "server_cpu", active),
-        )
+    def table(self, rows: Sequence[Row]) -> Table:
+        return columns.bars(rows, self.first, self.second, self.stacked)
+
+    def options(self) -> dict[str, object]:
+        first, second = self.parts
+        return {"first_part": first, "second_part": second, "unit": self.unit, "height": self.height}
 
 
-def _scaling(rows: Sequence[Row]) -> Iterator[Figure]:
-    def connections(place: Place) -> float:
-        return number(place, "connections", "E1")
+@dataclass(frozen=True)
+class Model(Kind):
+    """One mark a point: what the cost model says against what was measured."""
 
-    yield Figure(
-        "scaling_throughput",
+    script: str = "model"
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        found = Table(columns.MODEL)
+        fits = model.fit(rows, "cycle")
+        for server in filter(fits.__contains__, columns.SERVERS):
+            for point in fits[server].points:
+                line: Line = {"server": server, "x": point.measured, "y": point.predicted}
+                found.lines.append(line | {"watched": point.watched, "ready": point.ready})
+        return found
+
+    def notes(self, table: Table) -> list[str]:
+        return ["Each mark is one point of E4, the median of its runs."]
+
+
+@dataclass(frozen=True)
+class Merged(Curves):
+    """One run has too few requests for this figure: the histograms of all runs at a point are added up."""
+
+    columns: tuple[str, ...] = ()
+    merge: Callable[[Results], Table] = lambda results: Table()
+
+    def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
+        """From the load generator's files, or, where they are gone, from the columns that an earlier call wrote."""
+        kept = folder / f"{self.name}.dat"
+        try:
+            found = self.merge(results)
+        except BadResults as error:
+            if not kept.is_file():
+                raise
+            print(f"{self.name}: {error}; {kept.name} is used as it is", file=sys.stderr)
+            found = Table(self.columns)
+        if not found.lines and kept.is_file():
+            found = columns.read(kept, self.columns)
+        yield Figure(self.name, self, found)
+
+    def notes(self, table: Table) -> list[str]:
+        notes = [f"Histograms of {from_to({int(str(line['runs'])) for line in table.lines})} runs added up."]
+        if any(str(line.get("valid", 1)) in ("0", "False") for line in table.lines):
+            notes.append("Hollow: no VALID run at this point.")
+        return notes
+
+
+def from_to(numbers: set[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return str(least) if least == most else f"{least} to {most}"
+
+
+def collect(results: Results, folder: Path) -> list[Figure]:
+    """All figures in the order of the table; those without data have no lines."""
+    return [figure for kind in FIGURES for figure in kind.figures(results, folder)]
+
+
+def _sum_of(*names: str) -> Callable[[str], float]:
+    return lambda point: sum(value_of(point, name) for name in names)
+
+
+def _percent_ready(point: str) -> float:
+    return 100 * value_of(point, "ready") / value_of(point, "watched")
+
+
+_IDLE_AND_ACTIVE = _sum_of("idle", "active")
+_CONNECTIONS = _sum_of("connections")
+_ALL_ACTIVE = "connections, all active"
+_AMONG_IDLE = "connections: {active} active, the others idle"
+_MEMORY = ("the process of the server", "the kernel: both ends, all buffers")
+
+FIGURES: tuple[Kind, ...] = (
+    Curves(
+        "idle_throughput",
+        "E2",
+        "Throughput with {active} active connections among N idle ones",
+        _AMONG_IDLE,
+        "replies a second",
+        "Only a few connections send requests; the others are open and silent. A flat curve means that a wait costs "
+        "nothing for the silent ones. A falling curve means that the server pays for every open descriptor at each "
+        "wait.",
+        measure="throughput",
+        x=_IDLE_AND_ACTIVE,
+        each=("active", "8"),
+        logarithmic=False,
+        headline=True,
+    ),
+    Curves(
+        "idle_p99",
+        "E2",
+        "p99 latency with {active} active connections among N idle ones",
+        _AMONG_IDLE,
+        "p99 service time, µs",
+        "The same runs. One request in a hundred took at least this long from sending to reply. Both axes are "
+        "logarithmic: a straight line upwards is growth by a power of the number of descriptors.",
+        measure="service_p99",
+        x=_IDLE_AND_ACTIVE,
+        each=("active", "8"),
+        headline=True,
+    ),
+    Curves(
+        "idle_cpu",
+        "E2",
+        "CPU time a message with {active} active connections among N idle ones",
+        _AMONG_IDLE,
+        "CPU time of the server a message, µs",
+        "The CPU time that the server's process used for one message. It shows what a wait costs even where the client "
+        "or the network is slower than the server.",
+        measure="server_cpu",
+        x=_IDLE_AND_ACTIVE,
+        each=("active", "8"),
+    ),
+    Curves(
         "scaling_throughput",
         "E1",
-        "Every connection keeps one request under way. A wait then returns many ready descriptors, which share "
-        "its cost, so that the APIs lie much closer together than with idle connections.",
-        columns.curve(rows, "throughput", connections),
-    )
-    yield Figure(
-        "scaling_p99",
+        "Throughput when all connections are active",
+        _ALL_ACTIVE,
+        "replies a second",
+        "Every connection has one request under way. A wait then returns many ready descriptors, which share its cost. "
+        "So the APIs lie much closer together than with idle connections.",
+        measure="throughput",
+        x=_CONNECTIONS,
+        logarithmic=False,
+    ),
+    Curves(
         "scaling_p99",
         "E1",
-        "With one request a connection always under way, time in the queue grows with their number for every "
-        "server; what tells them apart is the distance between the curves.",
-        columns.curve(rows, "service_p99", connections),
-    )
-
-
-def _rate(rows: Sequence[Row]) -> Iterator[Figure]:
-    rate = next(iter(values(rows, "rate")), "")
-    part = where(rows, rate=rate)
-    readings = {
-        "p50": "All servers are asked for the same number of requests a second, at times fixed beforehand. Half of "
-        "the requests were answered within this time, counted from when they were due.",
-        "p99": "The same runs: one request in a hundred waited at least so long.",
-    }
-    for quantile, reading in readings.items():
-        yield Figure(
-            f"rate_response_{quantile}",
-            "rate_response",
-            "E3-rate",
-            reading,
-            columns.curve(
-                part,
-                f"response_{quantile}",
-                lambda place: number(place, "connections", "E3-rate"),
-                quantile={"p50": "median", "p99": "p99"}[quantile],
-                rate=rate,
-            ),
-        )
-
-
-def _capacity(rows: Sequence[Row]) -> Figure:
-    limit = next(iter(values(rows, "limit")), "")
-    return Figure(
-        "capacity",
+        "p99 latency when all connections are active",
+        _ALL_ACTIVE,
+        "p99 service time, µs",
+        "Every connection always has a request in the queue, so the time in the queue grows with the number of "
+        "connections for every server. The servers differ by the distance between the curves.",
+        measure="service_p99",
+        x=_CONNECTIONS,
+    ),
+    Curves(
+        "rate_response_p50",
+        "E3-rate",
+        "Response time ({quantile}) at {rate} requests a second",
+        _ALL_ACTIVE,
+        "{quantile} response time, µs",
+        "All servers get the same number of requests a second, at times that are fixed beforehand. Half of the requests "
+        "were answered within this time, counted from when they were due.",
+        measure="response_p50",
+        x=_CONNECTIONS,
+        about={"quantile": "median"},
+        common="rate",
+    ),
+    Curves(
+        "rate_response_p99",
+        "E3-rate",
+        "Response time ({quantile}) at {rate} requests a second",
+        _ALL_ACTIVE,
+        "{quantile} response time, µs",
+        "The same runs. One request in a hundred waited at least this long.",
+        measure="response_p99",
+        x=_CONNECTIONS,
+        about={"quantile": "p99"},
+        common="rate",
+    ),
+    Merged(
+        "rate_response_p999",
+        "E3-rate",
+        "Response time ({quantile}) at {rate} requests a second",
+        _ALL_ACTIVE,
+        "{quantile} response time, µs",
+        "The same runs. One request in a thousand waited at least this long. A single run has too few requests to say "
+        "that, so the requests of all runs at a point are added up; there is no interval.",
+        lacking="too few requests at every point (10,000 are needed)",
+        columns=columns.TAIL,
+        merge=percentiles.tails_of,
+    ),
+    Merged(
+        "percentiles",
+        "E3-rate",
+        "Response times: {connections} connections, {rate} requests a second",
+        "percentile of the requests",
+        "response time, µs",
+        "The whole distribution at one point of E3. Each step to the right stands for ten times fewer requests: 99% "
+        "begins the slowest hundredth. Where a curve turns steeply upwards, a few requests wait very long.",
+        script="percentiles",
+        lacking="no VALID run of E3-rate with the load generator's file",
+        columns=columns.PERCENTILES,
+        merge=percentiles.lines_of,
+    ),
+    Curves(
         "capacity",
         "E3-capacity",
-        "The highest rate that was found at which one request in a hundred still stays within the limit. It is "
-        "what a service could promise, and lies below the throughput of a closed loop.",
-        columns.curve(
-            where(rows, limit=limit),
-            "capacity",
-            lambda place: number(place, "connections", "E3-capacity"),
-            limit=limit,
-        ),
-    )
-
-
-def _wait(rows: Sequence[Row]) -> Iterator[Figure]:
-    one = where(rows, ready="1")
-
-    def table(place: str) -> Table:
-        part = where(one, place=place)
-        return columns.curve(part, "wait", lambda point: number(point, "watched", "E4-wait"), ends=False, place=place)
-
-    yield Figure(
-        "wait_cost",
+        "Highest rate with p99 under {limit_ms} ms",
+        _ALL_ACTIVE,
+        "requests a second",
+        "The highest rate that was found at which the p99 stays within the limit. A service could promise this rate. It "
+        "lies below the throughput of a closed loop.",
+        measure="capacity",
+        x=_CONNECTIONS,
+        common="limit",
+        logarithmic=False,
+    ),
+    Curves(
         "wait_cost",
         "E4-wait",
-        "The system call alone, without a server. On these axes a slope of 1 means: twice the descriptors, twice "
-        "the time. select goes beyond FD_SETSIZE here, with bitmaps of its own on the heap.",
-        table("last"),
-    )
-    yield Figure(
+        "One wait, one descriptor ready (the {place})",
+        "descriptors watched",
+        "time of the call, µs",
+        "The system call alone, without a server. On these axes a slope of 1 means: twice the descriptors, twice the "
+        "time. select goes beyond FD_SETSIZE here, because its bitmaps are on the heap.",
+        points={"ready": "1", "place": "last"},
+        measure="wait",
+        x=_sum_of("watched"),
+        about={"place": "last"},
+        ends=False,
+    ),
+    Curves(
         "wait_cost_first",
-        "wait_cost",
         "E4-wait",
-        "The same with the first descriptor ready instead of the last. Where the curves are the same, the call looks "
-        "at all descriptors whatever it finds.",
-        table("first"),
-    )
-
-
-def _cycle(rows: Sequence[Row]) -> Iterator[Figure]:
-    for ending, watched, part in _variants(rows, "watched", MAIN_WATCHED):
-        yield Figure(
-            f"cycle_active{ending}",
-            "cycle_active",
-            "E4-cycle",
-            "Waiting, finding the ready descriptors and reading from all of them. To the left few are ready and the "
-            "scan of the others is all the cost; to the right the reading is, and the APIs meet.",
-            columns.curve(
-                part,
-                "cycle",
-                lambda place: 100 * number(place, "ready", "E4-cycle") / number(place, "watched", "E4-cycle"),
-                ends=False,
-                watched=watched,
-            ),
-        )
-
-
-def _calls(rows: Sequence[Row]) -> Figure:
-    def label(server: str, place: Place) -> str:
-        return f"{NAMES[server]} × {place.get('connections', '?')}"
-
-    return Figure(
-        "calls",
+        "One wait, one descriptor ready (the {place})",
+        "descriptors watched",
+        "time of the call, µs",
+        "The same, but the first descriptor is ready instead of the last. Where the two curves of an API are equal, the "
+        "call looks at all descriptors, whatever it finds.",
+        points={"ready": "1", "place": "first"},
+        measure="wait",
+        x=_sum_of("watched"),
+        about={"place": "first"},
+        ends=False,
+    ),
+    Curves(
+        "cycle_active",
+        "E4-cycle",
+        "Wait, scan and read, {watched} descriptors watched",
+        "ready, % of the descriptors",
+        "time of the whole cycle, µs",
+        "The program waits, finds the ready descriptors and reads from all of them. On the left few are ready, and the "
+        "scan of the others is the whole cost. On the right the cost is the reading, and the APIs meet.",
+        measure="cycle",
+        x=_percent_ready,
+        x_format=TIMES,
+        each=("watched", "9000"),
+        ends=False,
+    ),
+    Model(
+        "model",
+        "E4-cycle",
+        "The fitted model against what was measured",
+        "measured, µs",
+        "a + b · watched + c · ready, µs",
+        "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what was "
+        "measured; above the line it is too high.",
+    ),
+    Bars(
         "calls",
         "E5",
-        "Exact counts, not times. The darker part are waits for readiness. The number after × is that of "
-        "connections: with more of them one wait serves several messages. Above the servers of this project, "
-        "below the ways in which epoll can be used, each in the smallest program that does it (grey).",
-        columns.bars(rows, "waits", "calls", False, label),
-    )
-
-
-def _batching(rows: Sequence[Row]) -> Iterator[Figure]:
-    idle = next(iter(values(rows, "idle")), "")
-    part = where(rows, idle=idle)
-
-    def active(place: Place) -> float:
-        return number(place, "active", "E6")
-
-    yield Figure(
-        "batching",
+        "System calls a message",
+        "system calls of the server a message",
+        "",
+        "Exact counts, not times. The darker part is the waits for readiness. The number after × is the number of "
+        "connections: with more of them one wait serves several messages. The servers of this project are above. Below "
+        "(grey) are the ways in which epoll can be used, each in the smallest program that does it.",
+        first="waits",
+        second="calls",
+        parts=("waits for readiness", "reads, writes, changes of interest"),
+        height=700,
+    ),
+    Curves(
         "batching",
         "E6",
-        "How many events one wait brings. The more connections are busy, the more of them are ready at once.",
-        columns.curve(part, "events", active, idle=idle),
-    )
-    yield Figure(
-        "event_cost",
+        "Events a wake-up, {idle} idle connections beside",
+        "active connections",
+        "events a wake-up",
+        "How many events one wait returns. The more connections are active, the more of them are ready at once.",
+        measure="events",
+        x=_sum_of("active"),
+        common="idle",
+    ),
+    Curves(
         "event_cost",
         "E6",
-        "The same runs: the server's CPU time for one event. A large batch shares the cost of the scan, so that "
-        "poll falls where epoll is flat.",
-        columns.curve(part, "event_cpu", active, idle=idle),
-    )
-
-
-def _chain(rows: Sequence[Row]) -> Iterator[Figure]:
-    for ending, active, part in _variants(rows, "active", "1"):
-        writes = next(iter(values(part, "writes")), "")
-        yield Figure(
-            f"chain{ending}",
-            "chain",
-            "E7",
-            "Each pair that becomes readable writes to the next, as in libevent's bench.c; the times can be laid "
-            "beside the published ones.",
-            columns.curve(
-                where(part, writes=writes),
-                "chain",
-                lambda place: number(place, "pairs", "E7"),
-                ends=False,
-                active=active,
-                writes=writes,
-            ),
-        )
-
-
-def _memory(rows: Sequence[Row]) -> Iterator[Figure]:
-    def label(server: str, place: Place) -> str:
-        return f"{NAMES[server]} × {place.get('connections', '?')}"
-
-    readings = {
-        "idle": "Memory for one open connection that does nothing. The darker part is the server's process, the "
-        "lighter one the kernel's: both ends of the connection, since client and server share this machine.",
-        "inflight": "The same with data under way on every connection: now there are buffers.",
-    }
-    for state, reading in readings.items():
-        part = where(rows, state=state)
-        table = columns.bars(part, "server_bytes", "kernel_bytes", True, label)
-        yield Figure(f"memory_{state}", f"memory_{state}", "E8", reading, table)
-
-
-def _churn(rows: Sequence[Row]) -> Figure:
-    return Figure(
-        "churn",
+        "CPU time an event, {idle} idle connections beside",
+        "active connections",
+        "CPU time of the server an event, µs",
+        "The same runs: the server's CPU time for one event. Many events in one wait share the cost of the scan, so "
+        "poll's curve falls where epoll's is flat.",
+        measure="event_cpu",
+        x=_sum_of("active"),
+        common="idle",
+    ),
+    Curves(
+        "chain",
+        "E7",
+        "Chain of pairs: {active} active, {writes} writes",
+        "pairs",
+        "time of the chain, µs",
+        "Each pair that becomes readable writes to the next, as in libevent's bench.c. The times can be compared with "
+        "the published ones.",
+        measure="chain",
+        x=_sum_of("pairs"),
+        each=("active", "1"),
+        common="writes",
+        ends=False,
+    ),
+    Bars(
+        "memory_idle",
+        "E8",
+        "Memory for a connection that is idle",
+        "KiB a connection",
+        "",
+        "Memory for one open connection that does nothing. The darker part is the memory of the server's process. The "
+        "lighter part is the kernel's memory for both ends of the connection, because client and server share this "
+        "machine.",
+        points={"state": "idle"},
+        first="server_bytes",
+        second="kernel_bytes",
+        stacked=True,
+        parts=_MEMORY,
+        unit=1024.0,
+    ),
+    Bars(
+        "memory_inflight",
+        "E8",
+        "Memory for a connection with data under way",
+        "KiB a connection",
+        "",
+        "The same while every connection has data under way, so that there are buffers.",
+        points={"state": "inflight"},
+        first="server_bytes",
+        second="kernel_bytes",
+        stacked=True,
+        parts=_MEMORY,
+        unit=1024.0,
+    ),
+    Curves(
         "churn",
         "E9",
-        "Each connection is made, carries one message and ends. What counts is accept, adding and removing, and "
-        "the kernel's own work for a connection, which is the same for all.",
-        columns.curve(rows, "connects", lambda place: number(place, "connections", "E9")),
-    )
+        "Connections made, served once and ended",
+        "connections at the same time",
+        "connections a second",
+        "Each connection is made, carries one message and ends. The cost is accepting, adding and removing, and the "
+        "kernel's own work for a connection, which is the same for all servers.",
+        measure="connects",
+        x=_CONNECTIONS,
+        logarithmic=False,
+    ),
+)

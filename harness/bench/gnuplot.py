@@ -11,11 +11,14 @@ from typing import Optional
 
 from suite import servers
 
+from bench.figures import Figure
 from bench.results import BadResults
 
 PLOTS = servers.ROOT / "plots"
 SCRIPT = "gnuplot_svg.js"  # what a mousing SVG loads from the directory js beside it
 SECONDS = 60  # one figure takes less than one
+# style.gp sets UTF-8. In a locale with another encoding, such as C, gnuplot then warns about a sign that no figure has.
+HARMLESS = "warning: iconv failed to convert degree sign"
 
 
 class BadFigure(Exception):
@@ -28,36 +31,37 @@ def require() -> None:
 
 
 def quoted(value: object) -> str:
-    """As gnuplot's own text. In single quotes it knows no escapes but the doubled quote; the caption has line
-    ends, and needs the double ones."""
-    if isinstance(value, int):
+    """As gnuplot writes it. Double quotes, because the caption has line ends and single quotes know no escapes."""
+    if isinstance(value, (int, float)):
         return str(value)
     text = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{text}"'
 
 
-def draw(name: str, script: str, settings: dict[str, object], plots: Path = PLOTS) -> str:
-    """Runs plots/<script>.gp with these variables and returns what it printed."""
-    assignments = "; ".join(f"{key} = {quoted(value)}" for key, value in settings.items())
-    command = ["gnuplot", "-e", assignments, f"plots/{script}.gp"]
+def draw(figure: Figure, data: Path, settings: dict[str, object], plots: Path = PLOTS) -> str:
+    """Runs the script of the figure on its columns with these further variables. Returns what it printed."""
+    variables = {"data": data.resolve(), **figure.variables(), **settings}
+    assignments = "; ".join(f"{key} = {quoted(value)}" for key, value in variables.items())
+    script = f"plots/{figure.kind.script}.gp"
+    command = ["gnuplot", "-e", assignments, script]
     try:
         done = subprocess.run(
             command, cwd=plots.parent, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise BadFigure(f"{name}: gnuplot was not done after {SECONDS} s (plots/{script}.gp)") from None
-    said = " ".join(done.stderr.split())[:300]
+        raise BadFigure(f"{figure.name}: gnuplot was not done after {SECONDS} s ({script})") from None
+    said = " ".join(line for line in done.stderr.splitlines() if line and HARMLESS not in line)[:300]
     if done.returncode != 0:
-        raise BadFigure(f"{name}: gnuplot ended with {done.returncode} (plots/{script}.gp): {said}")
+        raise BadFigure(f"{figure.name}: gnuplot ended with {done.returncode} ({script}): {said}")
     picture = settings.get("out")
     if said or (picture and not Path(str(picture)).exists()):
-        raise BadFigure(f"{name}: gnuplot drew nothing whole (plots/{script}.gp): {said}")
+        raise BadFigure(f"{figure.name}: gnuplot drew no complete picture ({script}): {said}")
     return done.stdout
 
 
 def mouse_script() -> Optional[Path]:
     """gnuplot's own file for SVG with mouse support, or None where this gnuplot came without."""
-    shown = subprocess.run(["gnuplot", "-e", "show loadpath"], capture_output=True, text=True, timeout=SECONDS)
+    shown = subprocess.run(["gnuplot", "-e", "show loadpath"], capture_output=True, encoding="utf-8", timeout=SECONDS)
     found = re.search(r"gnuplotrc is read from (.+)", shown.stdout + shown.stderr)
     roots = [Path(found.group(1).strip())] if found else []
     # Where packagers put it: beside the shared files, of one version or of several.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -27,7 +28,10 @@ def status_of(step: Callable[[], int]) -> int:
 
 
 def run(main: Callable[[], int]) -> NoReturn:
-    """Calls `main` and exits with its status."""
+    """Calls `main` and exits with its status. What it prints is UTF-8, also where the locale has no µ."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
     try:
         raise SystemExit(status_of(main))
     except KeyboardInterrupt:

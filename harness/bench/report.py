@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from suite import servers
 
-from bench import charts, model, program, shapes
+from bench import charts, figures, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
 from bench.figures import Figure
@@ -44,11 +44,9 @@ class Doubtful:
 
 
 def shown(figure: Figure, folder: Path) -> Shown:
-    drawn = all((folder / f"{figure.name}.{ending}").is_file() for ending in ("svg", "png"))
-    if drawn:
-        return Shown(figure.name, figure.name.replace("_", " "), figure.reading, True)
-    reason = "it was not drawn" if figure.table.lines else f"no data of {figure.experiment}"
-    return Shown(figure.name, figure.name.replace("_", " "), figure.reading, False, reason)
+    drawn = (folder / f"{figure.name}.svg").is_file()
+    reason = "" if drawn else figure.missing or "it was not drawn"
+    return Shown(figure.name, figure.name.replace("_", " "), figure.kind.reading, drawn, reason)
 
 
 def doubtful(rows: Sequence[Row]) -> list[Doubtful]:
@@ -95,7 +93,7 @@ def page(results: Results) -> str:
     rows, folder = results.rows(), results.path / "charts"
     if not folder.is_dir():
         raise BadResults(f"{folder}: missing; bench.charts draws the figures first")
-    all_figures = charts.collect(results, folder)
+    all_figures = figures.collect(results, folder)
     verdicts = shapes.judge(results)
     fits = {measure: model.fit(rows, measure) for measure in model.TITLES}
     environment = jinja2.Environment(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -66,20 +67,31 @@ def results(tmp_path: Path) -> Results:
     return made
 
 
+def all_figures(rows: list[Row]) -> list[figures.Figure]:
+    nowhere = Path("nowhere")
+    return figures.collect(Results(nowhere, {}, {}, rows), nowhere)
+
+
 def figure(rows: list[Row], name: str) -> figures.Figure:
-    return next(each for each in figures.all_figures(rows) if each.name == name)
+    return next(each for each in all_figures(rows) if each.name == name)
+
+
+def merged(name: str, results: Results, folder: Path) -> figures.Figure:
+    (found,) = next(kind for kind in figures.FIGURES if kind.name == name).figures(results, folder)
+    return found
 
 
 def lines(rows: list[Row], name: str, server: str) -> list[columns.Line]:
     return [line for line in figure(rows, name).table.lines if line["server"] == server]
 
 
-def call(module: str, *arguments: object) -> subprocess.CompletedProcess:
+def call(module: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         [sys.executable, "-m", f"bench.{module}", *map(str, arguments)],
         cwd=servers.ROOT / "harness",
+        env={**os.environ, **variables},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=100,
     )
 
@@ -117,10 +129,10 @@ def test_select_goes_beyond_fd_setsize_where_it_is_only_a_call():
 
 
 def test_experiments_that_were_not_run_have_no_lines():
-    empty = {each.name for each in figures.all_figures(idle_rows()) if not each.table.lines}
+    empty = {each.name for each in all_figures(idle_rows()) if not each.table.lines}
     assert {"scaling_throughput", "capacity", "chain", "churn"} <= empty
     assert not empty & {"idle_throughput", "idle_p99", "idle_cpu"}
-    assert [each.name for each in figures.all_figures(idle_rows()) if each.headline] == ["idle_throughput", "idle_p99"]
+    assert [each.name for each in all_figures(idle_rows()) if each.headline] == ["idle_throughput", "idle_p99"]
 
 
 def test_columns_of_bars():
@@ -172,13 +184,38 @@ def test_figures_are_drawn_whole(results):
     assert "churn: left out, no data of E9" in done.stdout
     folder = results.path / "charts"
     for name in ("idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "memory_idle"):
-        assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG"), name
-    assert not (folder / "churn.svg").exists()
+        assert (folder / f"{name}.svg").read_text().rstrip().endswith("</svg>"), name
+    assert not (folder / "churn.svg").exists() and not list(folder.glob("*.png"))
     picture = (folder / "idle_throughput.svg").read_text()
     kqueue = charts.kqueue_name(results.fingerprint)
     for text in ("Throughput with 8 active", "FD_SETSIZE", "epoll, edge-triggered", kqueue):
         assert text in picture
     assert "rgb(255, 255, 255)" in picture.split("</defs>")[1], "the point that is not VALID is hollow"
+
+
+@needs_gnuplot
+def test_png_is_drawn_on_demand(results):
+    assert call("charts", results.path, "--png").returncode == 0
+    folder = results.path / "charts"
+    assert (folder / "calls.png").read_bytes().startswith(b"\x89PNG")
+    assert call("charts", results.path).returncode == 0
+    assert not list(folder.glob("*.png")), "an old picture stays beside the new ones"
+
+
+@needs_gnuplot
+@pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LC_ALL": "none", "PYTHONIOENCODING": "ascii"}])
+def test_no_picture_is_lost_in_another_locale(results, tmp_path, variables):
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert call("charts", results.path, "--out", here, LC_ALL="C.UTF-8").returncode == 0
+    done = call("charts", results.path, "--out", there, **variables)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = sorted(path.name for path in here.iterdir())
+    assert "model.svg" in names and sorted(path.name for path in there.iterdir()) == names
+    assert "CPU time of the server a message, µs" in (there / "idle_cpu.svg").read_text(encoding="utf-8")
+    for path in here.glob("*.*"):
+        assert (there / path.name).read_bytes() == path.read_bytes()
+    printed = call("charts", results.path, "--term", "dumb", **variables)
+    assert (printed.returncode, printed.stderr) == (0, "") and "µs" in printed.stdout
 
 
 @needs_gnuplot
@@ -216,16 +253,34 @@ def test_text_for_a_terminal(results):
 
 
 @needs_gnuplot
-def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch):
+def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsys):
     broken = tmp_path / "plots"
     shutil.copytree(servers.ROOT / "plots", broken)
-    (broken / "calls.gp").write_text("plot nonsense(\n")
-    with pytest.raises(gnuplot.BadFigure, match=r"^calls: gnuplot ended with 1 \(plots/calls\.gp\): ."):
-        gnuplot.draw("calls", "calls", {"data": "x"}, broken)
-    whole, original = [], gnuplot.draw
-    monkeypatch.setattr(gnuplot, "draw", lambda *given: whole.append(given[0]) or original(*given, broken))
+    (broken / "model.gp").write_text("plot nonsense(\n")
+    drawn, original = [], gnuplot.draw
+
+    def draw_broken(figure: figures.Figure, data: Path, settings: dict[str, object]) -> str:
+        drawn.append(figure.name)
+        return original(figure, data, settings, broken)
+
+    monkeypatch.setattr(gnuplot, "draw", draw_broken)
     assert charts.draw_all(results, tmp_path / "out", plain=True) == 1
-    assert whole[-1] == "memory_inflight", "the others are drawn all the same"
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"bench: model: gnuplot ended with 1 \(plots/model\.gp\): .+\n", said), said
+    assert drawn[-1] == "memory_inflight", "the others are drawn all the same"
+
+
+@needs_gnuplot
+def test_the_commands_of_the_readme_draw(results, tmp_path):
+    assert call("charts", results.path, "--out", results.path / "charts").returncode == 0
+    text = (servers.ROOT / "plots" / "README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^    (gnuplot .+)$", text, re.MULTILINE)
+    for command in commands:
+        given = command.replace("results/…", str(results.path)).replace("out='results/", f"out='{tmp_path}/")
+        done = subprocess.run(given, shell=True, cwd=servers.ROOT, capture_output=True, text=True, timeout=100)
+        assert done.returncode == 0, (given, done.stderr)
+        assert done.stdout or "out=" in given
+    assert len(commands) == 3 and (tmp_path / "p99.svg").is_file() and (tmp_path / "calls.png").is_file()
 
 
 def test_a_directory_without_results_is_said_in_a_line(tmp_path):
@@ -238,11 +293,11 @@ def test_a_directory_without_results_is_said_in_a_line(tmp_path):
 def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
     line = {"server": "poll_srv", "x": 10.0, "y": 99.0, "connections": "100", "rate": "8000", "runs": 3}
     columns.Table(columns.PERCENTILES, [line]).write(tmp_path / "percentiles.dat")
-    found = charts.DISTRIBUTION.figure(results, tmp_path).table.lines
+    found = merged("percentiles", results, tmp_path).table.lines
     assert [(each["x"], each["y"]) for each in found] == [("10", "99")]
     (tmp_path / "percentiles.dat").write_text("server x\n")
     with pytest.raises(Exception, match="expected the columns"):
-        charts.DISTRIBUTION.figure(results, tmp_path)
+        merged("percentiles", results, tmp_path)
 
 
 @needs_gnuplot
@@ -288,7 +343,7 @@ sys.exit(5)
 def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
     for repeat, verdict, ns in ((1, "VALID", 700_000), (2, "VALID", 900_000), (3, "NOISY_HOST", 5_000_000)):
         rate_run(results, repeat, verdict, ns)
-    made = charts.TAIL.figure(results, tmp_path)
+    made = merged("rate_response_p999", results, tmp_path)
     (line,) = made.table.lines
     assert (line["server"], line["x"], line["median"], line["runs"], line["valid"]) == ("poll_srv", 100, 900, 2, True)
     assert "Histograms of 2 runs added up." in charts.caption(results, made)
@@ -297,22 +352,22 @@ def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
 
 def test_p999_without_a_valid_run_is_hollow(results, tmp_path, merging):
     rate_run(results, 1, "CLIENT_BOUND", 700_000)
-    made = charts.TAIL.figure(results, tmp_path)
+    made = merged("rate_response_p999", results, tmp_path)
     assert [line["valid"] for line in made.table.lines] == [False]
     assert "Hollow: no VALID run at this point." in charts.caption(results, made)
 
 
 def test_p999_of_too_few_requests_is_left_out(results, tmp_path, merging):
     rate_run(results, 1, "VALID", None)
-    made = charts.TAIL.figure(results, tmp_path)
-    assert not made.table.lines and "too few requests" in charts.missing(made)
+    made = merged("rate_response_p999", results, tmp_path)
+    assert not made.table.lines and "too few requests" in made.missing
 
 
 def test_kept_p999_is_used_where_the_files_are_gone(results, tmp_path):
     kept = {"server": "poll_srv", "x": 100.0, "median": 9.0, "low": 9.0, "high": 9.0, "runs": 3, "valid": False}
     kept |= {"end": False, "quantile": "p99.9", "rate": "2000"}
     columns.Table(columns.TAIL, [kept]).write(tmp_path / "rate_response_p999.dat")
-    made = charts.TAIL.figure(results, tmp_path)
+    made = merged("rate_response_p999", results, tmp_path)
     assert [(line["x"], line["median"]) for line in made.table.lines] == [("100", "9")]
     assert "Histograms of 3 runs added up. Hollow" in charts.caption(results, made)
 
@@ -343,12 +398,12 @@ def test_a_report_without_charts_says_so(results):
 def test_a_browser_shows_all_of_it(results, tmp_path):
     assert call("charts", results.path).returncode == 0
     report.run(results)
-    # In a copy every picture says how it fared, so that the printed page holds it: a browser lays out the PNG
-    # inside only where it could not show the SVG.
+    # In a copy every picture says whether it was shown, so that the printed page holds it: a browser lays out the link
+    # inside only if it could not show the SVG.
     page = results.path / "looked-at.html"
     watch = (
         "<script>addEventListener('load', () => { for (const each of document.querySelectorAll('object'))"
-        " each.dataset.shown = each.clientHeight > 100 && each.querySelector('img').clientHeight === 0; });</script>"
+        " each.dataset.shown = each.clientHeight > 100 && each.querySelector('a').offsetHeight === 0; });</script>"
     )
     page.write_text((results.path / "report.html").read_text().replace("</body>", watch + "</body>"))
     done = subprocess.run(
@@ -363,7 +418,7 @@ def test_a_browser_shows_all_of_it(results, tmp_path):
     text = unescape(re.sub(r"<[^>]+>", " ", dom))
     for verdict in shapes.judge(results):
         assert verdict.name in text and verdict.outcome in text
-    drawn = [each.name for each in charts.collect(results, results.path / "charts") if each.table.lines]
+    drawn = [each.name for each in figures.collect(results, results.path / "charts") if each.table.lines]
     assert drawn and dom.count('data-shown="true"') == len(drawn) and 'data-shown="false"' not in dom
     for name in drawn:
-        assert f'data="charts/{name}.svg"' in dom and (results.path / "charts" / f"{name}.png").is_file()
+        assert f'data="charts/{name}.svg"' in dom

@@ -1,8 +1,8 @@
-# The picture in docs/measuring.md: what a stalled server looks like from the time that requests were
-# due, and from the time that they were sent.
+# The picture in docs/measuring.md: the latency of a server that stalls, counted from the time that requests were due
+# and from the time that they were sent.
 #
 #   build/loadgen --selftest --csv results/omission.csv
-#   gnuplot -e "data='results/omission.csv'; picture='docs/omission.svg'" plots/loadgen_omission.gp
+#   gnuplot -e "data='results/omission.csv'; picture='docs/omission.svg'" plots/omission.gp
 
 set terminal svg size 760,420 dynamic background 'white' font 'sans,12'
 set output picture
