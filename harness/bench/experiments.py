@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from suite import servers
 
@@ -30,7 +30,7 @@ class Experiment:
     beside: float  # seconds of a run besides the measured ones, roughly
     loads: int = 1  # that a run is made of, roughly
     servers: tuple[str, ...] = servers.ALL
-    programs: tuple[str, ...] = field(default=())  # micro programs instead of servers
+    programs: tuple[str, ...] = ()  # micro programs instead of servers
 
     def seconds(self, mode: str) -> float:
         """A first guess at what one run takes."""
@@ -38,25 +38,15 @@ class Experiment:
         return self.loads * (times.warmup + times.duration + self.beside)
 
 
-def _connections(values: dict[str, str]) -> int:
-    return int(values["connections"])
+def _sum_of(*names: str, times: int = 1) -> Callable[[dict[str, str]], int]:
+    return lambda values: times * sum(int(values[name]) for name in names)
 
 
-def _replaced(values: dict[str, str]) -> int:
-    """A connection may still be open when the next one in its place is accepted."""
-    return 2 * int(values["connections"])
-
-
-def _idle_and_active(values: dict[str, str]) -> int:
-    return int(values["idle"]) + int(values["active"])
-
-
-def _watched(values: dict[str, str]) -> int:
-    return int(values["watched"])
-
-
-def _both_ends(values: dict[str, str]) -> int:
-    return 2 * int(values["pairs"])
+_CONNECTIONS = _sum_of("connections")
+_REPLACED = _sum_of("connections", times=2)  # one may still be open when its successor is accepted
+_IDLE_AND_ACTIVE = _sum_of("idle", "active")
+_WATCHED = _sum_of("watched")
+_BOTH_ENDS = _sum_of("pairs", times=2)
 
 
 def _by_mode(quick: object, full: object, smoke: object) -> dict:
@@ -115,7 +105,7 @@ ALL = (
         ),
         _OFTEN,
         _LOAD,
-        _connections,
+        _CONNECTIONS,
         beside=0.3,
     ),
     Experiment(
@@ -128,7 +118,7 @@ ALL = (
         ),
         _OFTEN,
         _LOAD,
-        _idle_and_active,
+        _IDLE_AND_ACTIVE,
         beside=0.4,
     ),
     Experiment(
@@ -141,7 +131,7 @@ ALL = (
         ),
         _OFTEN,
         _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),  # complete: 3 runs have p99.9
-        _connections,
+        _CONNECTIONS,
         beside=0.3,
     ),
     Experiment(
@@ -154,7 +144,7 @@ ALL = (
         ),
         _by_mode(1, 6, 1),
         _SHORT,
-        _connections,
+        _CONNECTIONS,
         beside=0.3,
         loads=7,
     ),
@@ -168,7 +158,7 @@ ALL = (
         ),
         _OFTEN,
         _MICRO,
-        _watched,
+        _WATCHED,
         beside=0.3,
         programs=("microbench_wait",),
     ),
@@ -184,7 +174,7 @@ ALL = (
         ),
         _OFTEN,
         _MICRO,
-        _watched,
+        _WATCHED,
         beside=0.4,
         programs=("microbench_wait",),
     ),
@@ -194,7 +184,7 @@ ALL = (
         _by_mode(_each("connections", 1, 100), _each("connections", 1, 100), _each("connections", 1)),
         _ONCE,
         _SHORT,
-        _connections,
+        _CONNECTIONS,
         beside=0.2,
         servers=servers.ALL + POLICIES,
         programs=("microbench_calls",),
@@ -207,7 +197,7 @@ ALL = (
         ),
         _OFTEN,
         _LONG,
-        _idle_and_active,
+        _IDLE_AND_ACTIVE,
         beside=0.4,
         servers=WITHOUT_SELECT,
     ),
@@ -217,7 +207,7 @@ ALL = (
         _by_mode(_chain(100, 1000, 4000), _chain(100, 300, 1000, 3000, 9000), _chain(100)),
         _OFTEN,
         _MICRO,
-        _both_ends,
+        _BOTH_ENDS,
         beside=0.2,
         programs=("microbench_chain",),
     ),
@@ -231,7 +221,7 @@ ALL = (
         ),
         _by_mode(1, 3, 1),
         _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)),
-        _connections,
+        _CONNECTIONS,
         beside=0.5,
     ),
     Experiment(
@@ -240,7 +230,7 @@ ALL = (
         _by_mode(_each("connections", 100), _each("connections", 10, 100, 1000), _each("connections", 10)),
         _OFTEN,
         _LOOKED_AT,
-        _replaced,
+        _REPLACED,
         beside=0.2,
     ),
 )

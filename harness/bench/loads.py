@@ -21,7 +21,6 @@ from bench.process import Cores
 
 # The load generator's exit statuses with which it hands in a JSON with a verdict.
 JUDGED = (0, 3, 4, 5, 6, 7)
-LAST_LINES = 3  # of standard error, in the report of a failure
 LOOK_EVERY = 0.025  # seconds between looks at a server that is still being connected to
 
 
@@ -139,9 +138,8 @@ class Driver:
             self._let_die(server)
         self._check_alive(server)
         if generator.returncode not in JUDGED:
-            said = " | ".join(errors.strip().splitlines()[-LAST_LINES:]) or "nothing"
             raise Failed(
-                f"loadgen {process.ending(generator.returncode)}, its last lines: {said}; "
+                f"loadgen {process.ending(generator.returncode, errors.splitlines())}; "
                 f"the command was: {shlex.join(generator.args)}"  # type: ignore[arg-type]
             )
         try:
@@ -215,11 +213,10 @@ class Driver:
     def _state(self, server: Server, when: str = "in mid-run") -> str:
         """Name, exit status, last lines."""
         status = server.process.poll()
-        how = "is still running" if status is None else f"{process.ending(status)} {when}"
         if status is not None:
             server.wait_exit()  # until its last lines are read
         lines = [line for line in server.errors() if not line.startswith("{")]
-        return f"{server.name} {how}, its last lines: {' | '.join(lines[-LAST_LINES:]) or 'none'}"
+        return f"{server.name} {process.ending(status, lines, when)}"
 
     def _stop(self, server: Server) -> None:
         server.process.terminate()

@@ -63,8 +63,7 @@ def run(request: Request, program: str, wanted: dict[str, str], *options: object
     except OSError as error:
         raise Failed(f"{program} did not start: {error}") from None
     if result.returncode != 0:
-        said = " | ".join(result.stderr.strip().splitlines()[-3:]) or "nothing"
-        raise Failed(f"{program} {process.ending(result.returncode)}, its last lines: {said}")
+        raise Failed(f"{program} {process.ending(result.returncode, result.stderr.splitlines())}")
     try:
         report = json.loads(result.stdout)
         figures = {column: float(report["figures"][name]) for column, name in wanted.items()}

@@ -50,9 +50,6 @@ class Fit:
     def worst(self) -> Point:
         return max(self.points, key=lambda point: abs(point.residual))
 
-    def predict(self, watched: float, ready: float) -> float:
-        return self.a + self.b * watched + self.c * ready
-
 
 def fit(rows: Iterable[Row], measure: str = "cycle") -> dict[str, Fit]:
     """The model of each API that has points enough, for `measure`: "cycle" or "wait"."""

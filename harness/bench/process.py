@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+LAST_LINES = 3  # of standard error, in the report of a failure
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,19 @@ def prepare(core: Optional[int]) -> Callable[[], None]:
     return in_child
 
 
-def ending(status: int) -> str:
-    """How a process ended, by what subprocess says of it."""
-    if status < 0:
-        try:
-            return f"was ended by {signal.Signals(-status).name}"
-        except ValueError:
-            return f"was ended by signal {-status}"
-    return f"ended with exit status {status}"
+def ending(status: Optional[int], lines: Sequence[str], when: str = "") -> str:
+    """How a process ended, by its status as subprocess has it (None: not yet), and its last lines."""
+    if status is None:
+        how = "is still running"
+    elif status >= 0:
+        how = f"ended with exit status {status}"
+    elif -status in set(signal.Signals):
+        how = f"was ended by {signal.Signals(-status).name}"
+    else:
+        how = f"was ended by signal {-status}"
+    if when and status is not None:
+        how = f"{how} {when}"
+    return f"{how}, its last lines: {' | '.join(lines[-LAST_LINES:]) or 'none'}"
 
 
 _clock_of = getattr(ctypes.CDLL(None), "clock_getcpuclockid", None)

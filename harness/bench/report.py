@@ -8,7 +8,6 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from suite import servers
 from bench import charts, figures, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
-from bench.figures import Figure
 from bench.results import BadResults, Results
 from bench.rows import Row
 
@@ -26,32 +24,10 @@ TEMPLATE = Path(__file__).with_name("report.html.j2")
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not measured": "–"}
 
 
-@dataclass(frozen=True)
-class Shown:
-    name: str
-    title: str
-    reading: str
-    picture: bool  # False: no figure was drawn
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Doubtful:
-    """A run that was not VALID in its last attempt, or attempts that were put aside."""
-
-    row: Row
-    attempts: int
-
-
-def shown(figure: Figure, folder: Path) -> Shown:
-    drawn = (folder / f"{figure.name}.svg").is_file()
-    reason = "" if drawn else figure.missing or "it was not drawn"
-    return Shown(figure.name, figure.name.replace("_", " "), figure.kind.reading, drawn, reason)
-
-
-def doubtful(rows: Sequence[Row]) -> list[Doubtful]:
+def doubtful(rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    """The runs that were not VALID in their last attempt, and the number of attempts."""
     attempts = Counter(row.key for row in rows)
-    return [Doubtful(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID"]
+    return [(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID"]
 
 
 def unmeasured(rows: Sequence[Row]) -> list[str]:
@@ -106,8 +82,8 @@ def page(results: Results) -> str:
         machine=charts.machine(results.fingerprint),
         kqueue=charts.kqueue_name(results.fingerprint),
         fingerprint={key: plain_text(value) for key, value in results.fingerprint.items()},
-        headlines=[shown(figure, folder) for figure in all_figures if figure.headline],
-        others=[shown(figure, folder) for figure in all_figures if not figure.headline],
+        figures=all_figures,
+        drawn={figure.name for figure in all_figures if (folder / f"{figure.name}.svg").is_file()},
         spread=charts.spread_text(summaries),
         verdicts=verdicts,
         marks=MARKS,

@@ -12,49 +12,6 @@ from typing import BinaryIO, Optional
 
 SCHEMA = "runs/1"  # changes when a reader of the old one would misunderstand the new one
 
-# Name, then what it holds. Numbers are empty where a run does not measure them.
-COLUMNS: dict[str, str] = {
-    # Which run
-    "schema": f"{SCHEMA!r}",
-    "experiment": "its name, such as E2 or E4-wait; docs/experiments.md describes each",
-    "server": "the server, also for a bare system call: poll_srv stands for poll. In E5 also a policy",
-    "point": "what was varied, as name=value pairs with a blank between, such as idle=8000 active=8",
-    "repeat": "from 1",
-    "attempt": "from 1; a run that was not VALID is repeated. The last attempt is the one that counts",
-    "seed": "of this run's load: the same for every server at one point and repeat",
-    # What became of it
-    "verdict": "VALID, or the load generator's other verdicts, or FAILED: no figures",
-    "reasons": "why it is not VALID, in words",
-    "schedule_hash": "of the load; rows with different hashes were asked for different things",
-    "started": "UTC, ISO 8601",
-    "seconds": "that the whole run took, set-up included",
-    # Figures: times in microseconds, one run's percentiles
-    "throughput": "replies a second",
-    "offered": "requests a second that the open loop asked for",
-    "capacity": "highest rate with the p99 of response under the limit, requests a second",
-    "service_p50": "from sending to the reply",
-    "service_p99": "",
-    "service_p999": "",
-    "response_p50": "from when a request was due to its reply",
-    "response_p99": "",
-    "response_p999": "",
-    "lag_p99": "from when a request was due to its sending: the client's own lateness",
-    "server_cpu": "CPU time of the server a message",
-    "client_cpu": "CPU time of the load generator a message",
-    "calls": "system calls of the server a message: waits, reads, writes, changes of interest",
-    "waits": "of them, waits for readiness a message",
-    "events": "events a wait",
-    "event_cpu": "CPU time of the server an event",
-    "wait": "one call that waits for readiness, alone",
-    "cycle": "the call, the scan for ready descriptors and the reading of all of them",
-    "chain": "the whole run of libevent's chain",
-    "server_bytes": "memory of the server's process a connection",
-    "kernel_bytes": "memory of the kernel a connection, both ends of it and all buffers",
-    "connects": "connections made, served and ended a second",
-    "accepts": "connections accepted each time before accept(2) found nobody left in the queue",
-}
-NUMBERS = tuple(COLUMNS)[tuple(COLUMNS).index("throughput") :]
-
 
 class BadRows(Exception):
     """A file of rows that cannot be used: what, where, why."""
@@ -62,48 +19,53 @@ class BadRows(Exception):
 
 @dataclass
 class Row:
-    experiment: str
-    server: str
-    point: str
-    repeat: int
-    attempt: int
-    seed: int
-    verdict: str
-    reasons: str = ""
-    schedule_hash: str = ""
-    started: str = ""
-    seconds: float = 0.0
-    throughput: Optional[float] = None
-    offered: Optional[float] = None
-    capacity: Optional[float] = None
-    service_p50: Optional[float] = None
+    """One line of the file. docs/experiments.md has the same list for readers of the file."""
+
+    # Which run
+    experiment: str  # such as E2 or E4-wait
+    server: str  # also for a bare system call: poll_srv stands for poll. In E5 also a policy
+    point: str  # what is varied, as pairs of name=value with a blank between, such as idle=8000 active=8
+    repeat: int  # from 1
+    attempt: int  # from 1; a run that is not VALID is made again, and its last attempt counts
+    seed: int  # of this run's load: the same for every server at one point and repeat
+    # What became of it
+    verdict: str  # VALID, another verdict of the load generator, or FAILED: no figures
+    reasons: str = ""  # why it is not VALID
+    schedule_hash: str = ""  # of the load; rows with different hashes had different loads
+    started: str = ""  # UTC, ISO 8601
+    seconds: float = 0.0  # of the whole run with its set-up
+    # Figures of this run; None where it does not measure them. Times are in microseconds
+    throughput: Optional[float] = None  # replies a second
+    offered: Optional[float] = None  # requests a second that the open loop asked for
+    capacity: Optional[float] = None  # highest rate with the p99 of response under the limit, requests a second
+    service_p50: Optional[float] = None  # from sending to the reply
     service_p99: Optional[float] = None
     service_p999: Optional[float] = None
-    response_p50: Optional[float] = None
+    response_p50: Optional[float] = None  # from when a request was due to its reply
     response_p99: Optional[float] = None
     response_p999: Optional[float] = None
-    lag_p99: Optional[float] = None
-    server_cpu: Optional[float] = None
-    client_cpu: Optional[float] = None
-    calls: Optional[float] = None
-    waits: Optional[float] = None
-    events: Optional[float] = None
-    event_cpu: Optional[float] = None
-    wait: Optional[float] = None
-    cycle: Optional[float] = None
-    chain: Optional[float] = None
-    server_bytes: Optional[float] = None
-    kernel_bytes: Optional[float] = None
-    connects: Optional[float] = None
-    accepts: Optional[float] = None
+    lag_p99: Optional[float] = None  # from when a request was due to its sending: the client's own lateness
+    server_cpu: Optional[float] = None  # CPU time of the server a message
+    client_cpu: Optional[float] = None  # CPU time of the load generator a message
+    calls: Optional[float] = None  # system calls of the server a message: waits, reads, writes, changes of interest
+    waits: Optional[float] = None  # waits for readiness a message; they are among the calls
+    events: Optional[float] = None  # events a wait
+    event_cpu: Optional[float] = None  # CPU time of the server an event
+    wait: Optional[float] = None  # one call that waits for readiness, alone
+    cycle: Optional[float] = None  # the call, the scan for ready descriptors and the reading of all of them
+    chain: Optional[float] = None  # the whole run of libevent's chain
+    server_bytes: Optional[float] = None  # memory of the server's process a connection
+    kernel_bytes: Optional[float] = None  # memory of the kernel a connection: both ends and all buffers
+    connects: Optional[float] = None  # connections made, served and ended a second
+    accepts: Optional[float] = None  # connections accepted each time before accept(2) found nobody left in the queue
 
     @property
     def key(self) -> tuple[str, str, str, int]:
         return (self.experiment, self.server, self.point, self.repeat)
 
-    def at(self, name: str) -> float:
-        """A value of the point: at("idle") is 8000 where the point is "idle=8000 active=8"."""
-        return float(factors(self.point)[name])
+
+COLUMNS = ("schema", *(each.name for each in fields(Row)))
+FIGURES = COLUMNS[COLUMNS.index("throughput") :]
 
 
 def factors(point: str) -> dict[str, str]:
@@ -175,7 +137,7 @@ def read(path: Path) -> list[Row]:
 
 def _row(path: Path, number: int, line: str) -> Row:
     try:
-        cells = next(csv.reader([line], strict=True), [])
+        cells: list[str] = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise BadRows(f"{path}: line {number}: {error}") from None
     if len(cells) != len(COLUMNS):
@@ -188,7 +150,7 @@ def _row(path: Path, number: int, line: str) -> Row:
         values: dict[str, object] = dict(texts)
         values |= {name: int(texts[name]) for name in ("repeat", "attempt", "seed")}
         values["seconds"] = _number(texts["seconds"])
-        values |= {name: _number(texts[name]) if texts[name] else None for name in NUMBERS}
+        values |= {name: _number(texts[name]) if texts[name] else None for name in FIGURES}
         factors(texts["point"])
         return Row(**values)  # type: ignore[arg-type]
     except ValueError as error:

@@ -74,14 +74,6 @@ def median_ranks(runs: int) -> Optional[tuple[int, int]]:
     return (found, runs + 1 - found) if found else None
 
 
-def coverage(runs: int) -> float:
-    """The probability that the interval of median_ranks encloses the median; 0 where there is none."""
-    ranks = median_ranks(runs)
-    if ranks is None:
-        return 0.0
-    return 1 - 2 * sum(math.comb(runs, below) for below in range(ranks[0])) / 2**runs
-
-
 def ratio(values: Sequence[float]) -> float:
     """The most divided by the least."""
     least, most = min(values), max(values)

@@ -345,16 +345,15 @@ def test_statistics_whose_file_cannot_be_closed(start, server_name, tmp_path):
 
 # -- no memory -------------------------------------------------------------------------------------
 
-needs_preloading = pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent()))
+library = preload.library("no_memory.c")
 
 
-@pytest.fixture(scope="module")
-def no_memory(tmp_path_factory: pytest.TempPathFactory):
+@pytest.fixture
+def no_memory(library: Path):
     """no_memory(call, least, most, n): the environment in which that call fails."""
-    path = preload.build(Path(__file__).parent / "no_memory.c", tmp_path_factory.mktemp("no_memory"))
 
     def environment(call: str, least: int, most: int, number: int) -> dict[str, str]:
-        return {"LD_PRELOAD": str(path), "NO_MEMORY": f"{call}:{least}:{most}:{number}"}
+        return {"LD_PRELOAD": str(library), "NO_MEMORY": f"{call}:{least}:{most}:{number}"}
 
     return environment
 
@@ -363,7 +362,7 @@ SCRATCH = 64 * 1024
 CONNECTION = (64, 128)  # what a connection's struct may measure, which connection.h holds to
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.cause("a buffer that is not there is written to")
 def test_no_memory_to_start(server_name, no_memory):
     if reason := servers.absent(server_name):
@@ -372,7 +371,7 @@ def test_no_memory_to_start(server_name, no_memory):
                             **no_memory("malloc", SCRATCH, SCRATCH, 1))
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.only("poll_srv")
 @pytest.mark.cause("one of two arrays has grown and the other has not")
 @pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
@@ -381,7 +380,7 @@ def test_no_memory_for_poll_to_start(server_name, no_memory, number):
                             **no_memory("realloc", 512, 512, number))
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.only("poll_srv")
 @pytest.mark.cause("the arrays have different sizes after one of them could not grow")
 @pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
@@ -397,7 +396,7 @@ def test_no_memory_for_poll_to_grow(start, no_memory, number):
             peer.echo(payload(100, i))
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.only("kqueue_srv")
 @pytest.mark.cause("the array of events is taken for larger than it is")
 def test_no_memory_for_events(server_name, no_memory):
@@ -406,7 +405,7 @@ def test_no_memory_for_events(server_name, no_memory):
                             **no_memory("realloc", 64 * 24, 64 * 72, 1))
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.only("kqueue_srv")
 @pytest.mark.cause("without its timer a server sleeps past every timeout")
 def test_no_memory_for_a_timer(start, no_memory):
@@ -419,7 +418,7 @@ def test_no_memory_for_a_timer(start, no_memory):
     assert server.errors()[0] == "kqueue_srv: kevent: Cannot allocate memory"
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.cause("a peer for whom there is no memory is left to hang, or its descriptor leaks")
 def test_no_memory_for_a_connection(start, no_memory):
     server = start(environment=no_memory("calloc", *CONNECTION, 2))
@@ -436,7 +435,7 @@ def test_no_memory_for_a_connection(start, no_memory):
     served.echo(b"still here")
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.cause("a connection that gets no buffer reads into nothing, or its bytes are lost in silence")
 @pytest.mark.parametrize("call, size", (("malloc", 777), ("realloc", 777 + 4096)), ids=("to keep", "to grow"))
 def test_no_memory_for_a_buffer(start, no_memory, call, size):
@@ -457,7 +456,7 @@ def test_no_memory_for_a_buffer(start, no_memory, call, size):
     assert statistics["buffers"] == 0
 
 
-@needs_preloading
+@preload.needed
 @pytest.mark.cause("statistics that cannot be printed are taken for printed")
 @pytest.mark.parametrize("when", (("open_memstream", 0, 0, 0), ("realloc", 380, 511, 0)), ids=("first", "last"))
 def test_no_memory_for_the_statistics(start, server_name, no_memory, when):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from suite import preload, servers
 from suite.frames import payload
 
-pytestmark = pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent()))
+pytestmark = preload.needed
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preload.build(Path(__file__).parent / "refuse_calls.c", tmp_path_factory.mktemp("refuse"))
+library = preload.library("refuse_calls.c")
 
 
 @pytest.mark.cause("EINTR or EAGAIN is taken for an error, and ends the connection")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -13,15 +12,13 @@ from suite.frames import frame, payload
 READ_BYTES = 64 * 1024  # at most, of one recv
 
 pytestmark = [
-    pytest.mark.skipif(preload.absent() is not None, reason=str(preload.absent())),
+    preload.needed,
     # The emulation of kqueue waits several times for one kevent.
     pytest.mark.only("select_srv", "poll_srv", "epoll_lt", "epoll_et"),
 ]
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preload.build(Path(__file__).parent / "around_wait.c", tmp_path_factory.mktemp("around"))
+library = preload.library("around_wait.c")
 
 
 @pytest.mark.cause("signals are let in outside of the wait: one that comes just before it is noticed after it")

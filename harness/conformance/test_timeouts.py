@@ -161,12 +161,14 @@ def test_expiry_costs_what_expires(tmp_path):
     assert counts[1] == counts[0], f"instructions with 10 and with 10,000 connections: {counts}"
 
 
+library = preload.library("count_clock.c")
+
+
 @pytest.mark.cause("the clock is read for every event in place of once a wake-up")
-def test_the_clock_is_read_once_a_wake_up(start, tmp_path):
+@preload.needed
+def test_the_clock_is_read_once_a_wake_up(start, tmp_path, library):
     """A preloaded library counts clock_gettime, which makes no system call that strace could see."""
-    if preload.absent():
-        pytest.skip(preload.absent())
-    library, counted = preload.build(HERE / "count_clock.c", tmp_path), tmp_path / "count"
+    counted = tmp_path / "count"
     server = start("--idle-timeout", "60", environment={"LD_PRELOAD": str(library), "COUNT_CLOCK": str(counted)})
     peers = [server.connect() for _ in range(40)]
     for _ in range(10):

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from suite import servers
 
 
@@ -21,7 +23,17 @@ def absent() -> str | None:
     return None
 
 
-def build(source: Path, directory: Path) -> Path:
-    library = directory / source.with_suffix(".so").name
-    subprocess.run(["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", library, source, "-ldl"], check=True)
-    return library
+needed = pytest.mark.skipif(absent() is not None, reason=str(absent()))
+
+
+def library(source: str) -> object:
+    """A fixture: the path of the library that is built from a source beside the test module."""
+
+    @pytest.fixture(scope="module")
+    def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        path = (tmp_path_factory.mktemp("preload") / source).with_suffix(".so")
+        words = ["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.with_name(source), "-ldl"]
+        subprocess.run(words, check=True)
+        return path
+
+    return built

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from html import unescape
 from pathlib import Path
 
 import pytest
-from suite import servers
+from suite import module, servers
 
 pytest.importorskip("numpy")
 pytest.importorskip("jinja2")
@@ -83,17 +82,6 @@ def merged(name: str, results: Results, folder: Path) -> figures.Figure:
 
 def lines(rows: list[Row], name: str, server: str) -> list[columns.Line]:
     return [line for line in figure(rows, name).table.lines if line["server"] == server]
-
-
-def call(module: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", f"bench.{module}", *map(str, arguments)],
-        cwd=servers.ROOT / "harness",
-        env={**os.environ, **variables},
-        capture_output=True,
-        encoding="utf-8",
-        timeout=100,
-    )
 
 
 def test_columns_of_a_curve(tmp_path):
@@ -179,7 +167,7 @@ def test_the_caption_says_what_the_bars_are(results):
 
 @needs_gnuplot
 def test_figures_are_drawn_whole(results):
-    done = call("charts", results.path)
+    done = module.run("bench.charts", results.path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "churn: left out, no data of E9" in done.stdout
     folder = results.path / "charts"
@@ -195,10 +183,10 @@ def test_figures_are_drawn_whole(results):
 
 @needs_gnuplot
 def test_png_is_drawn_on_demand(results):
-    assert call("charts", results.path, "--png").returncode == 0
+    assert module.run("bench.charts", results.path, "--png").returncode == 0
     folder = results.path / "charts"
     assert (folder / "calls.png").read_bytes().startswith(b"\x89PNG")
-    assert call("charts", results.path).returncode == 0
+    assert module.run("bench.charts", results.path).returncode == 0
     assert not list(folder.glob("*.png")), "an old picture stays beside the new ones"
 
 
@@ -206,15 +194,15 @@ def test_png_is_drawn_on_demand(results):
 @pytest.mark.parametrize("variables", [{"LC_ALL": "C"}, {"LC_ALL": "none", "PYTHONIOENCODING": "ascii"}])
 def test_no_picture_is_lost_in_another_locale(results, tmp_path, variables):
     here, there = tmp_path / "here", tmp_path / "there"
-    assert call("charts", results.path, "--out", here, LC_ALL="C.UTF-8").returncode == 0
-    done = call("charts", results.path, "--out", there, **variables)
+    assert module.run("bench.charts", results.path, "--out", here, LC_ALL="C.UTF-8").returncode == 0
+    done = module.run("bench.charts", results.path, "--out", there, **variables)
     assert (done.returncode, done.stderr) == (0, "")
     names = sorted(path.name for path in here.iterdir())
     assert "model.svg" in names and sorted(path.name for path in there.iterdir()) == names
     assert "CPU time of the server a message, µs" in (there / "idle_cpu.svg").read_text(encoding="utf-8")
     for path in here.glob("*.*"):
         assert (there / path.name).read_bytes() == path.read_bytes()
-    printed = call("charts", results.path, "--term", "dumb", **variables)
+    printed = module.run("bench.charts", results.path, "--term", "dumb", **variables)
     assert (printed.returncode, printed.stderr) == (0, "") and "µs" in printed.stdout
 
 
@@ -222,7 +210,7 @@ def test_no_picture_is_lost_in_another_locale(results, tmp_path, variables):
 def test_svg_finds_its_script(results):
     if gnuplot.mouse_script() is None:
         pytest.skip(f"this gnuplot came without {gnuplot.SCRIPT}")
-    call("charts", results.path)
+    module.run("bench.charts", results.path)
     picture = results.path / "charts" / "idle_throughput.svg"
     linked = re.findall(r'<script[^>]+xlink:href="([^"]+)"', picture.read_text())
     assert linked and all((picture.parent / name).is_file() for name in linked)
@@ -231,7 +219,7 @@ def test_svg_finds_its_script(results):
 
 @needs_gnuplot
 def test_plain_svg_needs_nothing_beside(results, tmp_path):
-    assert call("charts", results.path, "--plain", "--out", tmp_path / "plain").returncode == 0
+    assert module.run("bench.charts", results.path, "--plain", "--out", tmp_path / "plain").returncode == 0
     assert "<script" not in (tmp_path / "plain" / "idle_throughput.svg").read_text()
     assert not (tmp_path / "plain" / "js").exists() and not (results.path / "charts").exists()
 
@@ -246,7 +234,7 @@ def test_without_the_mouse_script_the_svg_is_plain(results, monkeypatch, capsys)
 
 @needs_gnuplot
 def test_text_for_a_terminal(results):
-    done = call("charts", results.path, "--term", "dumb")
+    done = module.run("bench.charts", results.path, "--term", "dumb")
     assert (done.returncode, done.stderr) == (0, "")
     assert "Throughput with 8 active connections among N idle ones" in done.stdout and "FD_SETSIZE" in done.stdout
     assert not (results.path / "charts").exists()
@@ -272,7 +260,7 @@ def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsy
 
 @needs_gnuplot
 def test_the_commands_of_the_readme_draw(results, tmp_path):
-    assert call("charts", results.path, "--out", results.path / "charts").returncode == 0
+    assert module.run("bench.charts", results.path, "--out", results.path / "charts").returncode == 0
     text = (servers.ROOT / "plots" / "README.md").read_text(encoding="utf-8")
     commands = re.findall(r"^    (gnuplot .+)$", text, re.MULTILINE)
     for command in commands:
@@ -284,10 +272,10 @@ def test_the_commands_of_the_readme_draw(results, tmp_path):
 
 
 def test_a_directory_without_results_is_said_in_a_line(tmp_path):
-    for module in ("charts", "report"):
-        done = call(module, tmp_path / "none")
+    for name in ("charts", "report"):
+        done = module.run(f"bench.{name}", tmp_path / "none")
         assert done.returncode == 1 and re.fullmatch(r"bench: .+\n", done.stderr), done.stderr
-    assert call("charts", tmp_path, "--term", "xterm").returncode == 2
+    assert module.run("bench.charts", tmp_path, "--term", "xterm").returncode == 2
 
 
 def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
@@ -308,7 +296,7 @@ def test_kept_percentiles_are_drawn(results):
     curve = [{"server": "poll_srv", "x": x, "y": 50.0 * x, **places} for x in (1.0, 2.0, 10.0, 100.0, 1000.0)]
     columns.Table(columns.PERCENTILES, curve).write(folder / "percentiles.dat")
     kept = (folder / "percentiles.dat").read_text()
-    done = call("charts", results.path)
+    done = module.run("bench.charts", results.path)
     assert (done.returncode, done.stderr) == (0, "")
     picture = (folder / "percentiles.svg").read_text()
     assert "100 connections, 8000 requests a second" in picture and "99.9%" in picture
@@ -380,8 +368,8 @@ def test_lines_of_hgrm():
 
 @needs_gnuplot
 def test_the_report_escapes_what_it_quotes(results):
-    assert call("charts", results.path).returncode == 0
-    assert call("report", results.path).returncode == 0
+    assert module.run("bench.charts", results.path).returncode == 0
+    assert module.run("bench.report", results.path).returncode == 0
     page = (results.path / "report.html").read_text()
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
     assert not re.search(r"""(?:src|href|data)=["'](?:https?:)?//""", page), "nothing comes from elsewhere"
@@ -389,14 +377,14 @@ def test_the_report_escapes_what_it_quotes(results):
 
 
 def test_a_report_without_charts_says_so(results):
-    done = call("report", results.path)
+    done = module.run("bench.report", results.path)
     assert done.returncode == 1 and "bench.charts" in done.stderr
 
 
 @needs_gnuplot
 @needs_browser
 def test_a_browser_shows_all_of_it(results, tmp_path):
-    assert call("charts", results.path).returncode == 0
+    assert module.run("bench.charts", results.path).returncode == 0
     report.run(results)
     # In a copy every picture says whether it was shown, so that the printed page holds it: a browser lays out the link
     # inside only if it could not show the SVG.

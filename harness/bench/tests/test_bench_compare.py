@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from bench import compare
 from bench.results import BadResults, Results
 from bench.rows import Row
 from bench.statistics import MAIN_FIGURE
-from suite import servers
+from suite import module
 
 POINT = "idle=8000 active=8"
 
@@ -131,20 +129,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
     return make
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench.compare", *map(str, arguments)],
-        cwd=servers.ROOT / "harness",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def test_the_program_prints_ratios_and_what_else_differs(made):
     before = made(runs(*[100.0] * 6), kernel="6.1", limits={"descriptors": 1})
     after = made(runs(*[90.0] * 6), seed=2, kernel="6.2", limits={"descriptors": 2})
-    done = run(before.path, after.path)
+    done = module.run("bench.compare", before.path, after.path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert {"seed: 1 -> 2", "kernel: 6.1 -> 6.2", "limits.descriptors: 1 -> 2"} <= set(lines)
@@ -153,17 +141,17 @@ def test_the_program_prints_ratios_and_what_else_differs(made):
         "E2", "poll_srv", "idle=8000", "active=8", "throughput", "100", "90", "0.900", "0.900", "0.900", "6", "worse"
     ]  # fmt: skip
     assert "1 of 1 points are marked: their low and high lie on one side of 1." in lines
-    assert run(before.path, before.path).stdout.splitlines()[2].strip() == "the same machine, build and settings"
+    assert module.run("bench.compare", before.path, before.path).stdout.splitlines()[2].strip() == "the same machine, build and settings"
 
 
 def test_the_program_refuses_in_one_line(made, tmp_path):
     one = made(runs(1))
     other = made(runs(1, schedule_hash="bb"))
-    done = run(one.path, other.path)
+    done = module.run("bench.compare", one.path, other.path)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith("bench: E2 poll_srv") and done.stderr.count("\n") == 1
-    done = run(one.path, tmp_path)
+    done = module.run("bench.compare", one.path, tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"bench: {tmp_path}/settings.json: missing; {tmp_path} is no result set\n"
-    assert run(one.path).returncode == 2
-    assert run("--help").returncode == 0
+    assert module.run("bench.compare", one.path).returncode == 2
+    assert module.run("bench.compare", "--help").returncode == 0

@@ -342,3 +342,9 @@ def test_differences_of_fingerprints():
     other = {"kernel": "6.2", "cores": 2, "limits": {"soft": 1, "hard": 3}}
     assert fingerprint.differences(one, other) == [("kernel", "6.1", "6.2"), ("limits.hard", 2, 3), ("only", 1, None)]
     assert fingerprint.differences(one, one) == []
+
+
+def test_the_documentation_lists_the_columns():
+    text = (servers.ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
+    table = text[text.index("| `schema` |") :].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(COLUMNS)

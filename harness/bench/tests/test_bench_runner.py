@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -18,7 +17,7 @@ pytest.importorskip("jinja2")
 from bench import plan, rows  # noqa: E402
 from bench.results import Results  # noqa: E402
 from bench.rows import Row  # noqa: E402
-from suite import kernel, limits, servers, waiting  # noqa: E402
+from suite import kernel, limits, module, servers, waiting  # noqa: E402
 
 pytestmark = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 
@@ -56,19 +55,8 @@ def run_name(experiment: str, server: str, point: str) -> str:
     return f"{experiment}-{server}-{point.replace(' ', ',')}-r1"
 
 
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "bench", *map(str, arguments)]
-
-
-def environment(build: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    ours = {"BUILD_DIR": str(build), "PYTHONPATH": str(servers.ROOT / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
-    return {**kept, **ours}
-
-
 def run(build: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    environ = environment(build) | variables
-    return subprocess.run(command(*arguments), env=environ, capture_output=True, text=True, timeout=100)
+    return module.run("bench", *arguments, BUILD_DIR=str(build), **variables)
 
 
 def only_set(parent: Path) -> Path:
@@ -215,7 +203,8 @@ def end_after(build: Path, parent: Path, count: int, number: signal.Signals, *ar
     """Starts a run and sends it a signal as soon as there are so many rows and a server. Returns how it ended and what
     it printed. Nothing of it runs any more then."""
     with (parent / "output").open("w") as output:
-        process = subprocess.Popen(command(*arguments), env=environment(build), stdout=output, stderr=output)
+        environment = module.environment(BUILD_DIR=str(build))
+        process = subprocess.Popen(module.command("bench", *arguments), env=environment, stdout=output, stderr=output)
     try:
         waiting.until(
             lambda: process.poll() is not None

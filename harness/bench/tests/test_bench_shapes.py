@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from bench import shapes
 from bench.results import BadResults, Results
 from bench.rows import Row
 from bench.shapes import Verdict
-from suite import servers
+from suite import module
 
 
 @pytest.fixture
@@ -305,20 +304,10 @@ def test_a_point_without_its_number_is_refused(results):
 # The program
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", *map(str, arguments)],
-        cwd=servers.ROOT / "harness",
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
 def test_the_program_prints_and_writes_the_verdicts(results):
     add_waits(results, "poll_srv", {n: 0.05 * n for n in (1000, 4000, 16000)})
     add(results, "E5", "level", "connections=1", 5.0)
-    done = run("bench.shapes", results.path)
+    done = module.run("bench.shapes", results.path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[0] == (
         "reproduced      wait-slope-poll    poll, one ready: slope 0.85 to 1.9 on log-log axes from 1000 watched on"
@@ -332,16 +321,16 @@ def test_the_program_prints_and_writes_the_verdicts(results):
 
 @pytest.mark.parametrize("program", ["bench.shapes", "bench.model"])
 def test_programs_refuse_in_one_line(tmp_path, program):
-    done = run(program, tmp_path)
+    done = module.run(program, tmp_path)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr == f"bench: {tmp_path}/settings.json: missing; {tmp_path} is no result set\n"
-    assert run(program).returncode == 2
-    assert run(program, "--help").returncode == 0
+    assert module.run(program).returncode == 2
+    assert module.run(program, "--help").returncode == 0
 
 
 def test_what_cannot_be_written_is_said_in_one_line(results):
     (results.path / "verdicts.json" / "in-the-way").mkdir(parents=True)
-    done = run("bench.shapes", results.path)
+    done = module.run("bench.shapes", results.path)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith(f"bench: {results.path}/") and done.stderr.count("\n") == 1
 
@@ -351,8 +340,8 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(results):
     os.close(read)
     with open(write, "wb") as nobody:
         done = subprocess.run(
-            [sys.executable, "-m", "bench.shapes", results.path],
-            cwd=servers.ROOT / "harness",
+            module.command("bench.shapes", results.path),
+            env=module.environment(),
             stdout=nobody,
             stderr=subprocess.PIPE,
             text=True,
@@ -366,7 +355,7 @@ def test_the_model_program_prints_costs_and_residuals(results):
         for ready in (1, 90, 900):
             time = 2 + 0.05 * watched + 0.7 * ready
             add(results, "E4-cycle", "poll_srv", f"watched={watched} ready={ready}", time)
-    done = run("bench.model", results.path)
+    done = module.run("bench.model", results.path)
     assert (done.returncode, done.stderr) == (0, "")
     assert ["poll_srv", "2.000", "0.050000", "0.7000"] in [line.split()[:4] for line in done.stdout.splitlines()]
     assert "no points enough" in done.stdout  # for the wait alone
