@@ -11,11 +11,9 @@ import math
 import sys
 from pathlib import Path
 
-from suite import servers
-
 from bench import plan, program, rows
 from bench.results import MODES, BadResults, Results
-from bench.session import BROKEN, PATIENCE, Options, Session
+from bench.session import BROKEN, PATIENCE, Session
 
 STEPS = ("shapes", "charts", "report")
 
@@ -23,7 +21,10 @@ STEPS = ("shapes", "charts", "report")
 def main() -> int:
     arguments = _parse()
     try:
-        session = Session(arguments.options)
+        pin = False if arguments.unpinned else None
+        session = Session(
+            arguments.mode, arguments.seed, pin, arguments.resume, arguments.results_in, arguments.patience
+        )
         runs = plan.choose(session.runs, arguments.only)
         runs = [run for run in runs if session.missing(run)]
         if arguments.list:
@@ -44,12 +45,13 @@ def _parse() -> argparse.Namespace:
         prog="bench", description="Makes the runs of the experiments, then judges, draws and reports the results."
     )
     parser.add_argument("--mode", choices=MODES, help="how many points, how often, how long (default: quick)")
-    parser.add_argument("--seed", type=int, metavar="N", help="of all loads and of the order of the runs (default: random)")
+    seed = "of all loads and of the order of the runs (default: random)"
+    parser.add_argument("--seed", type=int, metavar="N", help=seed)
     parser.add_argument("--unpinned", action="store_true", help="do not bind server and client to a core each")
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--resume", type=Path, metavar="DIR", help="make the runs that these results lack")
     parent = "where to make the directory of the results (default: results/)"
-    place.add_argument("--results-in", type=Path, metavar="DIR", default=servers.ROOT / "results", help=parent)
+    place.add_argument("--results-in", type=Path, metavar="DIR", help=parent)
     patience = "how long a program may take to start, answer or stop before it counts as hung (default: %(default)g)"
     parser.add_argument("--patience", type=_seconds, default=PATIENCE, metavar="SECONDS", help=patience)
     only = (
@@ -58,16 +60,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="WORD", help=only)
     parser.add_argument("--list", action="store_true", help="print the names of the runs and make none")
-    arguments = parser.parse_args()
-    arguments.options = Options(
-        mode=arguments.mode,
-        seed=arguments.seed,
-        pin=False if arguments.unpinned else None,
-        resume=arguments.resume,
-        parent=arguments.results_in,
-        patience=arguments.patience,
-    )
-    return arguments
+    return parser.parse_args()
 
 
 def _seconds(text: str) -> float:

@@ -81,7 +81,8 @@ def draw_all(results: Results, folder: Path, plain: bool, png: bool = False) -> 
     found = figures.collect(results, folder)
     for figure in found:
         for ending in ("dat", "svg", "png"):
-            (folder / f"{figure.name}.{ending}").unlink(missing_ok=True)  # nobody must take an old picture for a new one
+            # If drawing fails, nobody must take the old picture for a new one.
+            (folder / f"{figure.name}.{ending}").unlink(missing_ok=True)
 
     def draw(figure: Figure) -> None:
         data, picture = folder / f"{figure.name}.dat", folder / f"{figure.name}.svg"

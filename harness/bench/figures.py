@@ -80,7 +80,7 @@ class Curves(Kind):
 
     script: str = "curves"
     measure: str = ""  # the column of the rows
-    x: Callable[[str], float] = len  # of a point
+    x: Callable[[str], float] = lambda point: value_of(point, "connections")  # of a point
     x_format: str = COUNTS
     logarithmic: bool = True  # the y axis; one that is not begins at zero
     each: tuple[str, str] = ("", "")  # a factor: each of its values has a figure, the one named here is the main one
@@ -197,280 +197,155 @@ def _percent_ready(point: str) -> float:
 
 
 _IDLE_AND_ACTIVE = _sum_of("idle", "active")
-_CONNECTIONS = _sum_of("connections")
 _ALL_ACTIVE = "connections, all active"
 _AMONG_IDLE = "connections: {active} active, the others idle"
 _MEMORY = ("the process of the server", "the kernel: both ends, all buffers")
 
 FIGURES: tuple[Kind, ...] = (
     Curves(
-        "idle_throughput",
-        "E2",
-        "Throughput with {active} active connections among N idle ones",
-        _AMONG_IDLE,
+        "idle_throughput", "E2", "Throughput with {active} active connections among N idle ones", _AMONG_IDLE,
         "replies a second",
         "Only a few connections send requests; the others are open and silent. A flat curve means that a wait costs "
         "nothing for the silent ones. A falling curve means that the server pays for every open descriptor at each "
         "wait.",
-        measure="throughput",
-        x=_IDLE_AND_ACTIVE,
-        each=("active", "8"),
-        logarithmic=False,
-        headline=True,
-    ),
+        measure="throughput", x=_IDLE_AND_ACTIVE, each=("active", "8"), logarithmic=False, headline=True,
+    ),  # fmt: skip
     Curves(
-        "idle_p99",
-        "E2",
-        "p99 latency with {active} active connections among N idle ones",
-        _AMONG_IDLE,
+        "idle_p99", "E2", "p99 latency with {active} active connections among N idle ones", _AMONG_IDLE,
         "p99 service time, µs",
         "The same runs. One request in a hundred took at least this long from sending to reply. Both axes are "
         "logarithmic: a straight line upwards is growth by a power of the number of descriptors.",
-        measure="service_p99",
-        x=_IDLE_AND_ACTIVE,
-        each=("active", "8"),
-        headline=True,
-    ),
+        measure="service_p99", x=_IDLE_AND_ACTIVE, each=("active", "8"), headline=True,
+    ),  # fmt: skip
     Curves(
-        "idle_cpu",
-        "E2",
-        "CPU time a message with {active} active connections among N idle ones",
-        _AMONG_IDLE,
+        "idle_cpu", "E2", "CPU time a message with {active} active connections among N idle ones", _AMONG_IDLE,
         "CPU time of the server a message, µs",
-        "The CPU time that the server's process used for one message. It shows what a wait costs even where the client "
-        "or the network is slower than the server.",
-        measure="server_cpu",
-        x=_IDLE_AND_ACTIVE,
-        each=("active", "8"),
-    ),
+        "The CPU time that the server's process used for one message. It shows what a wait costs even where the "
+        "client or the network is slower than the server.",
+        measure="server_cpu", x=_IDLE_AND_ACTIVE, each=("active", "8"),
+    ),  # fmt: skip
     Curves(
-        "scaling_throughput",
-        "E1",
-        "Throughput when all connections are active",
-        _ALL_ACTIVE,
-        "replies a second",
-        "Every connection has one request under way. A wait then returns many ready descriptors, which share its cost. "
-        "So the APIs lie much closer together than with idle connections.",
-        measure="throughput",
-        x=_CONNECTIONS,
-        logarithmic=False,
-    ),
+        "scaling_throughput", "E1", "Throughput when all connections are active", _ALL_ACTIVE, "replies a second",
+        "Every connection has one request under way. A wait then returns many ready descriptors, which share its "
+        "cost. So the APIs lie much closer together than with idle connections.",
+        measure="throughput", logarithmic=False,
+    ),  # fmt: skip
     Curves(
-        "scaling_p99",
-        "E1",
-        "p99 latency when all connections are active",
-        _ALL_ACTIVE,
-        "p99 service time, µs",
+        "scaling_p99", "E1", "p99 latency when all connections are active", _ALL_ACTIVE, "p99 service time, µs",
         "Every connection always has a request in the queue, so the time in the queue grows with the number of "
         "connections for every server. The servers differ by the distance between the curves.",
         measure="service_p99",
-        x=_CONNECTIONS,
-    ),
+    ),  # fmt: skip
     Curves(
-        "rate_response_p50",
-        "E3-rate",
-        "Response time ({quantile}) at {rate} requests a second",
-        _ALL_ACTIVE,
+        "rate_response_p50", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
         "{quantile} response time, µs",
-        "All servers get the same number of requests a second, at times that are fixed beforehand. Half of the requests "
-        "were answered within this time, counted from when they were due.",
-        measure="response_p50",
-        x=_CONNECTIONS,
-        about={"quantile": "median"},
-        common="rate",
-    ),
+        "All servers get the same number of requests a second, at times that are fixed beforehand. Half of the "
+        "requests were answered within this time, counted from when they were due.",
+        measure="response_p50", about={"quantile": "median"}, common="rate",
+    ),  # fmt: skip
     Curves(
-        "rate_response_p99",
-        "E3-rate",
-        "Response time ({quantile}) at {rate} requests a second",
-        _ALL_ACTIVE,
+        "rate_response_p99", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
         "{quantile} response time, µs",
         "The same runs. One request in a hundred waited at least this long.",
-        measure="response_p99",
-        x=_CONNECTIONS,
-        about={"quantile": "p99"},
-        common="rate",
-    ),
+        measure="response_p99", about={"quantile": "p99"}, common="rate",
+    ),  # fmt: skip
     Merged(
-        "rate_response_p999",
-        "E3-rate",
-        "Response time ({quantile}) at {rate} requests a second",
-        _ALL_ACTIVE,
+        "rate_response_p999", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
         "{quantile} response time, µs",
-        "The same runs. One request in a thousand waited at least this long. A single run has too few requests to say "
-        "that, so the requests of all runs at a point are added up; there is no interval.",
-        lacking="too few requests at every point (10,000 are needed)",
-        columns=columns.TAIL,
+        "The same runs. One request in a thousand waited at least this long. A single run has too few requests to "
+        "say that, so the requests of all runs at a point are added up; there is no interval.",
+        lacking="too few requests at every point (10,000 are needed)", columns=columns.TAIL,
         merge=percentiles.tails_of,
-    ),
+    ),  # fmt: skip
     Merged(
-        "percentiles",
-        "E3-rate",
-        "Response times: {connections} connections, {rate} requests a second",
-        "percentile of the requests",
-        "response time, µs",
+        "percentiles", "E3-rate", "Response times: {connections} connections, {rate} requests a second",
+        "percentile of the requests", "response time, µs",
         "The whole distribution at one point of E3. Each step to the right stands for ten times fewer requests: 99% "
         "begins the slowest hundredth. Where a curve turns steeply upwards, a few requests wait very long.",
-        script="percentiles",
-        lacking="no VALID run of E3-rate with the load generator's file",
-        columns=columns.PERCENTILES,
-        merge=percentiles.lines_of,
-    ),
+        script="percentiles", lacking="no VALID run of E3-rate with the load generator's file",
+        columns=columns.PERCENTILES, merge=percentiles.lines_of,
+    ),  # fmt: skip
     Curves(
-        "capacity",
-        "E3-capacity",
-        "Highest rate with p99 under {limit_ms} ms",
-        _ALL_ACTIVE,
-        "requests a second",
-        "The highest rate that was found at which the p99 stays within the limit. A service could promise this rate. It "
-        "lies below the throughput of a closed loop.",
-        measure="capacity",
-        x=_CONNECTIONS,
-        common="limit",
-        logarithmic=False,
-    ),
+        "capacity", "E3-capacity", "Highest rate with p99 under {limit_ms} ms", _ALL_ACTIVE, "requests a second",
+        "The highest rate that was found at which the p99 stays within the limit. A service could promise this rate. "
+        "It lies below the throughput of a closed loop.",
+        measure="capacity", common="limit", logarithmic=False,
+    ),  # fmt: skip
     Curves(
-        "wait_cost",
-        "E4-wait",
-        "One wait, one descriptor ready (the {place})",
-        "descriptors watched",
+        "wait_cost", "E4-wait", "One wait, one descriptor ready (the {place})", "descriptors watched",
         "time of the call, µs",
         "The system call alone, without a server. On these axes a slope of 1 means: twice the descriptors, twice the "
         "time. select goes beyond FD_SETSIZE here, because its bitmaps are on the heap.",
-        points={"ready": "1", "place": "last"},
-        measure="wait",
-        x=_sum_of("watched"),
-        about={"place": "last"},
+        points={"ready": "1", "place": "last"}, measure="wait", x=_sum_of("watched"), about={"place": "last"},
         ends=False,
-    ),
+    ),  # fmt: skip
     Curves(
-        "wait_cost_first",
-        "E4-wait",
-        "One wait, one descriptor ready (the {place})",
-        "descriptors watched",
+        "wait_cost_first", "E4-wait", "One wait, one descriptor ready (the {place})", "descriptors watched",
         "time of the call, µs",
-        "The same, but the first descriptor is ready instead of the last. Where the two curves of an API are equal, the "
-        "call looks at all descriptors, whatever it finds.",
-        points={"ready": "1", "place": "first"},
-        measure="wait",
-        x=_sum_of("watched"),
-        about={"place": "first"},
+        "The same, but the first descriptor is ready instead of the last. Where the two curves of an API are equal, "
+        "the call looks at all descriptors, whatever it finds.",
+        points={"ready": "1", "place": "first"}, measure="wait", x=_sum_of("watched"), about={"place": "first"},
         ends=False,
-    ),
+    ),  # fmt: skip
     Curves(
-        "cycle_active",
-        "E4-cycle",
-        "Wait, scan and read, {watched} descriptors watched",
-        "ready, % of the descriptors",
-        "time of the whole cycle, µs",
-        "The program waits, finds the ready descriptors and reads from all of them. On the left few are ready, and the "
-        "scan of the others is the whole cost. On the right the cost is the reading, and the APIs meet.",
-        measure="cycle",
-        x=_percent_ready,
-        x_format=TIMES,
-        each=("watched", "9000"),
-        ends=False,
-    ),
+        "cycle_active", "E4-cycle", "Wait, scan and read, {watched} descriptors watched",
+        "ready, % of the descriptors", "time of the whole cycle, µs",
+        "The program waits, finds the ready descriptors and reads from all of them. On the left few are ready, and "
+        "the scan of the others is the whole cost. On the right the cost is the reading, and the APIs meet.",
+        measure="cycle", x=_percent_ready, x_format=TIMES, each=("watched", "9000"), ends=False,
+    ),  # fmt: skip
     Model(
-        "model",
-        "E4-cycle",
-        "The fitted model against what was measured",
-        "measured, µs",
+        "model", "E4-cycle", "The fitted model against what was measured", "measured, µs",
         "a + b · watched + c · ready, µs",
-        "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what was "
-        "measured; above the line it is too high.",
-    ),
+        "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what "
+        "was measured; above the line it is too high.",
+    ),  # fmt: skip
     Bars(
-        "calls",
-        "E5",
-        "System calls a message",
-        "system calls of the server a message",
-        "",
+        "calls", "E5", "System calls a message", "system calls of the server a message", "",
         "Exact counts, not times. The darker part is the waits for readiness. The number after × is the number of "
-        "connections: with more of them one wait serves several messages. The servers of this project are above. Below "
-        "(grey) are the ways in which epoll can be used, each in the smallest program that does it.",
-        first="waits",
-        second="calls",
-        parts=("waits for readiness", "reads, writes, changes of interest"),
+        "connections: with more of them one wait serves several messages. The servers of this project are above. "
+        "Below (grey) are the ways in which epoll can be used, each in the smallest program that does it.",
+        first="waits", second="calls", parts=("waits for readiness", "reads, writes, changes of interest"),
         height=700,
-    ),
+    ),  # fmt: skip
     Curves(
-        "batching",
-        "E6",
-        "Events a wake-up, {idle} idle connections beside",
-        "active connections",
+        "batching", "E6", "Events a wake-up, {idle} idle connections beside", "active connections",
         "events a wake-up",
         "How many events one wait returns. The more connections are active, the more of them are ready at once.",
-        measure="events",
-        x=_sum_of("active"),
-        common="idle",
-    ),
+        measure="events", x=_sum_of("active"), common="idle",
+    ),  # fmt: skip
     Curves(
-        "event_cost",
-        "E6",
-        "CPU time an event, {idle} idle connections beside",
-        "active connections",
+        "event_cost", "E6", "CPU time an event, {idle} idle connections beside", "active connections",
         "CPU time of the server an event, µs",
         "The same runs: the server's CPU time for one event. Many events in one wait share the cost of the scan, so "
         "poll's curve falls where epoll's is flat.",
-        measure="event_cpu",
-        x=_sum_of("active"),
-        common="idle",
-    ),
+        measure="event_cpu", x=_sum_of("active"), common="idle",
+    ),  # fmt: skip
     Curves(
-        "chain",
-        "E7",
-        "Chain of pairs: {active} active, {writes} writes",
-        "pairs",
-        "time of the chain, µs",
-        "Each pair that becomes readable writes to the next, as in libevent's bench.c. The times can be compared with "
-        "the published ones.",
-        measure="chain",
-        x=_sum_of("pairs"),
-        each=("active", "1"),
-        common="writes",
-        ends=False,
-    ),
+        "chain", "E7", "Chain of pairs: {active} active, {writes} writes", "pairs", "time of the chain, µs",
+        "Each pair that becomes readable writes to the next, as in libevent's bench.c. The times can be compared "
+        "with the published ones.",
+        measure="chain", x=_sum_of("pairs"), each=("active", "1"), common="writes", ends=False,
+    ),  # fmt: skip
     Bars(
-        "memory_idle",
-        "E8",
-        "Memory for a connection that is idle",
-        "KiB a connection",
-        "",
-        "Memory for one open connection that does nothing. The darker part is the memory of the server's process. The "
-        "lighter part is the kernel's memory for both ends of the connection, because client and server share this "
-        "machine.",
-        points={"state": "idle"},
-        first="server_bytes",
-        second="kernel_bytes",
-        stacked=True,
-        parts=_MEMORY,
+        "memory_idle", "E8", "Memory for a connection that is idle", "KiB a connection", "",
+        "Memory for one open connection that does nothing. The darker part is the memory of the server's process. "
+        "The lighter part is the kernel's memory for both ends of the connection, because client and server share "
+        "this machine.",
+        points={"state": "idle"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
         unit=1024.0,
-    ),
+    ),  # fmt: skip
     Bars(
-        "memory_inflight",
-        "E8",
-        "Memory for a connection with data under way",
-        "KiB a connection",
-        "",
+        "memory_inflight", "E8", "Memory for a connection with data under way", "KiB a connection", "",
         "The same while every connection has data under way, so that there are buffers.",
-        points={"state": "inflight"},
-        first="server_bytes",
-        second="kernel_bytes",
-        stacked=True,
-        parts=_MEMORY,
+        points={"state": "inflight"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
         unit=1024.0,
-    ),
+    ),  # fmt: skip
     Curves(
-        "churn",
-        "E9",
-        "Connections made, served once and ended",
-        "connections at the same time",
+        "churn", "E9", "Connections made, served once and ended", "connections at the same time",
         "connections a second",
         "Each connection is made, carries one message and ends. The cost is accepting, adding and removing, and the "
         "kernel's own work for a connection, which is the same for all servers.",
-        measure="connects",
-        x=_CONNECTIONS,
-        logarithmic=False,
-    ),
+        measure="connects", logarithmic=False,
+    ),  # fmt: skip
 )

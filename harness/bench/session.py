@@ -7,7 +7,6 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
@@ -27,36 +26,35 @@ PATIENCE = 15.0  # seconds for what a program should do at once
 BROKEN = ("FAILED", "ERRORS")
 
 
-@dataclass(frozen=True)
-class Options:
-    """As given; None: not given."""
-
-    mode: Optional[str] = None
-    seed: Optional[int] = None
-    pin: Optional[bool] = None
-    resume: Optional[Path] = None
-    parent: Path = servers.ROOT / "results"
-    patience: float = PATIENCE
-
-
 class Session:
-    def __init__(self, options: Options):
-        """Raises BadResults for a directory that cannot be gone on with, or that other options contradict."""
-        self.options = options
+    def __init__(
+        self,
+        mode: Optional[str] = None,
+        seed: Optional[int] = None,
+        pin: Optional[bool] = None,
+        resume: Optional[Path] = None,
+        results_in: Optional[Path] = None,
+        patience: float = PATIENCE,
+    ):
+        """None: not given. Raises BadResults if results cannot be resumed, or were made with other settings."""
+        self.parent = results_in or servers.ROOT / "results"
         self.results: Optional[Results] = None
-        self.mode, seed, pin = options.mode or "quick", options.seed, options.pin is not False
-        if options.resume is not None:
-            self.results = Results.open(options.resume)
+        if resume is not None:
+            self.results = Results.open(resume)
             settings = self.results.settings
-            _refuse_contradiction(self.results.path, settings, options)
-            self.mode, seed, pin = settings["mode"], settings["seed"], settings["pinned"]
+            for name, value in {"mode": mode, "seed": seed, "pinned": pin}.items():
+                if value is not None and value != settings[name]:
+                    has = f"{name} {settings[name]!r}, not {value!r}"
+                    raise BadResults(f"{resume}: has {has}: results are resumed with the settings that they have")
+            mode, seed, pin = settings["mode"], settings["seed"], settings["pinned"]
+        self.mode = mode or "quick"
         self.seed: int = random.SystemRandom().randrange(2**31) if seed is None else seed
-        self.cores: Cores = choose_cores(pin)
+        self.cores: Cores = choose_cores(pin is not False)
         if self.results is not None and pin and not self.cores.pinned:
-            raise BadResults(f"{options.resume}: was made with both sides pinned; here they are {self.cores}")
+            raise BadResults(f"{resume}: was made with both sides pinned to cores; here they are {self.cores}")
         self.limit = kernel.raise_descriptor_limit()
         self.runs = plan.ordered(self.mode, self.seed)
-        self.driver = Driver(self.cores, options.patience)
+        self.driver = Driver(self.cores, patience)
         self.progress = Progress([])
         self._finished = self.results.finished() if self.results else set()
 
@@ -79,7 +77,7 @@ class Session:
         """From here on there is a result set."""
         self.progress = Progress(runs)
         if self.results is None:
-            self.results = Results.create(self.options.parent, self.mode, self.seed, self.cores.pinned)
+            self.results = Results.create(self.parent, self.mode, self.seed, self.cores.pinned)
         else:
             self._compare_machine()
         _say(f"results: {_short(self.results.path)}")
@@ -140,15 +138,6 @@ def _fill(row: Row, taken: Taken) -> None:
         return
     for name, value in taken.figures.items():
         setattr(row, name, value)
-
-
-def _refuse_contradiction(path: Path, settings: dict, options: Options) -> None:
-    given = {"mode": options.mode, "seed": options.seed, "pinned": options.pin}
-    for name, value in given.items():
-        if value is not None and value != settings[name]:
-            raise BadResults(
-                f"{path}: has {name} {settings[name]!r}, not {value!r}: what is resumed keeps its settings"
-            )
 
 
 def _short(path: Path) -> Path:
