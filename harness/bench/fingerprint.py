@@ -245,7 +245,9 @@ def _output(*command: str, whole: bool = False, empty: bool = False, failing: bo
     if done.returncode != 0 and not failing:
         return None
     text = done.stdout.strip()
-    return text if empty or whole else (text.splitlines() or [None])[0]
+    if empty or whole:
+        return text
+    return text.splitlines()[0] if text else None
 
 
 def _lines(path: Path) -> list[str]:

@@ -40,7 +40,7 @@ def quoted(value: object) -> str:
 
 def draw(figure: Figure, data: Path, settings: dict[str, object], plots: Path = PLOTS) -> str:
     """Runs the script of the figure on its columns with these further variables. Returns what it printed."""
-    variables = {"data": data.resolve(), **figure.variables(), **settings}
+    variables: dict[str, object] = {"data": data.resolve(), **figure.variables(), **settings}
     assignments = "; ".join(f"{key} = {quoted(value)}" for key, value in variables.items())
     script = f"plots/{figure.kind.script}.gp"
     command = ["gnuplot", "-e", assignments, script]

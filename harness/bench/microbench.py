@@ -67,6 +67,6 @@ def run(request: Request, program: str, wanted: dict[str, str], *options: object
     try:
         report = json.loads(result.stdout)
         figures = {column: float(report["figures"][name]) for column, name in wanted.items()}
-        return Taken("VALID", report["schedule_hash"], [], figures)
+        return Taken("VALID", report["schedule_hash"], [], {**figures})
     except (ValueError, KeyError, TypeError) as error:
         raise Failed(f"{program} printed what cannot be read ({error!r}): {result.stdout[:200]!r}") from None

@@ -51,6 +51,7 @@ class Server:
         watchdog = threading.Timer(ready_within or 0.0, self.process.kill)
         if ready_within is not None:
             watchdog.start()
+        assert self.process.stdout is not None and self.process.stderr is not None
         self.announcement = self.process.stdout.readline()
         watchdog.cancel()
         match = LISTENING.fullmatch(self.announcement)
@@ -66,7 +67,7 @@ class Server:
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
 
     def _read_errors(self) -> None:
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             with self._changed:
                 self._lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
@@ -151,7 +152,7 @@ class Server:
         """New peers by the thousand, arranged while the server is stopped: it accepts them in batches,
         where one at a time would cost a wait over all that are there already. They reset at the end,
         which leaves no TIME_WAIT behind."""
-        many = []
+        many: list[peer.Peer] = []
         while len(many) < count:
             with self.frozen():
                 for _ in range(min(1000, count - len(many))):
@@ -189,8 +190,9 @@ class Server:
             self.process.kill()
         self.process.wait()
         self._reader.join(waiting.PATIENCE)
-        self.process.stdout.close()
-        self.process.stderr.close()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
 
     def __enter__(self) -> Server:
         return self

@@ -43,7 +43,7 @@ class FailingServer:
                     self.accept()
                 elif key.fileobj is self.woken:
                     self.woken.recv(64)
-                else:
+                elif isinstance(key.fileobj, socket.socket):
                     self.echo(key.fileobj)
 
     def accept(self) -> None:

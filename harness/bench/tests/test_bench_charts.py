@@ -9,6 +9,7 @@ import subprocess
 import sys
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from suite import module, servers
@@ -25,7 +26,7 @@ needs_gnuplot = pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnup
 needs_browser = pytest.mark.skipif(BROWSER is None, reason="chromium is not installed")
 
 
-def row(experiment: str, server: str, where: str, repeat: int = 1, verdict: str = "VALID", **measures: float) -> Row:
+def row(experiment: str, server: str, where: str, repeat: int = 1, verdict: str = "VALID", **measures: Any) -> Row:
     reasons = "" if verdict == "VALID" else "<script>alert(1)</script> & more"
     return Row(experiment, server, where, repeat, 1, 7, verdict, reasons, schedule_hash="abcd", **measures)
 

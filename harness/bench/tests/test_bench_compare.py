@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,14 @@ from suite import module
 POINT = "idle=8000 active=8"
 
 
-def row(repeat: int, value: float | None, experiment: str = "E2", server: str = "poll_srv", **more: object) -> Row:
+def row(repeat: int, value: float | None, experiment: str = "E2", server: str = "poll_srv", **more: Any) -> Row:
     figure = {MAIN_FIGURE[experiment].column: value} if experiment in MAIN_FIGURE else {}
-    fields = {"point": POINT, "attempt": 1, "seed": 5, "verdict": "VALID", "schedule_hash": "aa", **figure, **more}
-    return Row(experiment=experiment, server=server, repeat=repeat, **fields)  # type: ignore[arg-type]
+    fields: dict[str, Any] = {"point": POINT, "attempt": 1, "seed": 5, "verdict": "VALID", "schedule_hash": "aa"}
+    fields |= figure | more
+    return Row(experiment=experiment, server=server, repeat=repeat, **fields)
 
 
-def runs(*values: float, **more: object) -> list[Row]:
+def runs(*values: float, **more: Any) -> list[Row]:
     return [row(repeat, value, **more) for repeat, value in enumerate(values, start=1)]
 
 
@@ -141,7 +143,8 @@ def test_the_program_prints_ratios_and_what_else_differs(made):
         "E2", "poll_srv", "idle=8000", "active=8", "throughput", "100", "90", "0.900", "0.900", "0.900", "6", "worse"
     ]  # fmt: skip
     assert "1 of 1 points are marked: their low and high lie on one side of 1." in lines
-    assert module.run("bench.compare", before.path, before.path).stdout.splitlines()[2].strip() == "the same machine, build and settings"
+    lines = module.run("bench.compare", before.path, before.path).stdout.splitlines()
+    assert lines[2].strip() == "the same machine, build and settings"
 
 
 def test_the_program_refuses_in_one_line(made, tmp_path):

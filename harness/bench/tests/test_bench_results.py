@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from bench.rows import COLUMNS, BadRows, Row
 from suite import servers
 
 
-def row(server: str = "poll_srv", repeat: int = 1, attempt: int = 1, verdict: str = "VALID", **more: object) -> Row:
-    return Row("E2", server, "idle=8000 active=8", repeat, attempt, 7, verdict, **more)  # type: ignore[arg-type]
+def row(server: str = "poll_srv", repeat: int = 1, attempt: int = 1, verdict: str = "VALID", **more: Any) -> Row:
+    return Row("E2", server, "idle=8000 active=8", repeat, attempt, 7, verdict, **more)
 
 
 def attempts(*verdicts: str) -> list[Row]:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,15 +23,15 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
     return Results.create(tmp_path, "quick", 1, True)
 
 
-def add(results: Results, experiment: str, server: str, point: str, *values: float, **more: object) -> None:
+def add(results: Results, experiment: str, server: str, point: str, *values: float, **more: Any) -> None:
     """One run for each value, of the column that the experiment is about."""
     column = {"E2": "throughput", "E4-wait": "wait", "E4-cycle": "cycle", "E5": "calls", "E6": "event_cpu"}[experiment]
     for repeat, value in enumerate(values, start=1):
-        fields = {"verdict": "VALID", "attempt": 1, "seed": 1, column: value, **more}
-        results.add(Row(experiment=experiment, server=server, point=point, repeat=repeat, **fields))  # type: ignore
+        fields: dict[str, Any] = {"verdict": "VALID", "attempt": 1, "seed": 1, column: value, **more}
+        results.add(Row(experiment=experiment, server=server, point=point, repeat=repeat, **fields))
 
 
-def add_waits(results: Results, server: str, times: dict[int, float], place: str = "last", **more: object) -> None:
+def add_waits(results: Results, server: str, times: dict[int, float], place: str = "last", **more: Any) -> None:
     for watched, time in times.items():
         add(results, "E4-wait", server, f"watched={watched} ready=1 place={place}", time, time, time, **more)
 
