@@ -1,1 +1,1 @@
-"""The experiments: what is run, what is kept of it, what it shows."""
+"""The experiments: their runs, their results, and what the results show."""

@@ -20,7 +20,7 @@ bench-deps:
 bench-programs: bench-deps
 	@$(MAKE) --no-print-directory all
 
-# Before anything is built: a mistyped word must not run something else in silence.
+# Checked before anything is built, so that a mistyped word never runs something else.
 bench-options:
 	@case '$(PIN)' in '' | yes | no) ;; *) echo 'bench: PIN=$(PIN): it must be yes or no' >&2; exit 2 ;; esac
 	@$(if $(and $(FULL),$(SMOKE)),echo 'bench: FULL and SMOKE: only one of them' >&2; exit 2,:)

@@ -1,7 +1,7 @@
 """The highest rate at which the p99 of response stays under a limit, by a bracketed search.
 
-The rates are steps of one geometric scale, the same for every server: a probe of a rate is the identical load
-whichever server gets it. Each probe is a fresh server under a fresh open loop."""
+The rates are steps of one geometric scale that all servers share, so that a probe of a rate is the same load for every
+server. Each probe runs a new server under a new open loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Optional
 
-STEPS_A_DOUBLING = 8  # neighbours are 9% apart: as exact as the figure is
+STEPS_A_DOUBLING = 8  # neighbouring rates are 9% apart, and the figure is no more exact than that
 LOWEST = 100.0  # requests a second, at step 0
 STEPS = 18 * STEPS_A_DOUBLING  # up to 26 million
 TRIES = 3  # of a probe that the machine disturbed
@@ -36,7 +36,7 @@ class Probe:
 
 @dataclass
 class Search:
-    """`probe(rate)` makes one. `found` is the highest rate that held; None: none did."""
+    """`probe(rate)` makes one probe. `found` is the highest rate that kept the limit, or None."""
 
     probe: Callable[[float], Probe]
     limit: float  # of response_p99, microseconds
@@ -46,7 +46,7 @@ class Search:
     _verdicts: dict[int, str] = field(default_factory=dict)  # of the probes, by step
 
     def run(self, guess: float) -> None:
-        """From the guess in growing strides to where it changes, then halves what is in between."""
+        """Goes from the guess in growing strides until the answer changes, then halves the interval."""
         low, high = self._bracket(step_of(guess))
         while high - low > 1:
             middle = (low + high) // 2
@@ -57,7 +57,7 @@ class Search:
         self._conclude(low, high)
 
     def _bracket(self, step: int) -> tuple[int, int]:
-        """(the last that held, the first that did not); -1 where even step 0 does not."""
+        """The last step that keeps the limit (-1: none) and the first that does not."""
         stride = 2
         if self._holds(step):
             low, high = step, step + stride
@@ -72,7 +72,7 @@ class Search:
         return max(low, -1), high
 
     def _holds(self, step: int) -> bool:
-        """OVERLOADED is an answer; what says that the machine was disturbed is asked again."""
+        """Whether a rate keeps the limit. A probe that the machine disturbed is made again; OVERLOADED is an answer."""
         for _ in range(TRIES):
             probe = self.probe(rate_of(step))
             if probe.verdict not in DISTURBED:
@@ -82,7 +82,7 @@ class Search:
         return within and probe.verdict != "OVERLOADED"
 
     def _conclude(self, low: int, high: int) -> None:
-        """Only the two rates on both sides of the figure decide whether it can be trusted."""
+        """The verdict. Only the probes of the two rates next to the figure decide whether it can be trusted."""
         self.found = rate_of(low) if low >= 0 else None
         above = self._verdicts.get(high, "CLIENT_BOUND")
         if low < 0:

@@ -19,7 +19,7 @@ KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emul
 
 
 def kqueue_name(fingerprint: dict[str, object]) -> str:
-    """What the key says; one that is not known to be native is never shown as if it were."""
+    """kqueue in the key of a figure. One that is not known to be native is never called kqueue alone."""
     provider = fingerprint.get("kqueue")
     if provider is None and fingerprint.get("system", "Linux") != "Linux":
         provider = "native"
@@ -38,7 +38,7 @@ def machine(fingerprint: dict[str, object]) -> str:
 
 
 def spread_text(summaries: Sequence[statistics.Summary]) -> str:
-    """How many runs, and what the bars are."""
+    """How many runs a point has, and what the error bars show."""
     runs = {summary.runs for summary in summaries}
     if not runs:
         return ""

@@ -28,8 +28,8 @@ NAMES = {
     "one_shot": "one-shot, armed again",
     "add_delete": "added and deleted each time",
 }
-# A select server takes connections up to here: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and a
-# few descriptors are its own.
+# select_srv takes no more connections: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and the server needs a few
+# descriptors for itself.
 MOST_FOR_SELECT = 1024 - 16
 
 CURVE = ("server", "x", "median", "low", "high", "runs", "valid", "end")
@@ -43,7 +43,7 @@ Line = dict[str, object]
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of columns, and what their caption must say of them."""
+    """Lines of columns, and the summaries that the caption describes."""
 
     columns: tuple[str, ...] = CURVE
     lines: list[Line] = field(default_factory=list)
@@ -79,12 +79,12 @@ def _word(value: object) -> str:
 
 
 def where(rows: Sequence[Row], **wanted: str) -> list[Row]:
-    """Of the rows those whose points have these values."""
+    """The rows whose points have these values."""
     return [row for row in rows if wanted.items() <= factors(row.point).items()]
 
 
 def values(rows: Sequence[Row], name: str) -> list[str]:
-    """What a factor takes in these rows, the one with the most points first, then by size."""
+    """The values of a factor in these rows: the one with the most points first, the others by size."""
     points = {row.point for row in rows}
     found: dict[str, int] = {}
     for each in points:
@@ -126,8 +126,8 @@ def curve(
 
 
 def mark_end(lines: list[Line]) -> None:
-    """Marks select's last line, if the next point of the others is one that it cannot hold; a curve that
-    ends for another reason is not FD_SETSIZE's."""
+    """Marks select's last line if select cannot hold the next point of the others. A curve may also end because the
+    experiments were interrupted; then it gets no mark."""
     selects = [line for line in lines if line["server"] == "select_srv"]
     if not selects:
         return

@@ -1,10 +1,9 @@
-"""Two result sets side by side, for before and after a change: each run of B divided by the run of A that was
-asked for the same load.
+"""Compares two result sets, from before and after a change: each run of B is divided by the run of A with its load.
 
     python -m bench.compare A B
 
-Pairs share what the load is, so that their ratio varies less than the two figures do. Where pairs were asked
-for different loads nothing is compared."""
+Both runs of a pair have the same load, so that their ratio varies less than their figures. If the loads of a pair
+differ, nothing is compared."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ class Comparison:
 
     @property
     def mark(self) -> str:
-        """better or worse, where the interval of the ratio excludes 1; with ? where it is the range only."""
+        """better or worse if the interval of the ratio excludes 1; with a ? if that is only the range."""
         if self.ratio.low <= 1 <= self.ratio.high:
             return ""
         word = "better" if (self.ratio.low > 1) == self.figure.more_is_better else "worse"
@@ -40,8 +39,8 @@ class Comparison:
 
 
 def compare(before: list[Row], after: list[Row]) -> list[Comparison]:
-    """By experiment, server and point, in the order of `before`. Raises BadResults where rows with one key
-    were asked for different loads, and where there is no pair at all."""
+    """One comparison for each experiment, server and point, in the order of `before`. Raises BadResults if two rows
+    with one key had different loads, and if there is no pair."""
     others = {row.key: row for row in table.final(after)}
     groups: dict[tuple[str, str, str], list[tuple[Row, Row]]] = {}
     for row in table.final(before):
@@ -89,7 +88,7 @@ def _compare(pairs: list[tuple[Row, Row]]) -> Optional[Comparison]:
 
 
 def _value(row: Row, figure: Figure) -> float:
-    """0 where there is none: neither makes a ratio."""
+    """0 if there is none: no ratio can be made with 0 either."""
     return getattr(row, figure.column) or 0.0
 
 
@@ -121,7 +120,7 @@ def _explained(compared: list[Comparison]) -> list[str]:
 
 
 def differences(before: Results, after: Results) -> list[str]:
-    """What else is not the same, and may be the reason."""
+    """What else differs, and may be the cause."""
     settings: list[tuple[str, Any, Any]] = [
         (name, before.settings.get(name), after.settings.get(name)) for name in ("mode", "pinned", "seed")
     ]

@@ -15,8 +15,8 @@ from bench.statistics import POLICIES
 
 WITHOUT_SELECT = tuple(name for name in servers.ALL if name != "select_srv")
 
-RATE = 2000  # requests a second that every server carries, poll with 18,000 connections included
-LIMIT = 10_000  # microseconds: the p99 of response that a capacity is asked for
+RATE = 2000  # requests a second; every server can answer them, also poll with 18,000 connections
+LIMIT = 10_000  # microseconds: a capacity is the highest rate with the p99 of response below this
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Experiment:
     points: dict[str, tuple[str, ...]]  # by mode
     repeats: dict[str, int]
     times: dict[str, Times]
-    descriptors: Callable[[dict[str, str]], int]  # that one process needs at a point, its own apart
-    beside: float  # seconds of a run besides the measured ones, roughly
-    loads: int = 1  # that a run is made of, roughly
+    descriptors: Callable[[dict[str, str]], int]  # that one process needs at a point, besides its own
+    beside: float  # seconds of a run besides the measured ones, about
+    loads: int = 1  # of one run, about
     servers: tuple[str, ...] = servers.ALL
     programs: tuple[str, ...] = ()  # micro programs instead of servers
 
     def seconds(self, mode: str) -> float:
-        """A first guess at what one run takes."""
+        """A first guess at how long one run takes."""
         times = self.times[mode]
         return self.loads * (times.warmup + times.duration + self.beside)
 
@@ -74,7 +74,7 @@ def _wait(place: str, *watched: int) -> tuple[str, ...]:
 
 
 def _chain(*pairs: int) -> tuple[str, ...]:
-    """The same number of writes at every point, so that what grows along a curve is what a pair costs."""
+    """Every point has the same number of writes, so that a curve shows the cost of a pair."""
     return tuple(
         point(pairs=each, active=active, writes=writes) for each in pairs for active, writes in ((1, 100), (100, 1000))
     )
@@ -85,12 +85,12 @@ def _states(connections: int) -> tuple[str, ...]:
 
 
 _OFTEN = _by_mode(3, 6, 1)
-_ONCE = _by_mode(1, 2, 1)  # counts and sizes: they hardly differ
+_ONCE = _by_mode(1, 2, 1)  # counts and sizes hardly differ between runs
 _LOAD = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.15))
 _SHORT = _by_mode(Times(0.15, 0.35), Times(0.2, 0.4), Times(0.05, 0.2))
-# Long enough for two looks at the server, also on a busy machine.
+# Long enough for two snapshots of the server, also on a busy machine.
 _LOOKED_AT = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.4))
-# A wake-up with thousands of events takes tens of milliseconds: steady is what has seen many of them.
+# A wake-up with thousands of events takes tens of milliseconds. Only a run with many of them is steady.
 _LONG = _by_mode(Times(0.5, 0.6), Times(0.6, 0.8), Times(0.05, 0.4))
 _MICRO = _by_mode(Times(0, 0.15), Times(0, 0.25), Times(0, 0.02))
 
@@ -130,7 +130,7 @@ ALL = (
             _each("connections", 10, 50, rate=RATE),
         ),
         _OFTEN,
-        _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),  # complete: 3 runs have p99.9
+        _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),  # full: 3 runs together have a p99.9
         _CONNECTIONS,
         beside=0.3,
     ),

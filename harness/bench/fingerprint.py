@@ -1,6 +1,6 @@
-"""What the figures depend on and the servers do not show: the machine, the kernel, the build.
+"""What the figures depend on besides the servers: the machine, the kernel, the build.
 
-It is published with the results, so it names no host, no user and no absolute path. What a system does not
+It is published with the results, so it names no host, no user and no absolute path. A value that the system does not
 tell is null."""
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def collect() -> dict[str, Any]:
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """What two fingerprints do not have in common: (name, in one, in the other)."""
+    """What differs between two fingerprints: (name, in one, in the other)."""
     found = []
     for name in dict.fromkeys([*one, *other]):
         left, right = one.get(name), other.get(name)
@@ -95,7 +95,7 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, A
 
 
 def without_paths(text: Optional[str]) -> Optional[str]:
-    """Absolute paths cut down to their last part."""
+    """The text, with each absolute path cut down to its last part."""
     if text is None:
         return None
     text = text.replace(f"{servers.ROOT}/", "")
@@ -103,7 +103,7 @@ def without_paths(text: Optional[str]) -> Optional[str]:
 
 
 def kqueue(flags: Optional[str]) -> Optional[str]:
-    """Who provides kqueue: native, libkqueue or emulation. The Makefile ends its record of flags with it."""
+    """Who provides kqueue: native, libkqueue or emulation. The Makefile's record of flags ends with this word."""
     word = flags.split()[-1] if flags and flags.split() else None
     return word if word in ("native", "libkqueue", "emulation") else None
 
@@ -173,7 +173,7 @@ def sysctls() -> dict[str, str]:
 
 
 def _detect(kind: str) -> Optional[str]:
-    # It prints "none" and fails where there is none: that is an answer too.
+    # It prints "none" and fails if there is none; that is an answer too.
     return _output("systemd-detect-virt", kind, failing=True)
 
 
@@ -209,7 +209,7 @@ def _limits() -> dict[str, Optional[int]]:
 
 
 def _compiler(flags: Optional[str]) -> list[str]:
-    """The compiler as the Makefile called it: what stands before its first option."""
+    """The compiler as the Makefile called it: the words before the first option."""
     words: list[str] = []
     for word in (flags or "").split():
         if word.startswith("-"):
@@ -224,7 +224,7 @@ def _dirty() -> Optional[bool]:
 
 
 def _git(*arguments: str) -> Optional[str]:
-    """None where the tree is no git work tree of its own, also when it lies inside another one."""
+    """None if the tree is no git work tree of its own, also if it lies inside another work tree."""
     top = _output("git", "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != servers.ROOT:
         return None
@@ -232,7 +232,7 @@ def _git(*arguments: str) -> Optional[str]:
 
 
 def _output(*command: str, whole: bool = False, empty: bool = False, failing: bool = False) -> Optional[str]:
-    """The first line (or all) that a command prints, or None where it is not there or fails."""
+    """The first line (or all) that a command prints. None if it does not exist or fails."""
     if shutil.which(command[0]) is None:
         return None
     environment = {**os.environ, "LC_ALL": "C"}

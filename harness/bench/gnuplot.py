@@ -1,4 +1,4 @@
-"""Calls gnuplot: one figure, one process. It needs no display."""
+"""Calls gnuplot, one process a figure. It needs no display."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def draw(figure: Figure, data: Path, settings: dict[str, object], plots: Path = 
             command, cwd=plots.parent, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise BadFigure(f"{figure.name}: gnuplot was not done after {SECONDS} s ({script})") from None
+        raise BadFigure(f"{figure.name}: gnuplot did not end within {SECONDS} s ({script})") from None
     said = " ".join(line for line in done.stderr.splitlines() if line and HARMLESS not in line)[:300]
     if done.returncode != 0:
         raise BadFigure(f"{figure.name}: gnuplot ended with {done.returncode} ({script}): {said}")
@@ -60,11 +60,11 @@ def draw(figure: Figure, data: Path, settings: dict[str, object], plots: Path = 
 
 
 def mouse_script() -> Optional[Path]:
-    """gnuplot's own file for SVG with mouse support, or None where this gnuplot came without."""
+    """gnuplot's own file for SVG with mouse support. None if this gnuplot has none."""
     shown = subprocess.run(["gnuplot", "-e", "show loadpath"], capture_output=True, encoding="utf-8", timeout=SECONDS)
     found = re.search(r"gnuplotrc is read from (.+)", shown.stdout + shown.stderr)
     roots = [Path(found.group(1).strip())] if found else []
-    # Where packagers put it: beside the shared files, of one version or of several.
+    # Distributions put it beside the shared files of one version or of several.
     roots += sorted(Path(shutil.which("gnuplot") or "/").resolve().parents[1].glob("share/gnuplot/**/"))
     for root in roots:
         if (root / "js" / SCRIPT).is_file():
@@ -73,8 +73,8 @@ def mouse_script() -> Optional[Path]:
 
 
 def name_parts(picture: Path, title: str) -> None:
-    """gnuplot names the parts of an SVG plot_1, plot_2 …, and browsers show that as a tooltip over every curve.
-    This takes those names out, and gives the picture its own."""
+    """gnuplot names the parts of an SVG plot_1, plot_2 and so on, and browsers show these names as tooltips over the
+    curves. This removes them and gives the picture a name of its own."""
     text = picture.read_text(encoding="utf-8")
     text = re.sub(r"<title>gnuplot_plot_\d+\w*</title>|<title> </title>", "", text)
     text = text.replace("<title>Gnuplot</title>", f"<title>{escape(title)}</title>", 1)

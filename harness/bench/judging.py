@@ -1,8 +1,8 @@
-"""How an expected shape is judged: by medians of VALID runs.
+"""Judges an expected shape by the medians of VALID runs.
 
-It is *inconclusive* where the repeats of a point that it needs differ by more than twice, or none of them is
-VALID; *not measured* where such a point is missing. A run that was CLIENT_BOUND still bounds what the server
-can do: a shape that holds, or fails, for every value within that bound is judged all the same."""
+It is *inconclusive* if the repeats of a point that it needs differ by more than a factor of two, or if none of them is
+VALID. It is *not measured* if such a point is missing. A run that was CLIENT_BOUND still bounds what the server can do:
+if the shape holds for every value within the bound, or for none, it is judged all the same."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ INCONCLUSIVE, NOT_MEASURED = "inconclusive", "not measured"
 OUTCOMES = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_MEASURED)
 ENDLESS = math.inf
 
-# A client that is the limit makes these smaller, or greater, than the server's own: CLIENT_BOUND bounds them.
+# If the client is the limit (CLIENT_BOUND), the server's own figure is at least, or at most, the one that was measured.
 AT_LEAST = ("throughput", "capacity", "connects")
 AT_MOST = ("event_cpu",)
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a figure is found: a server at a point."""
+    """A server at a point: it has one figure in each column."""
 
     server: str
     point: str
@@ -48,7 +48,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Ratio:
-    """One figure divided by another lies in [low, high]. `beside`: a column shown, and not judged."""
+    """One figure divided by another lies in [low, high]. `beside`: a column that is shown but not judged."""
 
     column: str
     above: Place
@@ -93,12 +93,12 @@ def within(truth: tuple[float, float], low: float, high: float) -> str:
 
 @dataclass(frozen=True)
 class Known:
-    """What the runs say of a figure: the truth lies in [low, high]."""
+    """What the runs say about a figure: its true value lies in [low, high]."""
 
     summary: Summary
     low: float
     high: float
-    shaky: str = ""  # why it proves nothing
+    shaky: str = ""  # why the figure proves nothing; empty if it does
 
     @property
     def median(self) -> float:
@@ -152,7 +152,7 @@ def _only_client_bound(summary: Summary) -> bool:
 
 
 def judge(part: Part, figures: Figures) -> tuple[str, str]:
-    """Outcome, and the figures in words."""
+    """The outcome, and the figures in words."""
     try:
         if isinstance(part, Slope):
             return _judge_slope(part, figures)
@@ -162,7 +162,7 @@ def judge(part: Part, figures: Figures) -> tuple[str, str]:
 
 
 def _settled(outcome: str, shown: str, *known: Known) -> tuple[str, str]:
-    """What is shaky proves nothing, but the reader sees what it would have come to."""
+    """A figure that proves nothing makes the outcome inconclusive; the reader still sees what the medians say."""
     shaky = [each.shaky for each in known if each.shaky]
     return (INCONCLUSIVE, f"{', '.join(shaky)}; by the medians {shown}") if shaky else (outcome, shown)
 
@@ -210,7 +210,7 @@ def _judge_slope(slope: Slope, figures: Figures) -> tuple[str, str]:
         raise Unusable(INCONCLUSIVE, f"{slope.server}: a time of 0 has no logarithm")
     found = statistics.log_log_slope([(where, each.median) for where, each in known.items()])
     shown = ", ".join(f"{_digits(each.median)} at {where:g}" for where, each in known.items())
-    # A bound at one end says nothing of a slope.
+    # A figure that is only a bound says nothing about a slope.
     exact = all(each.low == each.high for each in known.values())
     outcome = within((found, found), slope.low, slope.high) if exact else INCONCLUSIVE
     figures_shown = f"slope {round(found, 2) + 0.0:.2f}: {shown} ({_runs(*known.values())})"

@@ -1,4 +1,4 @@
-"""One load on one fresh server: started, driven, looked at in mid-run, stopped."""
+"""One load on one new server. The server is started, driven, looked at twice while it is measured, and stopped."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from suite.server import Server
 from bench import memory, process
 from bench.process import Cores
 
-# The load generator's exit statuses with which it hands in a JSON with a verdict.
+# With these exit statuses the load generator has written a JSON with a verdict.
 JUDGED = (0, 3, 4, 5, 6, 7)
-LOOK_EVERY = 0.025  # seconds between looks at a server that is still being connected to
+LOOK_EVERY = 0.025  # seconds between two looks at a server while the connections are made
 
 
 class Failed(Exception):
-    """No figures: which program, how it ended or what it did not do, its last lines."""
+    """A run has no figures: which program failed, how it ended or what it did not do, its last lines."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Snapshot:
 class Outcome:
     report: dict[str, Any]  # the load generator's JSON
     at_rest: Snapshot  # before the first connection
-    before: Optional[Snapshot]  # inside the measured time: with `after` set-up and end are left out.
-    after: Optional[Snapshot]  # None where the two did not come to lie inside it
+    before: Optional[Snapshot]  # at the beginning of the measured time, after the set-up
+    after: Optional[Snapshot]  # near its end; both are None if one of them fell outside the measured time
 
     @property
     def verdict(self) -> str:
@@ -64,14 +64,14 @@ class Outcome:
 
 
 class Driver:
-    """How all runs of a session are made."""
+    """Makes all runs of a session in the same way."""
 
     def __init__(self, cores: Cores, patience: float):
         self.cores = cores
-        self.patience = patience  # seconds that a program may take for what it should do at once
+        self.patience = patience  # seconds that a program may take to start, answer or stop
 
     def run(self, load: Load, json_path: Path) -> Outcome:
-        """Raises Failed when server or load generator did not do their part."""
+        """Raises Failed if the server or the load generator fails."""
         with self._server(load.server) as server:
             at_rest = self._snapshot(server)
             outcome = self._drive(server, load, at_rest, json_path)
@@ -133,7 +133,7 @@ class Driver:
             _, errors = generator.communicate(timeout=max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             generator.kill()
-            raise Failed(f"loadgen was not done in time, killed; {self._state(server)}") from None
+            raise Failed(f"loadgen did not end in time and was killed; {self._state(server)}") from None
         if generator.returncode != 0:
             self._let_die(server)
         self._check_alive(server)
@@ -150,14 +150,15 @@ class Driver:
     def _watch(
         self, server: Server, load: Load, generator: subprocess.Popen[str], deadline: float
     ) -> tuple[Optional[Snapshot], Optional[Snapshot]]:
-        """The server at two moments of the measured time, or None where the load had ended before."""
+        """The server at two moments of the measured time; None for a moment at which the load had already ended."""
         while generator.poll() is None:
             counts = self._statistics(server)
-            # Each connection proves itself by one frame; the next one is the load's first.
+            # Each connection proves itself by one frame. The next frame is the first of the load.
             if counts["accepted"] >= load.connections and counts["frames"] > load.connections:
                 break
             if time.monotonic() > deadline:
-                raise Failed(f"loadgen: not all of {load.connections} connections came about; {self._state(server)}")
+                late = f"loadgen did not make all of {load.connections} connections in time"
+                raise Failed(f"{late}; {self._state(server)}")
             time.sleep(LOOK_EVERY)
         start = time.monotonic() + load.warmup
         snapshots: list[Optional[Snapshot]] = []
@@ -167,7 +168,7 @@ class Driver:
         return snapshots[0], snapshots[1]
 
     def _sleep(self, server: Server, generator: subprocess.Popen[str], until: float) -> bool:
-        """False when the load generator ended before."""
+        """False if the load generator ended earlier."""
         while generator.poll() is None:
             self._check_alive(server)
             left = until - time.monotonic()
@@ -188,7 +189,7 @@ class Driver:
         return Snapshot((earlier_ns + later_ns) // 2, cpu, counts, memory.look(server.process.pid))
 
     def _statistics(self, server: Server) -> dict[str, Any]:
-        """Its statistics now. Unlike Server.statistics() it notices when there is no server any more."""
+        """The server's statistics now. Unlike Server.statistics() this notices when the server has ended."""
         before = sum(line.startswith("{") for line in server.errors())
         server.process.send_signal(signal.SIGUSR1)
         deadline = time.monotonic() + self.patience
@@ -202,7 +203,8 @@ class Driver:
             time.sleep(0.001)
 
     def _let_die(self, server: Server) -> None:
-        """A server that dies closes its connections first: the load generator may know before we do."""
+        """A server that dies closes its connections before it ends, so that the load generator may notice first. This
+        waits for the end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.process.wait(0.2)
 
@@ -223,13 +225,14 @@ class Driver:
         try:
             status = server.process.wait(self.patience)
         except subprocess.TimeoutExpired:
-            raise Failed(f"not stopped {self.patience:g} s after SIGTERM, killed; {self._state(server)}") from None
+            late = f"not stopped within {self.patience:g} s of SIGTERM, so it was killed"
+            raise Failed(f"{late}; {self._state(server)}") from None
         if status != 0:
             raise Failed(self._state(server, "after SIGTERM"))
 
 
 def _inside(report: dict[str, Any], before: Optional[Snapshot], after: Optional[Snapshot]) -> bool:
-    """Whether both lie in the time that the load generator measured."""
+    """Whether both snapshots lie in the time that the load generator measured."""
     if before is None or after is None:
         return False
     start_ns = report["started_unix_ns"]

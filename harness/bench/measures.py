@@ -1,4 +1,4 @@
-"""What the experiments with servers measure: from one run's point to the figures of its row."""
+"""Measures one run of an experiment with servers: from its point to the figures of its row."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.requests import Request, Taken
 from bench.statistics import POLICIES
 
 INTEREST_IS_A_STORE = ("select_srv", "poll_srv")  # no system call
-# With thousands of requests under way the kernel's own thread for network work (ksoftirqd) takes its turns on the
-# client's core: it is this load's work, and no sign that somebody else is there.
+# With thousands of requests under way the kernel's thread for network work (ksoftirqd) preempts the client on its core.
+# That is work of this load, and no sign of another program.
 OWN_NETWORK_WORK = ("--limit", "preempted=20")
-# The client has a core for itself: it looks for what is due and what has come, rather than be woken up late.
+# The client has a core to itself and spins: a client that sleeps until a request is due is woken up late.
 POISSON = ("--arrivals", "poisson", "--spin", 1000000)
-NOT_JUDGED = tuple(limits.options())  # where no time is measured
+NOT_JUDGED = tuple(limits.options())  # for runs in which no time is measured
 
 
 def _run(request: Request, connections: int, *options: object, number: int = 0) -> Outcome:
@@ -70,7 +70,7 @@ def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
 
 
 def _calls(server: str, outcome: Outcome) -> dict[str, Optional[float]]:
-    """System calls a message and events a wait, from the server's own exact counts, set-up left out."""
+    """System calls a message and events a wait, from the server's own exact counts without the set-up."""
     if outcome.before is None or outcome.after is None:
         return {}
     counts = _difference(outcome.before, outcome.after)
@@ -104,13 +104,13 @@ def all_active(request: Request) -> Taken:
 
 
 def mostly_idle(request: Request) -> Taken:
-    """E2: a few connections are busy, the others say nothing; they are spread among each other."""
+    """E2: a few connections are active, the others are silent. The active ones are spread among the silent ones."""
     active = request.number("active")
     return _closed_loop(request, request.number("idle") + active, active)
 
 
 def fixed_rate(request: Request) -> Taken:
-    """E3: requests fall due at random (Poisson), whether or not earlier ones are answered."""
+    """E3: requests are due at random times (Poisson), whether or not earlier ones have been answered."""
     outcome = _run(request, request.number("connections"), "--rate", request.number("rate"), *POISSON)
     report = outcome.report
     lag = _percentiles(report, "lag")["lag_p99"]
@@ -125,7 +125,7 @@ def fixed_rate(request: Request) -> Taken:
 
 
 def capacity(request: Request) -> Taken:
-    """E3: a closed loop for a guess, then the search. The load generator's JSON of each probe is kept."""
+    """E3: a closed loop gives a guess, from which the search begins. The JSON of each probe is kept."""
     connections, limit = request.number("connections"), request.number("limit")
     made = 0
 
@@ -147,7 +147,7 @@ def capacity(request: Request) -> Taken:
 
 
 def calls_a_message(request: Request) -> Taken:
-    """E5: a server's own counts, or a policy's from a program that has nothing else."""
+    """E5: the counts of a server, or those of a policy from a micro program that does nothing else."""
     connections = request.number("connections")
     if request.server in POLICIES:
         return microbench.run(
@@ -156,7 +156,7 @@ def calls_a_message(request: Request) -> Taken:
             {"calls": "calls", "waits": "waits"},
             "--policy", request.server, "--connections", connections, "--messages", max(10000, 100 * connections),
         )  # fmt: skip
-    # With one message under way the counts cannot depend on time; with more, batches do.
+    # With one message under way the counts do not depend on time. With more, the size of a batch does.
     outcome = _run(request, connections, *(NOT_JUDGED if connections == 1 else ()))
     return _needs_snapshots(_taken(outcome, **_calls(request.server, outcome)), outcome)
 
@@ -178,10 +178,10 @@ NEXT_TO_NOTHING = ("--active", 1, "--rate", 20)
 
 
 def memory(request: Request) -> Taken:
-    """E8: what the connections added, from before the first one. Idle: each has exchanged one frame and is silent
-    (one of them carries 20 requests a second). In flight: each has 4 requests of 1 KiB under way; they wait in
-    the kernel's queues, mostly. The kernel's figure is the difference of its slab and of TCP's buffers (memory.py)
-    for server and client together."""
+    """E8: the memory that the connections have added since before the first one. Idle: each has exchanged one frame
+    and is silent (one of them carries 20 requests a second). In flight: each has 4 requests of 1 KiB under way, most of
+    them in the kernel's queues. The kernel's figure is the growth of its slab and of TCP's buffers (memory.py), for
+    server and client together."""
     connections = request.number("connections")
     under_load = NEXT_TO_NOTHING if request.point["state"] == "idle" else IN_FLIGHT
     outcome = _run(request, connections, *under_load, *NOT_JUDGED)
@@ -195,8 +195,8 @@ def memory(request: Request) -> Taken:
 
 
 def churn(request: Request) -> Taken:
-    """E9: each connection is made, carries one message, and is replaced; so many at once. A server accepts until
-    nobody is left in the queue: `accepts` is how many it took each time before accept(2) said so."""
+    """E9: each connection is made, carries one message and is replaced by the next; `connections` of them are open at
+    a time. A server accepts until its queue is empty: `accepts` is how many connections it took each time."""
     outcome = _run(request, request.number("connections"), "--churn", 1, *OWN_NETWORK_WORK)
     figures = _cpu(outcome.report)
     figures.pop("client_cpu")

@@ -10,8 +10,8 @@ from typing import Optional
 
 @dataclass(frozen=True)
 class Memory:
-    resident: Optional[int]  # bytes of the process that lie in memory; None where there is no /proc
-    kernel: Optional[int]  # bytes of the kernel's objects and of TCP's buffers, of the whole machine
+    resident: Optional[int]  # bytes of the process that are in memory; None if there is no /proc
+    kernel: Optional[int]  # bytes of the kernel's objects and of TCP's buffers on the whole machine
 
 
 def look(pid: int) -> Memory:
@@ -26,14 +26,14 @@ def _resident(pid: int) -> int:
 
 
 def _slab() -> int:
-    """Slab, all of it: the kernel counts socket inodes as reclaimable."""
+    """The whole slab, because the kernel counts socket inodes as reclaimable."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("Slab:")).split()[1]) * 1024
 
 
 def _tcp_buffers() -> int:
-    """What TCP has charged for data that is queued, either way, in pages. Small pieces of it lie in the slab and
-    are counted in both; with data in flight the sum is therefore an upper bound."""
+    """The pages that TCP has charged for queued data in both directions. Small pieces lie in the slab and are counted
+    twice, so that with data in flight the sum is an upper bound."""
     lines = Path("/proc/net/sockstat").read_text().splitlines()
     words = next(line for line in lines if line.startswith("TCP:")).split()
     return int(words[words.index("mem") + 1]) * os.sysconf("SC_PAGE_SIZE")

@@ -11,7 +11,7 @@ from bench import process
 from bench.loads import Failed
 from bench.requests import Request, Taken
 
-API = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kqueue"}  # the others are named alike
+API = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kqueue"}  # the others have the same name
 
 
 def one_wait(request: Request) -> Taken:
@@ -45,7 +45,7 @@ def _api(server: str) -> str:
 
 
 def run(request: Request, program: str, wanted: dict[str, str], *options: object) -> Taken:
-    """`wanted`: our column: the program's figure."""
+    """`wanted`: for each column of the row the name of the program's figure."""
     command = [str(servers.program(program)), *map(str, options)]
     bound = 8 * request.driver.patience + 10 * request.times.duration
     try:
@@ -58,7 +58,7 @@ def run(request: Request, program: str, wanted: dict[str, str], *options: object
             preexec_fn=process.prepare(request.driver.cores.server),
         )
     except subprocess.TimeoutExpired:
-        said = f"{program} was not done after {bound:g} s, killed"
+        said = f"{program} did not end within {bound:g} s and was killed"
         raise Failed(f"{said}; the command was: {' '.join(command)}") from None
     except OSError as error:
         raise Failed(f"{program} did not start: {error}") from None

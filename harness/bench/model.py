@@ -1,7 +1,7 @@
-"""What a wait costs, as every course has it: T = a + b * watched + c * ready, with numbers.
+"""The cost of a wait as courses teach it, T = a + b * watched + c * ready, fitted to what was measured.
 
-a is the call itself, b each descriptor that is watched, c each one that is ready. The fit makes the
-*relative* residuals small, so that the cheap end counts as much as the dear one."""
+a is the cost of the call itself, b of each descriptor watched, c of each one ready. The fit makes the *relative*
+residuals small, so that a cheap wait counts as much as an expensive one."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bench import program, statistics
 from bench.results import Results
 from bench.rows import Row
 
-SEEN = 0.1  # what is a smaller part of a time than this may be noise
-POOR = 0.25  # a prediction that is off by more than this part of what was measured says so
+SEEN = 0.1  # a cost that is a smaller part of every time may be noise
+POOR = 0.25  # a prediction that is off by more than this part of the measured time gets a note
 EXPERIMENTS = {"cycle": ("E4-cycle",), "wait": ("E4-wait", "E4-cycle")}
 TITLES = {"cycle": "the whole cycle: the call, the scan, the reading", "wait": "the call that waits, alone"}
 
@@ -58,8 +58,8 @@ def fit(rows: Iterable[Row], measure: str = "cycle") -> dict[str, Fit]:
 
 
 def _points(rows: list[Row], measure: str) -> dict[str, list[tuple[float, float, float]]]:
-    """Of each server (watched, ready, median), where there are VALID runs. Points that differ in where the
-    active one stands (place=first) are another question."""
+    """For each server (watched, ready, median) of the points with VALID runs. Points at which the first descriptor is
+    ready (place=first) are left out: they ask another question."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for experiment in EXPERIMENTS[measure]:
         summaries = statistics.by_point([row for row in rows if row.experiment == experiment], measure)
@@ -106,7 +106,7 @@ def _doubts(costs: dict[str, float], points: tuple[Point, ...], terms: int) -> l
 
 
 def _weighs(name: str, cost: float, points: tuple[Point, ...]) -> bool:
-    """Whether a cost makes up a part of any time that one would see."""
+    """Whether a cost is a visible part of any time."""
     counts = {"a": lambda point: 1.0, "b": lambda point: point.watched, "c": lambda point: point.ready}
     return any(abs(cost) * counts[name](point) > SEEN * point.measured for point in points)
 
@@ -116,7 +116,7 @@ def _percent(part: float) -> str:
 
 
 def table(fits: dict[str, Fit]) -> str:
-    """The costs of each API, the doubts, and each prediction beside what was measured, for people."""
+    """For people: the costs of each API, the doubts, and each prediction with the time that was measured."""
     lines = [f"{'':12} {'a us':>10} {'b us/watched':>13} {'c us/ready':>12} {'worst':>7}"]
     for each in fits.values():
         worst = _percent(each.worst.residual)

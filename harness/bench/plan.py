@@ -35,7 +35,7 @@ class Run:
 
     @property
     def key(self) -> tuple[str, str, str, int]:
-        """As of its row."""
+        """The key of its row."""
         return (self.experiment.name, self.server, self.point, self.repeat)
 
     @property
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def guess(self) -> float:
-        """Seconds, before any run of its kind was made."""
+        """Seconds that it will take, as far as one can say before any run of its experiment."""
         return self.experiment.seconds(self.mode)
 
     @property
@@ -70,15 +70,15 @@ class Run:
 
 
 def derive_seed(seed: int, *what: object) -> int:
-    """Of one load or one shuffle: another for each, the same whenever asked."""
+    """The seed of one load or one shuffle: each has another one, which is the same at every call."""
     text = "/".join(map(str, (seed, *what)))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def ordered(mode: str, seed: int, chosen: Iterable[Experiment] = experiments.ALL) -> list[Run]:
-    """All runs. A block is one point with all its servers, in random order, so that what changes on the machine
-    meanwhile meets them all; the blocks of an experiment are in random order too. All repeats of one experiment
-    are apart: the whole sequence is gone through again for each."""
+    """All runs. A block is one point with all its servers in random order, so that a change on the machine hits all of
+    them. The blocks of an experiment are in random order too. The repeats of a run are far apart: every experiment is
+    made once before the second repeat begins."""
     chosen = list(chosen)
     runs: list[Run] = []
     for repeat in range(1, max(each.repeats[mode] for each in chosen) + 1):

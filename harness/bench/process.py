@@ -17,7 +17,7 @@ LAST_LINES = 3  # of standard error, in the report of a failure
 
 @dataclass(frozen=True)
 class Cores:
-    """Where server and load generator are kept; None: wherever the scheduler puts them."""
+    """The cores of server and load generator. None: the scheduler chooses."""
 
     server: Optional[int] = None
     client: Optional[int] = None
@@ -34,8 +34,8 @@ class Cores:
 
 
 def choose_cores(pin: bool) -> Cores:
-    """The first two cores that this process may use, one for each side: on one core they would take
-    turns, and the scheduler would be measured."""
+    """The first two cores that this process may use, one for each side. On one core the two would take turns, and the
+    figures would be the scheduler's."""
     if not pin:
         return Cores(why_not="as was asked")
     if not hasattr(os, "sched_setaffinity"):
@@ -52,13 +52,13 @@ def _find_prctl() -> Optional[Callable[..., int]]:
     return getattr(ctypes.CDLL(None), "prctl", None)
 
 
-# Looked up here: between fork and exec as little as possible may be done.
+# Looked up here, because a child may do very little between fork and exec.
 _prctl = _find_prctl()
 
 
 def prepare(core: Optional[int]) -> Callable[[], None]:
-    """To be called in the child before exec: it stays on the core, does not get the terminal's Ctrl-C, and is
-    killed when this process ends, however that ends (Linux: PR_SET_PDEATHSIG)."""
+    """A function for the child to call before exec. The child stays on the core, does not get the terminal's Ctrl-C,
+    and is killed when this process ends, also when this process is killed (Linux: PR_SET_PDEATHSIG)."""
     parent = os.getpid()
 
     def in_child() -> None:
@@ -67,7 +67,7 @@ def prepare(core: Optional[int]) -> Callable[[], None]:
             os.sched_setaffinity(0, {core})
         if _prctl is not None:
             _prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-            if os.getppid() != parent:  # it had ended before
+            if os.getppid() != parent:  # it had already ended
                 os._exit(1)
 
     return in_child

@@ -1,4 +1,4 @@
-"""One line a run: how many there are, what came of it, how long the rest will take."""
+"""One line a run: its number, its outcome, how long the rest will take."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Progress:
         self._taken: dict[str, float] = {}
 
     def seconds_left(self) -> float:
-        """The guesses, corrected by what runs of the same experiment took; where there are none yet, of all."""
+        """The guesses, corrected by how long runs of the same experiment took, or all runs if it has had none yet."""
         guessed, taken = sum(self._guessed.values()), sum(self._taken.values())
         overall = taken / guessed if guessed else 1.0
         left = 0.0
@@ -36,7 +36,7 @@ class Progress:
         self._taken[name] = self._taken.get(name, 0.0) + seconds
 
     def line(self, row: Row, again: bool) -> str:
-        """Of one attempt; `again`: there will be another. Of the last one after over() was told of it."""
+        """For one attempt; `again`: another one follows. Before the line of the last attempt call over()."""
         number = self.total - len(self.left) + again
         what = f"{row.experiment:<11} {row.server:<16} {row.point:<34} r{row.repeat}"
         end = "again" if again else f"{duration(self.seconds_left())} left"

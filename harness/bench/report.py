@@ -1,6 +1,6 @@
 """RESULTS/report.html: one page with the figures, the verdicts and what they were measured on.
 
-It takes the figures as bench.charts has drawn them, and loads nothing from anywhere else."""
+It shows the figures that bench.charts has drawn, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def doubtful(rows: Sequence[Row]) -> list[tuple[Row, int]]:
 
 
 def unmeasured(rows: Sequence[Row]) -> list[str]:
-    """By experiment and server, the points that only other servers were measured at."""
+    """For each experiment and server, the points at which only other servers were measured."""
     points: dict[str, dict[str, None]] = {}
     have = {(row.experiment, row.server, row.point) for row in rows}
     for row in rows:
@@ -48,7 +48,7 @@ def unmeasured(rows: Sequence[Row]) -> list[str]:
 
 
 def plain_text(value: Any) -> str:
-    """A value of the fingerprint, as a reader would write it."""
+    """A value of the fingerprint as people write it."""
     if value is None:
         return "not known"
     if isinstance(value, bool):
@@ -61,7 +61,7 @@ def plain_text(value: Any) -> str:
 
 
 def documentation(folder: Path) -> str:
-    """Where docs/experiments.md is, seen from the report."""
+    """The path from the report to docs/experiments.md."""
     return Path(os.path.relpath(servers.ROOT / "docs" / "experiments.md", folder.resolve())).as_posix()
 
 

@@ -1,4 +1,4 @@
-"""What a run is asked for and what came of it."""
+"""What a run must do, and what came of it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Request:
     seed: int
     times: Times
     json_path: Callable[[int], Path]  # where the load generator's JSON number N of this attempt goes
-    judged: bool = True  # False in a smoke run: it proves that all works, on however noisy a machine
+    judged: bool = True  # False in a smoke run, which only proves that everything works, also on a noisy machine
 
     def number(self, name: str) -> int:
         return int(self.point[name])
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass
 class Taken:
-    """What came of it."""
+    """What came of a request."""
 
     verdict: str
     schedule_hash: str

@@ -1,4 +1,4 @@
-"""A result set: one directory with the rows of all runs, what they were made with and on which machine.
+"""A result set: a directory with the rows of all runs, their settings and their machine.
 
     <time>-<host>/settings.json      schema, mode, seed, pinned, started
                   fingerprint.json   the machine, the kernel, the build
@@ -27,10 +27,11 @@ SCHEMA = "results/1"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
 
-# Of one run; after them the last one is kept as it is, marked. A quick run is to end soon on a noisy machine too.
+# Attempts at one run. If none is VALID, the last one is kept and marked. In quick mode there are fewer, so that it ends
+# soon on a noisy machine too.
 ATTEMPTS = {"quick": 2, "full": 3, "smoke": 3}
 ATTEMPTS_OF_LOAD = 2
-# These say that the load does not fit the machine: repeating will seldom say anything else.
+# The load does not fit the machine: another attempt will seldom say anything else.
 LOAD_VERDICTS = ("CLIENT_BOUND", "OVERLOADED")
 
 
@@ -39,7 +40,7 @@ class BadResults(Exception):
 
 
 def needs_another(attempts: list[Row], mode: str) -> bool:
-    """Whether a run must be made again, by the attempts at it so far, in their order, and the mode of the set."""
+    """Whether a run must be made again. `attempts`: at this run so far, in their order."""
     if not attempts:
         return True
     if attempts[-1].verdict == "VALID" or attempts[-1].capacity is not None:
@@ -64,8 +65,8 @@ class Results:
 
     @classmethod
     def create(cls, parent: Path, mode: str, seed: int, pinned: bool) -> Results:
-        """Makes a new directory in `parent`. It is filled under another name and then renamed, so that a
-        kill in between leaves no half of one."""
+        """Makes a new directory in `parent`. It is filled under another name and then renamed, so that a kill leaves no
+        incomplete one."""
         if mode not in MODES:
             raise BadResults(f"mode {mode!r}: it must be one of {', '.join(MODES)}")
         now = time.gmtime()
@@ -119,7 +120,7 @@ class Results:
         return {key for key, attempts in groups.items() if not needs_another(attempts, self.settings["mode"])}
 
     def loadgen_json(self, row: Row, number: int = 0) -> Path:
-        """Where the load generator's JSON of a run goes; `number` tells several loads of one run apart."""
+        """The path for the load generator's JSON of a run. `number` distinguishes several loads of one run."""
         name = "_".join([row.experiment, row.server, *row.point.split()])
         suffix = f"_{number}" if number else ""
         folder = self.path / "loadgen"
@@ -175,7 +176,7 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
 
 
 def _read_rows(path: Path) -> list[Row]:
-    """None where there is no file: it comes with the first run."""
+    """No rows if there is no file: the first run makes it."""
     if not path.exists():
         return []
     try:

@@ -80,8 +80,8 @@ def point(**values: object) -> str:
 
 
 def append(path: Path, row: Row) -> None:
-    """Adds a row. It is on the disk when this returns, so that a killed experiment keeps it; a last line
-    that an earlier kill has cut short is dropped."""
+    """Adds a row. It is on the disk when this returns, so that a kill does not lose it. If an earlier kill has cut the
+    last line short, that line is dropped."""
     values = {each.name: getattr(row, each.name) for each in fields(row)}
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -110,7 +110,7 @@ def _drop_cut_line(file: BinaryIO) -> int:
 def _text(value: object) -> object:
     if value is None:
         return ""
-    if isinstance(value, str):  # one row, one line: that is what makes a cut one recognisable
+    if isinstance(value, str):  # A row is one line: a row without a line end was cut by a kill.
         return " ".join("".join(c if c.isprintable() else " " for c in value).split())
     if isinstance(value, float) and not math.isfinite(value):
         raise BadRows(f"{value} is no figure: a row with it could not be read again")
@@ -118,8 +118,8 @@ def _text(value: object) -> object:
 
 
 def read(path: Path) -> list[Row]:
-    """All rows, in the order of the file. A last line that a kill has cut short is left out; anything
-    else that is wrong raises BadRows."""
+    """All rows, in the order of the file. A last line that a kill has cut short is left out. Raises BadRows if anything
+    else is wrong."""
     try:
         data = path.read_bytes()
         header, *lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1] or [""]
@@ -165,7 +165,7 @@ def _number(text: str) -> float:
 
 
 def final(rows: list[Row]) -> list[Row]:
-    """Of each run its last attempt."""
+    """The last attempt at each run."""
     last: dict[tuple[str, str, str, int], Row] = {}
     for row in rows:
         last[row.key] = row

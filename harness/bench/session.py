@@ -1,4 +1,4 @@
-"""One going-through of the plan: its settings, its result set, each run with its repetitions."""
+"""Makes the runs of a plan: settings, result set, the attempts at each run."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from bench.requests import Request, Taken
 from bench.results import BadResults, Results, needs_another
 from bench.rows import Row
 
-PATIENCE = 15.0  # seconds for what a program should do at once
-# What has gone wrong, rather than only not VALID.
+PATIENCE = 15.0  # seconds that a program may take to start, answer or stop
+# Something went wrong in such a run; other runs that are not VALID have figures.
 BROKEN = ("FAILED", "ERRORS")
 
 
@@ -141,7 +141,7 @@ def _fill(row: Row, taken: Taken) -> None:
 
 
 def _short(path: Path) -> Path:
-    """Relative to where the user stands, if it is below."""
+    """Relative to the working directory if the path is below it."""
     try:
         return path.resolve().relative_to(Path.cwd())
     except ValueError:

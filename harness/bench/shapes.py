@@ -1,7 +1,7 @@
-"""The shapes that the experiments should show, decided before looking, and whether they did.
+"""The shapes that the experiments should show, and whether they did. They were fixed before anything was measured.
 
-The table SHAPES has all of them with their limits; bench.judging says how they are judged. docs/experiments.md
-has the sources and the reasons at length. One that fails is a finding, to be explained there."""
+The table SHAPES has all of them with their limits, and bench.judging judges them. docs/experiments.md has the sources
+and the reasons, and explains each shape that was not reproduced."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ SHAPES: tuple[Shape, ...] = (
 
 
 def judge(results: Results) -> list[Verdict]:
-    """Every shape that this system can be asked about, in the order of SHAPES."""
+    """The verdict on every shape that this system can show, in the order of SHAPES."""
     native = results.fingerprint.get("kqueue") == "native"
     rows = table.final(results.rows())
     figures = {name: judging.Figures(rows, name) for name in {shape.experiment for shape in SHAPES}}
@@ -133,9 +133,9 @@ def judge(results: Results) -> list[Verdict]:
 def _judge(shape: Shape, figures: judging.Figures) -> Verdict:
     judged = [judging.judge(part, figures) for part in shape.parts]
     outcomes = [outcome for outcome, _ in judged]
-    # One part that does not hold decides; else one that could not be looked at.
+    # The part with the worst outcome decides.
     worst = (judging.NOT_REPRODUCED, judging.NOT_MEASURED, judging.INCONCLUSIVE, judging.REPRODUCED)
-    texts = dict.fromkeys(figure for _, figure in judged)  # one missing point may spoil two parts
+    texts = dict.fromkeys(figure for _, figure in judged)  # two parts may lack the same point
     return Verdict(shape.name, shape.claim, min(outcomes, key=worst.index), "; ".join(texts), shape.experiment)
 
 
@@ -148,7 +148,7 @@ def text(verdicts: list[Verdict]) -> str:
 
 
 def write(path: Path, verdicts: list[Verdict]) -> None:
-    """The whole file or the old one, also when killed."""
+    """A kill leaves the whole new file or the old one."""
     unfinished = path.with_name(f".{path.name}")
     document = {"schema": SCHEMA, "verdicts": [asdict(verdict) for verdict in verdicts]}
     unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

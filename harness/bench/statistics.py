@@ -1,5 +1,5 @@
-"""What a handful of runs says: the run is the sample, the median its summary, with an interval that
-assumes nothing about the distribution."""
+"""Summaries of a few runs. Each run is one sample; the summary is their median, with an interval that assumes nothing
+about the distribution."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E8": Figure("server_bytes", False, "bytes/connection"),
     "E9": Figure("connects", True, "connections/s"),
 }
-# In E5 these stand where a server does; a load of their own, which no server gets.
+# In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")
 
 
@@ -50,7 +50,7 @@ class Summary:
     high: float
     runs: int
     interval: bool  # True: low and high hold the true median with at least 95%; False: least and most
-    valid: bool = True  # False: no run at this point was VALID, the figures are of the others
+    valid: bool = True  # False: no run at this point was VALID, and the figures are those of the others
     verdicts: tuple[str, ...] = ()  # other than VALID, of any run at this point, also of those left out
     ratio: float = 1.0  # of the most to the least
 
@@ -101,7 +101,7 @@ def summarise(values: Sequence[float], valid: bool = True, verdicts: tuple[str, 
 
 
 def value_of(point: str, name: str) -> float:
-    """Of a point what `name` stands at; raises BadResults where that is missing or no number."""
+    """The value of a factor of a point. Raises BadResults if it is missing or no number."""
     text = table.factors(point).get(name)
     try:
         value = float(text or "nan")
@@ -113,7 +113,7 @@ def value_of(point: str, name: str) -> float:
 
 
 def check_hashes(rows: Iterable[Row]) -> None:
-    """Rows that are laid side by side must have been asked for the same: raises BadResults if not."""
+    """Raises BadResults if rows that are compared with each other had different loads."""
     asked: dict[tuple[str, str, int, bool], Row] = {}
     for row in rows:
         if not row.schedule_hash:

@@ -1,4 +1,4 @@
-"""A server that answers well for a while and then fails: what the experiments must tell, and survive.
+"""A server that answers correctly for a while and then fails. The experiments must report that, and go on.
 
 Usage: failing_server.py crash|hang FRAMES [OPTION OF A SERVER]..."""
 
@@ -22,7 +22,7 @@ class FailingServer:
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.selector.register(self.listener, selectors.EVENT_READ)
-        # The self-pipe: Python runs a handler between two bytecodes, so a signal just before the wait would be
+        # A self-pipe: Python runs a handler between two bytecodes, so that a signal just before the wait would be
         # noticed only after it.
         self.woken, self.wakes = socket.socketpair()
         self.wakes.setblocking(False)
@@ -52,7 +52,7 @@ class FailingServer:
         self.selector.register(connection, selectors.EVENT_READ)
 
     def echo(self, connection: socket.socket) -> None:
-        """Takes what comes for whole frames: the load that the tests put on it sends them so."""
+        """Takes what it receives for whole frames, because the load of the tests sends them so."""
         try:
             data = connection.recv(65536)
             connection.sendall(data)

@@ -305,7 +305,7 @@ def test_kept_percentiles_are_drawn(results):
 
 
 def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -> None:
-    """A run of E3-rate with a file of the load generator's; the stand-in for loadgen takes the largest."""
+    """A run of E3-rate with a file of the load generator. It holds the p99.9 that the stand-in for loadgen reads."""
     made = row("E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, response_p99=300.0)
     results.add(made)
     results.loadgen_json(made).write_text(json.dumps(p999_ns))
@@ -313,7 +313,7 @@ def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -
 
 @pytest.fixture
 def merging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loadgen whose merge says the largest of what is in the files, and with status 5, as a verdict may be."""
+    """A loadgen whose merge prints the largest number in the files. It ends with status 5, which is a verdict."""
     program = tmp_path / "loadgen"
     program.write_text(
         f"""#!{sys.executable}

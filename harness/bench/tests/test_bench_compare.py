@@ -1,4 +1,4 @@
-"""Before and after: paired ratios, and the refusal to pair what does not belong together."""
+"""Before and after: ratios of pairs, and the refusal to pair runs with different loads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def runs(*values: float, **more: Any) -> list[Row]:
 
 
 def test_ratios_are_of_pairs():
-    """Runs that differ a lot among themselves, each 10% faster than its partner."""
+    """The runs of a set differ a lot, but each is 10% faster than its partner."""
     before = runs(100, 200, 300, 400, 500, 600)
     after = runs(110, 220, 330, 440, 550, 660)[::-1]  # the order of a file says nothing
     (found,) = compare.compare(before, after)
@@ -119,7 +119,7 @@ def test_an_experiment_without_a_main_figure_is_left_out():
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Results]:
-    """made(rows, seed=1, **machine): a result set on the disk, from a machine that is described so."""
+    """made(rows, seed=1, **machine): a result set on the disk, with this fingerprint."""
 
     def make(rows: list[Row], seed: int = 1, **machine: object) -> Results:
         monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)

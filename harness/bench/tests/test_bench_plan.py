@@ -1,4 +1,4 @@
-"""Which experiments are run, in which order; the time that is left; the search for a capacity."""
+"""Which runs are made, in which order; the time that is left; the search for a capacity."""
 
 from __future__ import annotations
 

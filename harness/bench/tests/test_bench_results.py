@@ -1,4 +1,4 @@
-"""Rows and result sets: what a kill leaves can be gone on with, what is broken is refused in one line."""
+"""Rows and result sets: what a kill leaves can be resumed, what is broken is refused in one line."""
 
 from __future__ import annotations
 
@@ -197,13 +197,13 @@ def test_a_resumed_set_knows_what_is_finished(results):
 
 
 def test_a_kill_during_creation_leaves_nothing_half_made(tmp_path, monkeypatch):
-    """Stopped before each single step of it: no directory with a final name that `open` refuses."""
+    """Killed before each of its system calls: no directory with a final name is left that `open` refuses."""
 
     class Killed(BaseException):
         pass
 
     def make(parent: Path, steps: int) -> bool:
-        """Whether it came to its end, when killed at the given system call (of those it makes itself)."""
+        """Whether it ended although it was to be killed at this one of its own system calls."""
         left = [steps]
 
         def step(call):

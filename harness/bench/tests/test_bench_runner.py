@@ -30,7 +30,7 @@ SOURCE = Path(__file__).resolve().parent
 
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
-    """A directory of programs: the real ones, except that no noise of the machine decides a verdict."""
+    """A directory of programs: the real ones, with limits that no noise of the machine can reach."""
     directory = tmp_path / "programs"
     directory.mkdir()
     for name in SERVERS:
@@ -65,7 +65,7 @@ def only_set(parent: Path) -> Path:
 
 
 def alive(build: Path) -> list[str]:
-    """Command lines of processes that run a program of this directory, where the system shows them."""
+    """Command lines of the processes that run a program of this directory, if the system shows them."""
     if not kernel.HAS_PROC:
         return []
     found = []
@@ -194,7 +194,7 @@ def test_pictures_that_fail_change_the_exit_status(build: Path, tmp_path: Path) 
 
 
 def count_rows(parent: Path) -> int:
-    """Whole lines below the header, of the only set; 0 where there is none yet."""
+    """Whole lines below the header of the only set; 0 if there is none yet."""
     found = list(parent.glob("[0-9]*/runs.csv"))
     return max(0, found[0].read_text().count("\n") - 1) if found else 0
 

@@ -1,4 +1,4 @@
-"""Shapes: judged by the figures, and only where the figures allow it."""
+"""Shapes: judged by the figures, and only if the figures allow it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 
 
 def add(results: Results, experiment: str, server: str, point: str, *values: float, **more: Any) -> None:
-    """One run for each value, of the column that the experiment is about."""
+    """One run for each value of the main column of the experiment."""
     column = {"E2": "throughput", "E4-wait": "wait", "E4-cycle": "cycle", "E5": "calls", "E6": "event_cpu"}[experiment]
     for repeat, value in enumerate(values, start=1):
         fields: dict[str, Any] = {"verdict": "VALID", "attempt": 1, "seed": 1, column: value, **more}

@@ -35,7 +35,7 @@ def row(server: str, point: str, repeat: int, value: float | None = None, **more
     ],
 )
 def test_ranks_of_the_interval_of_a_median(runs, ranks, coverage):
-    """The values stand in the tables of the sign test, for example Conover, table A3."""
+    """The values are in the tables of the sign test, for example Conover, table A3."""
     assert statistics.median_ranks(runs) == ranks
     if ranks:
         missed = 2 * sum(math.comb(runs, below) for below in range(ranks[0])) / 2**runs
@@ -182,8 +182,8 @@ def test_the_model_finds_the_costs_that_made_the_times():
 
 
 def test_the_cheap_end_counts_as_much_as_the_dear_one():
-    """One microsecond at one, a thousand at a thousand, and 10% off at the dear end only: the fit must not
-    spend the error on the cheap one, where it would be 100%."""
+    """One microsecond at one, a thousand at a thousand, and 10% off at the expensive end only. The fit must not move
+    this error to the cheap end, where it would be 100%."""
     rows = [
         row("poll_srv", f"watched={n} ready=1", 1, experiment="E4-cycle", cycle=time)
         for n, time in ((10, 1.0), (100, 10.0), (1000, 110.0), (10000, 900.0))
