@@ -49,11 +49,16 @@ class Server:
         self._reader.start()
         # Without it a server that says nothing would be waited for until the test's own limit.
         watchdog = threading.Timer(ready_within or 0.0, self.process.kill)
-        if ready_within is not None:
-            watchdog.start()
         assert self.process.stdout is not None and self.process.stderr is not None
-        self.announcement = self.process.stdout.readline()
-        watchdog.cancel()
+        try:
+            if ready_within is not None:
+                watchdog.start()
+            self.announcement = self.process.stdout.readline()
+        except BaseException:  # Ctrl-C: nobody else knows this server yet, and a timer keeps Python from exiting
+            self.process.kill()
+            raise
+        finally:
+            watchdog.cancel()
         match = LISTENING.fullmatch(self.announcement)
         if match is None:
             self.process.wait(waiting.PATIENCE)

@@ -256,6 +256,15 @@ def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path) ->
     assert "Traceback" not in said and "report" not in said, "what is incomplete is not drawn"
 
 
+def test_an_interrupt_while_a_server_starts_ends_the_run_at_once(build: Path, tmp_path: Path) -> None:
+    parent = tmp_path / "results"
+    parent.mkdir()
+    write_program(build / "poll_srv", "kill -STOP $$")  # it never says that it is ready
+    options = ("--mode", "smoke", "--results-in", parent, "--patience", 300, "--only", "E1", "poll_srv")
+    status, said = end_after(build, parent, 0, signal.SIGINT, *options)
+    assert status == 130 and "Traceback" not in said
+
+
 def only_set_of(parent: Path) -> Path:
     (found,) = parent.glob("[0-9]*")
     return found
