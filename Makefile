@@ -75,6 +75,7 @@ help:
 	@echo 'make charts RESULTS=…, make bench-compare A=… B=…'
 	@echo '                  draw results again, compare two (docs/experiments.md)'
 	@echo 'make micro        what the load generator costs, and its proof of its own figures'
+	@echo 'make instructions user-space instructions of each server for a message (valgrind)'
 	@echo 'make compare A=$(A) B=$(B)'
 	@echo '                  two servers side by side'
 	@echo 'make format       lay the C sources out (clang-format)'

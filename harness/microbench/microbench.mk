@@ -7,6 +7,8 @@ microbench_parts    := $(filter-out %/microbench_wait.o %/microbench_chain.o %/m
 microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
 microbench_common   := $(call object_of,common/clock.c common/parse.c common/error.c)
 
+.PHONY: instructions
+
 all: $(microbench_programs)
 
 $(BUILD)/obj/harness/microbench/mechanism_kqueue.o: ALL_CFLAGS += $(kqueue_cflags) \
@@ -16,3 +18,13 @@ $(microbench_programs): LDLIBS += $(kqueue_libs)
 $(microbench_programs): $(BUILD)/%: $(BUILD)/obj/harness/microbench/%.o $(microbench_parts) $(microbench_kqueue) \
     $(microbench_common)
 	$(link)
+
+ifeq ($(SYSTEM),Linux)
+instructions:
+	@harness/require cc pytest valgrind
+	@$(MAKE) --no-print-directory all
+	@harness/microbench/instructions --build '$(BUILD)' $(ARGS)
+else
+instructions:
+	@echo 'skipped: instructions (valgrind counts them on Linux)'
+endif

@@ -87,7 +87,7 @@ class Server:
         if len(self.command) and self.command[0] == str(servers.program(self.name)):
             return self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return int(children[0])
+        return int(children[0]) if children else self.process.pid  # valgrind is the server's own process
 
     def signal(self, number: signal.Signals) -> None:
         steps.note(f"{self.name}: gets {number.name}")
