@@ -2,6 +2,8 @@
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
 
+#include "option_table.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,10 +21,8 @@ struct options {
     const char *stats_path; /* NULL: standard error */
 };
 
-enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
-
-/* Fills options from the command line by getopt_long(3). Prints the help for --help on standard
- * output, and one line on standard error for a bad option. The strings live as long as argv. */
+/* Fills options from the command line as option_table_read does. The strings live as long as
+ * argv. */
 enum options_result options_parse(struct options *options, int argc, char **argv);
 
 #endif

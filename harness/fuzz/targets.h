@@ -11,7 +11,7 @@ int frame_target(const uint8_t *bytes, size_t size);
 /* common/connection.c, connections.c, buffer.c: connections between a loop, peers and a kernel. */
 int connection_target(const uint8_t *bytes, size_t size);
 
-/* common/options.c, parse.c: command lines. */
+/* common/options.c, option_table.c: command lines. */
 int options_target(const uint8_t *bytes, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef LOADGEN_LOAD_H
 #define LOADGEN_LOAD_H
 
+#include "../../common/option_table.h"
 #include "payload.h"
 #include "schedule.h"
 #include "verdict.h"
@@ -38,7 +39,7 @@ struct load {
     enum close_mode close_mode;
     bool fragment;
     uint32_t connects;        /* the most under way at once */
-    uint64_t max_outstanding; /* of all connections together, in open loop */
+    uint64_t max_outstanding; /* of all threads together, in open loop */
     uint64_t spin_ns;         /* how long before a due time sleeping gives way to polling */
     uint32_t pins;            /* 0: not pinned */
     int pin[LOAD_PINS];
@@ -54,17 +55,15 @@ struct load {
     bool quiet; /* no progress, no table */
     bool selftest;
     bool urgent; /* threads run ahead of ordinary ones, if they may; not on the command line */
-    bool merge;  /* the files follow from argv[first_file] on */
+    bool merge;  /* the files are argv[first_file] and those behind it */
     int first_file;
+    int files;
     int argc; /* the whole command line, for the record */
     char **argv;
 };
 
-enum load_result { LOAD_RUN, LOAD_HELP_SHOWN, LOAD_BAD };
-
-/* Fills load from the command line by getopt_long(3). Prints the help for --help on standard
- * output, and one line on standard error for a bad option. The strings live as long as argv. */
-enum load_result load_parse(struct load *load, int argc, char **argv);
+/* Fills load from the command line as option_table_read does. The strings live as long as argv. */
+enum options_result load_parse(struct load *load, int argc, char **argv);
 
 /* Names of the choices, as on the command line. */
 const char *load_placement_name(enum placement placement);

@@ -60,11 +60,11 @@ int main(int argc, char **argv)
 
     error_set_program("loadgen");
     switch (load_parse(&load, argc, argv)) {
-    case LOAD_HELP_SHOWN:
+    case OPTIONS_HELP_SHOWN:
         return 0;
-    case LOAD_BAD:
+    case OPTIONS_BAD:
         return EXIT_BAD_USAGE;
-    case LOAD_RUN:
+    case OPTIONS_RUN:
         break;
     }
     int status = catch_signals(&error);

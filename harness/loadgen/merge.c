@@ -241,7 +241,7 @@ static void add_times(struct outcome *outcome, const struct span *spans, int cou
 int merge_files(struct outcome *outcome, struct error *error)
 {
     const struct load *load = outcome->load;
-    int count = load->argc - load->first_file;
+    int count = load->files;
     struct span *spans = calloc((size_t)count, sizeof *spans);
     int result = 0;
 

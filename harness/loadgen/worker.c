@@ -163,12 +163,16 @@ static void issue(struct worker *worker, struct flow *flow, uint64_t scheduled_n
         write_out(worker, flow);
 }
 
-/* Beyond the cap the run can show nothing more: the server does not keep up. */
+/* Beyond the cap the run can show nothing more: the server does not keep up. The shares of all
+ * threads add up to the cap. */
 static void check_cap(struct worker *worker, uint64_t now_ns)
 {
     const struct load *load = worker->traffic.load;
 
-    if (worker->traffic.outstanding <= load->max_outstanding / load->threads)
+    uint64_t share = load->max_outstanding / load->threads +
+                     (worker->number < load->max_outstanding % load->threads);
+
+    if (worker->traffic.outstanding <= share)
         return;
     atomic_store_explicit(&worker->gate->capped, true, memory_order_relaxed);
     gate_end(worker->gate, now_ns);

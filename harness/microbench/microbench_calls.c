@@ -1,9 +1,9 @@
 /* How many system calls a message costs an echo server, for each way of using epoll. */
 #include "../loadgen/mix.h"
 #include "descriptors.h"
-#include "options.h"
 #include "peers.h"
 #include "policy.h"
+#include "request.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,24 +12,24 @@
 #include <unistd.h>
 
 struct request {
-    uint64_t policy;
+    enum policy policy;
     uint64_t connections;
     uint64_t messages;
 };
 
+static const struct option_row rows[] = {
+    {"policy", "NAME", "how epoll is used", CHOICE_INTO(struct request, policy, policy_names),
+     .required = true},
+    {"connections", "N", "connections, each with one message under way (1)",
+     NUMBER_INTO(struct request, connections, 1, 1U << 20)},
+    {"messages", "M", "messages on all of them together (10000)",
+     NUMBER_INTO(struct request, messages, 1, 1U << 30)},
+};
+
 static enum options_result read_request(struct request *request, int argc, char **argv)
 {
-    const struct option_row rows[] = {
-        {"policy", "NAME", "how epoll is used", OPTION_CHOICE, 0, 0, policy_names,
-         &request->policy},
-        {"connections", "N", "connections, each with one message under way (1)", OPTION_NUMBER, 1,
-         1U << 20, NULL, &request->connections},
-        {"messages", "M", "messages on all of them together (10000)", OPTION_NUMBER, 1, 1U << 30,
-         NULL, &request->messages},
-    };
-
-    return options_read(rows, sizeof rows / sizeof rows[0],
-                        "System calls that an echo of one message costs, counted.", argc, argv);
+    return request_read("System calls that an echo of one message costs, counted.", rows,
+                        sizeof rows / sizeof rows[0], request, argc, argv);
 }
 
 /* A hash over what was asked for; the policy is not part of it. */
@@ -43,10 +43,11 @@ static void print(const struct request *request, const struct policy_counts *cou
     double messages = (double)counts->messages;
     uint64_t calls = counts->waits + counts->reads + counts->writes + counts->changes;
 
-    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_calls\", \"api\": \"epoll\", "
-                 "\"implementation\": \"native\", \"policy\": \"%s\", \"connections\": %" PRIu64
-                 ", \"schedule_hash\": \"%016" PRIx64 "\", ",
-                 policy_names[request->policy], request->connections, hash_of(request));
+    (void)printf(
+        "{\"schema\": \"microbench/1\", \"program\": \"microbench_calls\", \"api\": \"epoll\", "
+        "\"implementation\": \"native\", \"policy\": \"%s\", \"connections\": %" PRIu64
+        ", \"schedule_hash\": \"%016" PRIx64 "\", ",
+        policy_names[request->policy], request->connections, hash_of(request));
     (void)printf("\"messages\": %" PRIu64 ", \"counts\": {\"waits\": %" PRIu64
                  ", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"changes\": %" PRIu64 "}, ",
                  counts->messages, counts->waits, counts->reads, counts->writes, counts->changes);
@@ -61,7 +62,7 @@ static int converse(const struct request *request, struct peers *peers, const in
                     struct policy_counts *counts, struct error *error)
 {
     struct policy_server *server =
-        policy_open((enum policy)request->policy, ends, (uint32_t)request->connections, error);
+        policy_open(request->policy, ends, (uint32_t)request->connections, error);
     int status = -1;
 
     if (server == NULL)
@@ -103,7 +104,7 @@ static int run(const struct request *request, struct policy_counts *counts, stru
 
 int main(int argc, char **argv)
 {
-    struct request request = {.policy = OPTION_NOT_GIVEN, .connections = 1, .messages = 10000};
+    struct request request = {.connections = 1, .messages = 10000};
     struct policy_counts counts = {0};
     struct error error;
 

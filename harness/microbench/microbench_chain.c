@@ -2,7 +2,7 @@
 #include "../../common/clock.h"
 #include "../loadgen/mix.h"
 #include "chain.h"
-#include "options.h"
+#include "request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,44 +13,41 @@ static const char *const kind_names[] = {"socketpair", "pipe", NULL};
 enum { MOST_ROUNDS = 1000, LEAST_ROUNDS = 3 };
 
 struct request {
-    uint64_t api;
+    unsigned api;
     uint64_t pairs;
     uint64_t active;
     uint64_t writes;
-    uint64_t kind;
+    enum chain_kind kind;
     uint64_t seed;
     uint64_t rounds;
     uint64_t span_ns;
 };
 
+static const struct option_row rows[] = {
+    {"api", "NAME", "what waits for the bytes", CHOICE_INTO(struct request, api, mechanism_names),
+     .required = true},
+    {"pairs", "N", "pairs of descriptors (100)", NUMBER_INTO(struct request, pairs, 1, 1U << 20)},
+    {"active", "A", "of them, how many get a byte at the start (1)",
+     NUMBER_INTO(struct request, active, 1, 1U << 20)},
+    {"writes", "W", "how often a byte is handed on in a round (as many as pairs)",
+     NUMBER_INTO(struct request, writes, 0, 1U << 30)},
+    {"kind", "KIND", "what a pair is", CHOICE_INTO(struct request, kind, kind_names)},
+    {"seed", "S", "part of the hash; there is nothing random in a chain (1)",
+     NUMBER_INTO(struct request, seed, 0, UINT64_MAX)},
+    {"rounds", "R", "how often all of it is done (25)",
+     NUMBER_INTO(struct request, rounds, 1, MOST_ROUNDS)},
+    {"seconds", "T", "after which no round beyond the third begins (20)",
+     SPAN_INTO(struct request, span_ns)},
+};
+
 static enum options_result read_request(struct request *request, int argc, char **argv)
 {
-    const struct option_row rows[] = {
-        {"api", "NAME", "what waits for the bytes", OPTION_CHOICE, 0, 0, mechanism_names,
-         &request->api},
-        {"pairs", "N", "pairs of descriptors (100)", OPTION_NUMBER, 1, 1U << 20, NULL,
-         &request->pairs},
-        {"active", "A", "of them, how many get a byte at the start (1)", OPTION_NUMBER, 1, 1U << 20,
-         NULL, &request->active},
-        {"writes", "W", "how often a byte is handed on in a round (as many as pairs)",
-         OPTION_NUMBER, 0, 1U << 30, NULL, &request->writes},
-        {"kind", "KIND", "what a pair is (socketpair)", OPTION_CHOICE, 0, 0, kind_names,
-         &request->kind},
-        {"seed", "S", "part of the hash; there is nothing random in a chain (1)", OPTION_NUMBER, 0,
-         UINT64_MAX - 1, NULL, &request->seed},
-        {"rounds", "R", "how often all of it is done (25)", OPTION_NUMBER, 1, MOST_ROUNDS, NULL,
-         &request->rounds},
-        {"seconds", "T", "after which no round beyond the third begins (20)", OPTION_SECONDS, 0, 0,
-         NULL, &request->span_ns},
-    };
-    uint64_t not_given = OPTION_NOT_GIVEN - 1;
-
-    request->writes = not_given;
-    enum options_result result = options_read(rows, sizeof rows / sizeof rows[0],
-                                              "The chain of libevent's test/bench.c.", argc, argv);
+    request->writes = UINT64_MAX;
+    enum options_result result = request_read("The chain of libevent's test/bench.c.", rows,
+                                              sizeof rows / sizeof rows[0], request, argc, argv);
     if (result != OPTIONS_RUN)
         return result;
-    if (request->writes == not_given)
+    if (request->writes == UINT64_MAX) /* not given */
         request->writes = request->pairs;
     if (request->active > request->pairs) {
         error_print("--active: %" PRIu64 " is more than --pairs, which is %" PRIu64,
@@ -75,14 +72,14 @@ static void print_request(const struct request *request)
 {
     const struct mechanism_kind *kind = mechanism_at(request->api);
 
-    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_chain\", \"api\": \"%s\", "
-                 "\"implementation\": \"%s\", \"pairs\": %" PRIu64 ", \"active\": %" PRIu64
-                 ", \"writes\": %" PRIu64 ", \"kind\": \"%s\", \"seed\": %" PRIu64
-                 ", \"rounds\": %" PRIu64 ", \"seconds\": %g, \"schedule_hash\": \"%016" PRIx64
-                 "\", ",
-                 kind->name, kind->implementation, request->pairs, request->active, request->writes,
-                 kind_names[request->kind], request->seed, request->rounds,
-                 (double)request->span_ns / 1e9, hash_of(request));
+    (void)printf(
+        "{\"schema\": \"microbench/1\", \"program\": \"microbench_chain\", \"api\": \"%s\", "
+        "\"implementation\": \"%s\", \"pairs\": %" PRIu64 ", \"active\": %" PRIu64
+        ", \"writes\": %" PRIu64 ", \"kind\": \"%s\", \"seed\": %" PRIu64 ", \"rounds\": %" PRIu64
+        ", \"seconds\": %g, \"schedule_hash\": \"%016" PRIx64 "\", ",
+        kind->name, kind->implementation, request->pairs, request->active, request->writes,
+        kind_names[request->kind], request->seed, request->rounds, (double)request->span_ns / 1e9,
+        hash_of(request));
 }
 
 static void print_figures(const struct chain *chain, struct samples *samples)
@@ -114,12 +111,8 @@ static int run_rounds(const struct request *request, struct chain *chain, struct
 
 int main(int argc, char **argv)
 {
-    struct request request = {.api = OPTION_NOT_GIVEN,
-                              .pairs = 100,
-                              .active = 1,
-                              .seed = 1,
-                              .rounds = 25,
-                              .span_ns = 20 * NANOSECONDS_A_SECOND};
+    struct request request = {
+        .pairs = 100, .active = 1, .seed = 1, .rounds = 25, .span_ns = 20 * NANOSECONDS_A_SECOND};
     struct chain chain;
     struct error error;
 
@@ -129,7 +122,7 @@ int main(int argc, char **argv)
         return options == OPTIONS_HELP_SHOWN ? 0 : 2;
     struct samples *samples = NULL;
     int status = chain_open(&chain, mechanism_at(request.api), (uint32_t)request.pairs,
-                            (enum chain_kind)request.kind, &error);
+                            request.kind, &error);
     if (status == 0)
         samples = samples_new(&error);
     status = samples == NULL ? -1 : run_rounds(&request, &chain, samples, &error);

@@ -3,7 +3,7 @@
 #include "../loadgen/mix.h"
 #include "cycle.h"
 #include "one_wait.h"
-#include "options.h"
+#include "request.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,36 +11,35 @@
 static const char *const place_names[] = {"last", "first", "spread", NULL};
 
 struct request {
-    uint64_t api;
+    unsigned api;
     uint64_t watched;
     uint64_t ready;
-    uint64_t place;
+    enum place place;
     uint64_t seed;
     uint64_t span_ns;
-    uint64_t cycle;
+    bool cycle;
+};
+
+static const struct option_row rows[] = {
+    {"api", "NAME", "what is measured", CHOICE_INTO(struct request, api, mechanism_names),
+     .required = true},
+    {"watched", "N", "TCP sockets that are watched (1000)",
+     NUMBER_INTO(struct request, watched, 1, 1U << 20)},
+    {"ready", "K", "of them, how many are readable (1)",
+     NUMBER_INTO(struct request, ready, 0, 1U << 20)},
+    {"place", "HOW", "where these stand", CHOICE_INTO(struct request, place, place_names)},
+    {"seed", "S", "of the order in which they become readable (1)",
+     NUMBER_INTO(struct request, seed, 0, UINT64_MAX)},
+    {"seconds", "T", "how long to measure (0.5)", SPAN_INTO(struct request, span_ns)},
+    {"cycle", NULL, "time the wait, the search for what is ready, and the reading",
+     FLAG_INTO(struct request, cycle)},
 };
 
 static enum options_result read_request(struct request *request, int argc, char **argv)
 {
-    const struct option_row rows[] = {
-        {"api", "NAME", "what is measured", OPTION_CHOICE, 0, 0, mechanism_names, &request->api},
-        {"watched", "N", "TCP sockets that are watched (1000)", OPTION_NUMBER, 1, 1U << 20, NULL,
-         &request->watched},
-        {"ready", "K", "of them, how many are readable (1)", OPTION_NUMBER, 0, 1U << 20, NULL,
-         &request->ready},
-        {"place", "HOW", "where these stand (last)", OPTION_CHOICE, 0, 0, place_names,
-         &request->place},
-        {"seed", "S", "of the order in which they become readable (1)", OPTION_NUMBER, 0,
-         UINT64_MAX - 1, NULL, &request->seed},
-        {"seconds", "T", "how long to measure (0.5)", OPTION_SECONDS, 0, 0, NULL,
-         &request->span_ns},
-        {"cycle", NULL, "time the wait, the search for what is ready, and the reading", OPTION_FLAG,
-         0, 0, NULL, &request->cycle},
-    };
-
     enum options_result result =
-        options_read(rows, sizeof rows / sizeof rows[0],
-                     "What one wait for readiness costs, without a server.", argc, argv);
+        request_read("What one wait for readiness costs, without a server.", rows,
+                     sizeof rows / sizeof rows[0], request, argc, argv);
     if (result != OPTIONS_RUN)
         return result;
     if (request->ready > request->watched) {
@@ -70,13 +69,14 @@ static void print_request(const struct request *request)
 {
     const struct mechanism_kind *kind = mechanism_at(request->api);
 
-    (void)printf("{\"schema\": \"microbench/1\", \"program\": \"microbench_wait\", \"api\": \"%s\", "
-                 "\"implementation\": \"%s\", \"watched\": %" PRIu64 ", \"ready\": %" PRIu64
-                 ", \"place\": \"%s\", \"seed\": %" PRIu64 ", \"seconds\": %g, \"cycle\": %s, "
-                 "\"schedule_hash\": \"%016" PRIx64 "\", ",
-                 kind->name, kind->implementation, request->watched, request->ready,
-                 place_names[request->place], request->seed, (double)request->span_ns / 1e9,
-                 request->cycle ? "true" : "false", hash_of(request));
+    (void)printf(
+        "{\"schema\": \"microbench/1\", \"program\": \"microbench_wait\", \"api\": \"%s\", "
+        "\"implementation\": \"%s\", \"watched\": %" PRIu64 ", \"ready\": %" PRIu64
+        ", \"place\": \"%s\", \"seed\": %" PRIu64 ", \"seconds\": %g, \"cycle\": %s, "
+        "\"schedule_hash\": \"%016" PRIx64 "\", ",
+        kind->name, kind->implementation, request->watched, request->ready,
+        place_names[request->place], request->seed, (double)request->span_ns / 1e9,
+        request->cycle ? "true" : "false", hash_of(request));
 }
 
 static int measure_wait(const struct request *request, struct watched *watched, struct error *error)
@@ -109,8 +109,7 @@ static int measure_cycle(const struct request *request, struct watched *watched,
 
 int main(int argc, char **argv)
 {
-    struct request request = {
-        .api = OPTION_NOT_GIVEN, .watched = 1000, .ready = 1, .seed = 1, .span_ns = 500000000};
+    struct request request = {.watched = 1000, .ready = 1, .seed = 1, .span_ns = 500000000};
     struct watched watched;
     struct error error;
 
@@ -118,9 +117,8 @@ int main(int argc, char **argv)
     enum options_result options = read_request(&request, argc, argv);
     if (options != OPTIONS_RUN)
         return options == OPTIONS_HELP_SHOWN ? 0 : 2;
-    int status =
-        watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
-                     (uint32_t)request.ready, (enum place)request.place, request.seed, &error);
+    int status = watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
+                              (uint32_t)request.ready, request.place, request.seed, &error);
     if (status == 0)
         status = request.cycle ? measure_cycle(&request, &watched, &error)
                                : measure_wait(&request, &watched, &error);

@@ -30,6 +30,10 @@ BAD = [
     (("--rate", "-5"), "--rate"),
     (("--rate", "4000001"), "--rate"),
     (("--rate", "nan"), "--rate"),
+    (("--rate", "0.0004"), "'0.0004' is not a number from 0.001 to 4000000 in steps of 0.001"),
+    (("--rate", "100.0005"), "'100.0005'"),
+    (("--ceiling", "1e-4"), "'1e-4'"),
+    (("--threads", "4", "--connections", "4", "--max-outstanding", "3"), "--max-outstanding: 3 is less than"),
     (("--duration", "0"), "--duration"),
     (("--duration", "1x"), "--duration"),
     (("--warmup", "0x10"), "--warmup"),
@@ -59,6 +63,16 @@ def test_bad_option_is_one_line_and_status_2(options, part):
     assert result.returncode == 2 and result.stdout == "", result
     assert result.stderr.count("\n") == 1 and part in result.stderr, result.stderr
     assert "loadgen" in result.stderr
+
+
+@pytest.mark.parametrize("rate", ("0.001", "1234567.891", "4e6", "300.100", ".5"))
+def test_a_rate_is_taken_as_it_is_written(rate):
+    """Up to the three decimals that it may have, though a double has no such number."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        outcome = generator.run(
+            "--port", silent.getsockname()[1], "--connect-timeout", 0.1, "--quiet", "--rate", rate
+        )  # fmt: skip
+    assert outcome.json["options"]["rate"] == float(rate)
 
 
 def test_help_names_every_option_limit_and_status():

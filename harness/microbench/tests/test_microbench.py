@@ -120,7 +120,7 @@ BAD = [
     ("microbench_wait", ("--api", "poll", "--seconds", "nan"), "--seconds"),
     ("microbench_wait", ("--api", "poll", "--seconds", "1s"), "--seconds"),
     ("microbench_wait", ("--api", "poll", "--seconds", "0x1"), "--seconds"),
-    ("microbench_wait", ("--api", "poll", "--seed", "18446744073709551615"), "--seed"),
+    ("microbench_wait", ("--api", "poll", "--seed", "18446744073709551616"), "--seed"),
     ("microbench_wait", ("--api", "poll", "stray"), "stray"),
     ("microbench_wait", ("--api",), "api"),
     ("microbench_chain", (), "--api"),

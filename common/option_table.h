@@ -1,0 +1,75 @@
+/* A command line, described by a table: each program lists its options as rows. Reading them,
+ * checking values, the line about a bad one and --help are the same for every program. */
+#ifndef COMMON_OPTION_TABLE_H
+#define COMMON_OPTION_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_kind {
+    OPTION_FLAG,   /* takes no value; bool */
+    OPTION_TEXT,   /* taken as it is; const char *, which points into argv */
+    OPTION_NUMBER, /* whole; an unsigned integer of 2, 4 or 8 bytes, or an int */
+    OPTION_TIME,   /* fractions allowed, rounded up to a unit; uint64_t */
+    OPTION_RATE,   /* fractions allowed, but none of a unit; uint64_t */
+    OPTION_CHOICE, /* one of some names, becomes its place among them; unsigned or an enum */
+    OPTION_OTHER,  /* read by a function of the program's own */
+};
+
+/* One option, whose value goes into a member of the struct that the program keeps its options in.
+ * Write the first three members, then one of the macros below. */
+struct option_row {
+    const char *name;  /* without the dashes */
+    const char *value; /* what the help calls its value; NULL for a flag */
+    const char *text;  /* the help, the default included; a newline begins a line below it */
+    enum option_kind kind;
+    size_t offset; /* of the member */
+    size_t size;
+    uint64_t least;
+    uint64_t most;
+    double scale;                                  /* the member's units in one of the option's */
+    const char *const *names;                      /* end with NULL */
+    bool (*take)(void *options, const char *text); /* returns whether it is a good value */
+    const char *expected;                          /* "--NAME: 'TEXT' is not …", if it is not */
+    bool required;
+};
+
+#define OPTION_MEMBER(type, member)                                                                \
+    .offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+#define FLAG_INTO(type, member) .kind = OPTION_FLAG, OPTION_MEMBER(type, member)
+#define TEXT_INTO(type, member) .kind = OPTION_TEXT, OPTION_MEMBER(type, member)
+#define NUMBER_INTO(type, member, low, high)                                                       \
+    .kind = OPTION_NUMBER, OPTION_MEMBER(type, member), .least = (low), .most = (high)
+/* low and high are in the member's units, of which `factor` are one of the option's: seconds that
+ * become nanoseconds have 1e9. */
+#define TIME_INTO(type, member, low, high, factor)                                                 \
+    .kind = OPTION_TIME, OPTION_MEMBER(type, member), .least = (low), .most = (high),              \
+    .scale = (factor)
+#define RATE_INTO(type, member, low, high, factor)                                                 \
+    .kind = OPTION_RATE, OPTION_MEMBER(type, member), .least = (low), .most = (high),              \
+    .scale = (factor)
+/* --help lists the names, and the member's own as the default unless the option is required. */
+#define CHOICE_INTO(type, member, list)                                                            \
+    .kind = OPTION_CHOICE, OPTION_MEMBER(type, member), .names = (list)
+#define TAKEN_BY(function, wanted) .kind = OPTION_OTHER, .take = (function), .expected = (wanted)
+
+enum { OPTION_ROWS_MOST = 48 };
+
+struct option_table {
+    const char *purpose; /* in the help, below the usage */
+    const struct option_row *rows;
+    size_t count;       /* at most OPTION_ROWS_MOST */
+    void (*more)(void); /* prints what stands in the help below the options */
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
+
+/* Reads the command line by getopt_long(3), so that names may be shortened and --NAME=VALUE is the
+ * same as two words, into the struct that the table is of, which holds the defaults before. Prints
+ * the help for --help, which has no row, on standard output, and for a bad option one line by
+ * error_print. */
+enum options_result option_table_read(const struct option_table *table, void *options, int argc,
+                                      char **argv);
+
+#endif
