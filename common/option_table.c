@@ -71,9 +71,9 @@ static bool bad_decimal(const struct option_row *row, const char *text)
     return bad_value(row, text, expected);
 }
 
-/* A time is rounded up, so that the shortest does not become none. A rate that is no whole number of
- * units is refused: what was measured would not be what was asked for. Products of a double and the
- * scale are off by a few units in the last place, however, and so may look like fractions. */
+/* A time is rounded up, so that the shortest does not become none. A rate that is no whole number
+ * of units is refused: what is measured would not be what was asked for. Products of a double and
+ * the scale are off by a few units in the last place, however, and so may look like fractions. */
 static bool take_decimal(const struct option_row *row, void *options, const char *text)
 {
     char *end = NULL;

@@ -15,6 +15,7 @@ from bench.columns import PERCENTILES, SERVERS, TAIL, Line, Table, mark_end
 from bench.results import BadResults, Results
 from bench.rows import Row, factors
 
+MERGE = servers.ROOT / "harness/loadgen/merge"
 SECONDS = 120
 
 
@@ -79,12 +80,12 @@ def _files(results: Results, rows: Sequence[Row]) -> dict[tuple[str, str], list[
 
 
 def _curve(paths: Sequence[Path]) -> list[tuple[float, float]]:
-    """(1/(1-q), microseconds), from the .hgrm that loadgen makes of the merged histograms."""
+    """(1/(1-q), microseconds), from the .hgrm of the merged histograms."""
     done = _merge(paths, "--hgrm")
     curve = [_numbers(line) for line in done.stdout.splitlines()]
     found = [each for each in curve if each is not None]
     if not found:
-        raise BadResults(f"{paths[0]} …: loadgen merge gave no percentiles: {done.stderr.strip()[-200:]}")
+        raise BadResults(f"{paths[0]} …: merging gave no percentiles: {done.stderr.strip()[-200:]}")
     return found
 
 
@@ -94,21 +95,21 @@ def _tail(paths: Sequence[Path]) -> Optional[float]:
     try:
         report = json.loads(done.stdout)
     except ValueError:
-        raise BadResults(f"{paths[0]} …: loadgen merge gave no JSON: {done.stderr.strip()[-200:]}") from None
+        raise BadResults(f"{paths[0]} …: merging gave no JSON: {done.stderr.strip()[-200:]}") from None
     value = ((report["percentiles"] or {}).get("response") or {}).get("p99.9")
     return value["ns"] / 1e3 if value else None
 
 
 def _merge(paths: Sequence[Path], form: str) -> subprocess.CompletedProcess[str]:
-    """Its exit status is the verdict on the sum, and no failure."""
-    loadgen = servers.program("loadgen")
-    command = [str(loadgen), "merge", *map(str, paths), form, "-"]
+    """Its exit status is the verdict on the sum, and no failure. Forced, because each run had a server process of its
+    own, on another port, and each repetition its own seed; the rows say that these runs belong together."""
+    command = [str(MERGE), "--force", *map(str, paths), form, "-"]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     except OSError as error:
-        raise BadResults(f"{loadgen}: {error.strerror}; the histograms cannot be merged (make all)") from None
+        raise BadResults(f"{MERGE}: {error.strerror}; the histograms cannot be merged") from None
     except subprocess.TimeoutExpired:
-        raise BadResults(f"{loadgen}: merging was not done after {SECONDS} s: {paths[0]} …") from None
+        raise BadResults(f"{MERGE}: merging was not done after {SECONDS} s: {paths[0]} …") from None
 
 
 def _numbers(line: str) -> Optional[tuple[float, float]]:

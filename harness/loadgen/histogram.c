@@ -25,16 +25,7 @@ void histogram_add(struct histogram *into, const struct histogram *from)
             histogram_raise(&into->slots[slot], histogram_load(&from->slots[slot]));
 }
 
-int histogram_fill(struct histogram *histogram, uint64_t slot, uint64_t count)
-{
-    if (slot >= HISTOGRAM_SLOTS)
-        return -1;
-    histogram_raise(&histogram->slots[slot], count);
-    histogram_raise(&histogram->count, count);
-    return 0;
-}
-
-/* Slots below 2,048 hold one value each. Above that, 1,024 slots make an octave. */
+/* Slots below 2,048 hold one value each. From there on, 1,024 slots make an octave. */
 static unsigned slot_bits_dropped(uint32_t slot)
 {
     const uint32_t octave = slot >> HISTOGRAM_STEP_BITS;

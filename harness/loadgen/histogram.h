@@ -35,10 +35,6 @@ struct histogram *histogram_new(void);
 /* Adds what `from` holds. */
 void histogram_add(struct histogram *into, const struct histogram *from);
 
-/* Adds `count` values that a slot stands for, when a histogram is read from a file. The caller sets
- * the sums and limits. Returns 0, or -1 when there is no such slot. */
-int histogram_fill(struct histogram *histogram, uint64_t slot, uint64_t count);
-
 /* The highest value that the slot stands for, and the lowest. */
 uint64_t histogram_slot_highest(uint32_t slot);
 uint64_t histogram_slot_lowest(uint32_t slot);

@@ -103,7 +103,7 @@ static void print_more(void)
         (void)printf("%s%s %d", i ? ", " : "", verdict_name((enum verdict)i),
                      verdict_status((enum verdict)i));
     (void)printf("),\n1 when it cannot run, 2 for a bad option.\n"
-                 "\nmerge A.json B.json... [OPTION]... adds runs up that were made with --json.\n");
+                 "\nharness/loadgen/merge adds up runs that were made with --json.\n");
 }
 
 static const struct option_row rows[] = {
@@ -241,29 +241,9 @@ static void set_defaults(struct load *load, int argc, char **argv)
     limits_default(&load->limits);
 }
 
-/* "merge A.json B.json… [OPTION]…": takes the files off the command line. */
-static bool take_files(struct load *load, int *argc, char ***argv)
-{
-    if (*argc < 2 || strcmp((*argv)[1], "merge") != 0)
-        return true;
-    load->merge = true;
-    load->first_file = 2;
-    int files = 0;
-    while (2 + files < *argc && (*argv)[2 + files][0] != '-')
-        files++;
-    load->files = files;
-    if (files == 0)
-        error_print("merge: needs the JSON files of one run or more");
-    *argc -= files + 1;
-    *argv += files + 1;
-    return files > 0;
-}
-
 enum options_result load_parse(struct load *load, int argc, char **argv)
 {
     set_defaults(load, argc, argv);
-    if (!take_files(load, &argc, &argv))
-        return OPTIONS_BAD;
     enum options_result result = option_table_read(&table, load, argc, argv);
     if (result != OPTIONS_RUN)
         return result;

@@ -55,10 +55,7 @@ struct load {
     bool quiet; /* no progress, no table */
     bool selftest;
     bool urgent; /* threads run ahead of ordinary ones, if they may; not on the command line */
-    bool merge;  /* the files are argv[first_file] and those behind it */
-    int first_file;
-    int files;
-    int argc; /* the whole command line, for the record */
+    int argc;    /* the whole command line, for the record */
     char **argv;
 };
 

@@ -3,7 +3,6 @@
 #include "../../common/error.h"
 #include "deliver.h"
 #include "load.h"
-#include "merge.h"
 #include "run.h"
 #include "selftest.h"
 
@@ -43,8 +42,7 @@ static int carry_out(const struct load *load, struct error *error)
 
     if (load->selftest)
         return selftest(load, &stop, error);
-    if (outcome_init(&outcome, load, error) == 0 &&
-        (load->merge ? merge_files(&outcome, error) : run_load(&outcome, &stop, error)) == 0) {
+    if (outcome_init(&outcome, load, error) == 0 && run_load(&outcome, &stop, error) == 0) {
         status = deliver(&outcome, error);
         if (status == EXIT_CANNOT_RUN)
             status = -1;

@@ -13,7 +13,6 @@ int outcome_init(struct outcome *outcome, const struct load *load, struct error 
         .load = load,
         .latencies = {histogram_new(), histogram_new(), histogram_new(), histogram_new()},
         .server_bytes_a_connection = -1,
-        .runs = 1,
     };
     if (!outcome->latencies.response || !outcome->latencies.service || !outcome->latencies.lag ||
         !outcome->latencies.censored)
@@ -27,7 +26,6 @@ void outcome_destroy(struct outcome *outcome)
     free(outcome->latencies.service);
     free(outcome->latencies.lag);
     free(outcome->latencies.censored);
-    free(outcome->settings);
 }
 
 bool outcome_has_figures(const struct outcome *outcome)

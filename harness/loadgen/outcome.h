@@ -1,5 +1,4 @@
-/* Everything that is known when a run is over, or when several runs have been merged. Every output
- * format is made from it. */
+/* All that is known when a run is over: what every kind of output is made from. */
 #ifndef LOADGEN_OUTCOME_H
 #define LOADGEN_OUTCOME_H
 
@@ -31,9 +30,6 @@ struct outcome {
     struct server_sample server;
     double server_bytes_a_connection; /* negative: unknown */
     struct machine_sample machine;
-    uint32_t runs;  /* how many runs were merged; 1 for a single run */
-    bool in_turn;   /* the runs were made one after the other, not at the same time */
-    char *settings; /* after a merge: "options" of the first file, as written there; or NULL */
 };
 
 /* An outcome with empty histograms. Returns 0, or -1 with error filled. Call outcome_destroy in

@@ -49,10 +49,6 @@ static void print_options(FILE *stream, const struct outcome *outcome)
 {
     const struct load *load = outcome->load;
 
-    if (outcome->settings != NULL) {
-        (void)fprintf(stream, "  \"options\": %s,\n", outcome->settings);
-        return;
-    }
     (void)fputs("  \"options\": {", stream);
     print_command(stream, load);
     (void)fputs(", \"target\": ", stream);
@@ -235,12 +231,12 @@ int output_json(FILE *stream, const struct outcome *outcome)
     print_options(stream, outcome);
     environment_print_json(stream);
     (void)fprintf(stream,
-                  "  \"runs\": %" PRIu32 ",\n  \"in_turn\": %s,\n"
+                  "  \"runs\": 1,\n  \"in_turn\": false,\n"
                   "  \"schedule_hash\": \"%016" PRIx64 "\",\n"
                   "  \"started_unix_ns\": %" PRIu64 ",\n  \"setup_seconds\": %.6f,\n"
                   "  \"seconds\": %.9f,\n",
-                  outcome->runs, outcome->in_turn ? "true" : "false", outcome->schedule_hash,
-                  outcome->started_unix_ns, outcome->setup_seconds, seconds);
+                  outcome->schedule_hash, outcome->started_unix_ns, outcome->setup_seconds,
+                  seconds);
     (void)fprintf(stream, "  \"offered\": %.6f,\n  \"achieved\": %.6f,\n",
                   seconds > 0 ? (double)outcome->tally.issued / seconds : 0.0,
                   seconds > 0 ? (double)outcome->tally.achieved / seconds : 0.0);

@@ -131,11 +131,7 @@ int output_table(FILE *stream, const struct outcome *outcome)
 {
     const struct judgement *judgement = &outcome->judgement;
 
-    if (outcome->runs > 1)
-        (void)fprintf(stream, "%" PRIu32 " runs merged, made %s\n", outcome->runs,
-                      outcome->in_turn ? "one after the other" : "at the same time");
-    else
-        print_load(stream, outcome);
+    print_load(stream, outcome);
     if (outcome_has_figures(outcome))
         print_figures(stream, outcome);
     print_errors(stream, outcome);

@@ -39,15 +39,6 @@ int verdict_status(enum verdict verdict)
     return verdict_statuses[verdict];
 }
 
-enum verdict verdict_named(const char *name)
-{
-    int verdict = 0;
-
-    while (verdict < VERDICT_COUNT && strcmp(name, verdict_names[verdict]) != 0)
-        verdict++;
-    return (enum verdict)verdict;
-}
-
 const char *limit_name(enum limit limit)
 {
     return limit_table[limit].name;

@@ -120,7 +120,4 @@ judgement_add(struct judgement *judgement, enum verdict verdict, const char *for
 const char *verdict_name(enum verdict verdict);
 int verdict_status(enum verdict verdict);
 
-/* The verdict of that name; VERDICT_COUNT when there is none. */
-enum verdict verdict_named(const char *name);
-
 #endif

@@ -1,4 +1,4 @@
-/* What one of these programs is asked for: their command lines have more in common than the table. */
+/* What one of these programs is asked for: the part that their command lines have in common. */
 #ifndef MICRO_REQUEST_H
 #define MICRO_REQUEST_H
 

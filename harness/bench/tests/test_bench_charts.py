@@ -313,12 +313,12 @@ def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -
 
 @pytest.fixture
 def merging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loadgen whose merge prints the largest number in the files. It ends with status 5, which is a verdict."""
-    program = tmp_path / "loadgen"
+    """A merge that says the largest of what is in the files, and with status 5, as a verdict may be."""
+    program = tmp_path / "merge"
     program.write_text(
         f"""#!{sys.executable}
 import json, sys
-assert sys.argv[1] == "merge" and sys.argv[-2:] == ["--json", "-"], sys.argv
+assert sys.argv[1] == "--force" and sys.argv[-2:] == ["--json", "-"], sys.argv
 found = [json.load(open(path)) for path in sys.argv[2:-2]]
 tail = None if None in found else {{"ns": max(found)}}
 print(json.dumps({{"percentiles": {{"response": {{"p99.9": tail}}}}}}))
@@ -326,7 +326,7 @@ sys.exit(5)
 """
     )
     program.chmod(0o755)
-    monkeypatch.setattr("bench.percentiles.servers.program", lambda name: program)
+    monkeypatch.setattr("bench.percentiles.MERGE", program)
 
 
 def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):

@@ -53,7 +53,6 @@ BAD = [
     (("--nonsense",), "nonsense"),
     (("--rate",), "rate"),
     (("stray",), "stray"),
-    (("merge",), "merge"),
 ]
 
 
@@ -94,7 +93,6 @@ CANNOT = [
     (("--host", "no.such.name.invalid"), "--host no.such.name.invalid"),
     (("--source", "300.1.1.1"), "--source 300.1.1.1"),
     (("--connections", "16777216"), "descriptors"),
-    (("merge", "/nonexistent/A.json"), "/nonexistent/A.json"),
 ]
 
 

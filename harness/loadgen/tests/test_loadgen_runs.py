@@ -254,65 +254,6 @@ def test_stopped_host_is_noisy(peer):
 # -- outputs ---------------------------------------------------------------------------------------
 
 
-def slots(outcome: dict, name: str) -> Counter:
-    return Counter(dict(outcome["histograms"][name]["slots"]))
-
-
-def test_merge_gives_what_one_run_over_both_would_have(server, tmp_path):
-    paths = [str(tmp_path / name) for name in ("A.json", "B.json", "C.json")]
-    runs = []
-    for path, seed in zip(paths, (1, 2)):
-        result = generator.run_plain(*at(server, "--connections", 4, "--seed", seed, "--json", path, "--quiet"))
-        assert result.returncode == 0 and result.stdout == ""
-        runs.append(json.loads(Path(path).read_text()))
-    assert generator.run_plain("merge", *paths[:2], "--json", paths[2], "--quiet").returncode == 0
-    both = json.loads(Path(paths[2]).read_text())
-    for name in ("response", "service", "lag", "censored"):
-        assert slots(both, name) == slots(runs[0], name) + slots(runs[1], name)
-        for total in ("count", "sum_ns"):
-            assert both["histograms"][name][total] == sum(run["histograms"][name][total] for run in runs)
-        assert both["histograms"][name]["most_ns"] == max(run["histograms"][name]["most_ns"] for run in runs)
-    for count in ("answered", "achieved", "sends", "established"):
-        assert both["counts"][count] == sum(run["counts"][count] for run in runs)
-    assert both["runs"] == 2 and both["in_turn"], "runs made one after the other: their times add up"
-    assert abs(both["seconds"] - 0.6) < 1e-6
-    # Merging is associative: a merged file can be merged again.
-    again = generator.run("merge", paths[2], paths[0])
-    assert again.json["counts"]["answered"] == both["counts"]["answered"] + runs[0]["counts"]["answered"]
-
-
-def test_runs_at_the_same_time_add_up_their_rates(server, tmp_path):
-    paths = [str(tmp_path / name) for name in ("A.json", "B.json")]
-    run = json.loads(generator.run_plain(*at(server, "--json", "-")).stdout)
-    for path, shift in zip(paths, (0, 100_000_000)):
-        shifted = run | {"started_unix_ns": run["started_unix_ns"] + shift}
-        Path(path).write_text(json.dumps(shifted))
-    both = generator.run("merge", *paths)
-    assert not both.json["in_turn"] and both.json["seconds"] == run["seconds"]
-    assert abs(both.json["achieved"] - 2 * run["achieved"]) < 1e-3
-
-
-def test_merge_refuses_what_does_not_add_up(server, tmp_path):
-    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
-    run = json.loads(generator.run_plain(*at(server, "--json", "-")).stdout)
-    good.write_text(json.dumps(run))
-    wrong = {
-        "not JSON": "{\"schema\": ",
-        "not of schema": json.dumps(run | {"schema": "loadgen/0"}),
-        "another shape": json.dumps(run | {"histograms": run["histograms"] | {"step_bits": 7}}),
-        "damaged": json.dumps(
-            run | {"histograms": run["histograms"] | {"service": run["histograms"]["service"] | {"count": 1}}}
-        ),
-        "do not add up": json.dumps(run | {"options": run["options"] | {"loop": "open"}}),
-        "holds no histograms": json.dumps({k: v for k, v in run.items() if k != "histograms"}),
-    }
-    for why, text in wrong.items():
-        bad.write_text(text)
-        result = generator.run_plain("merge", good, bad)
-        assert result.returncode == 1 and result.stdout == "" and result.stderr.count("\n") == 1, result
-        assert str(bad) in result.stderr and why in result.stderr, result.stderr
-
-
 def test_json_says_what_was_asked_and_on_what_it_ran(server):
     run = generator.run(*at(server, "--connections", 4, "--active", 2, "--server-pid", server.pid)).json
     assert run["schema"] == "loadgen/1"

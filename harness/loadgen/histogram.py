@@ -1,0 +1,89 @@
+"""The load generator's histograms (histogram.h) as arrays: adding them up, and percentiles as outcome.c has them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Optional
+
+import numpy
+
+STEP_BITS, VALUE_BITS = 10, 37
+SLOTS = (VALUE_BITS - STEP_BITS - 1 + 2) << STEP_BITS
+
+
+def _limits() -> tuple[numpy.ndarray, numpy.ndarray]:
+    """The lowest and the highest value of each slot. Slots below 2,048 hold one value each; from there on 1,024 slots
+    make an octave."""
+    slots = numpy.arange(SLOTS, dtype=numpy.int64)
+    dropped = numpy.maximum((slots >> STEP_BITS) - 1, 0)
+    lowest = (slots - (dropped << STEP_BITS)) << dropped
+    return lowest, lowest + (1 << dropped) - 1
+
+
+LOWEST, HIGHEST = _limits()
+
+
+@dataclass
+class Histogram:
+    """Times in nanoseconds. The sums and limits are of the values as they were, not as the slots hold them."""
+
+    slots: numpy.ndarray = field(default_factory=lambda: numpy.zeros(SLOTS, dtype=numpy.int64))
+    sum_ns: int = 0
+    least_ns: int = 0  # 0 when there is none
+    most_ns: int = 0
+    clamped: int = 0
+
+    @property
+    def count(self) -> int:
+        return int(self.slots.sum())
+
+    @property
+    def mean_ns(self) -> float:
+        return self.sum_ns / self.count if self.count else 0.0
+
+    def __add__(self, other: Histogram) -> Histogram:
+        least = [each.least_ns for each in (self, other) if each.count]
+        return Histogram(
+            self.slots + other.slots,
+            self.sum_ns + other.sum_ns,
+            min(least, default=0),
+            max(self.most_ns, other.most_ns),
+            self.clamped + other.clamped,
+        )
+
+    def at_rank(self, rank: int) -> int:
+        """The highest value of the slot that holds the value of that rank, but never above the greatest recorded."""
+        slot = min(int(numpy.searchsorted(self.slots.cumsum(), max(rank, 1))), SLOTS - 1)
+        return min(int(HIGHEST[slot]), self.most_ns)
+
+    def count_up_to(self, value_ns: int) -> int:
+        """How many values are at most value_ns, to the slot."""
+        return int(self.slots[LOWEST <= value_ns].sum())
+
+    def deviation_ns(self) -> float:
+        count = self.count
+        middle = (LOWEST + HIGHEST) / 2
+        return float(numpy.sqrt((self.slots * (middle - self.mean_ns) ** 2).sum() / count)) if count else 0.0
+
+
+@dataclass(frozen=True)
+class Percentile:
+    ns: int
+    known: bool  # there are enough requests for it: 10,000 for p99.9, 100,000 for p99.99
+    at_least: bool  # it lies among the unanswered: the true value is higher
+
+
+def percentile(done: Histogram, censored: Optional[Histogram], thousandths: int) -> Percentile:
+    """In thousandths of a percent: p99.9 is 99,900. Both histograms together are the population."""
+    unanswered = censored.count if censored is not None else 0
+    count = done.count + unanswered
+    known = count > 0 and (thousandths <= 99000 or count >= 1000000 // (100000 - thousandths))
+    if count == 0:
+        return Percentile(0, False, False)
+    rank = max(1, -(-count * thousandths // 100000))
+    if censored is None or unanswered == 0:
+        return Percentile(done.at_rank(rank), known, False)
+    joint = done + censored
+    slot = min(int(numpy.searchsorted(joint.slots.cumsum(), rank)), SLOTS - 1)
+    # Each unanswered one at or below may really belong above, and push the percentile up.
+    return Percentile(joint.at_rank(rank), known, bool(censored.slots[: slot + 1].any()))

@@ -1,0 +1,292 @@
+"""Adds up runs of the load generator: what one run over all of them would have given.
+
+Reads files that `loadgen --json` or this command wrote. Counts and histograms add up; the verdict is the first by
+precedence, and each reason names its file. Rates are those of the time in which at least one of the runs measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from suite.generator import STATUS
+
+from loadgen import histogram, shown
+from loadgen.histogram import Histogram
+from loadgen.runs import SCHEMA, TIMES, Part, Refused, Run, member, number, read, refuse, whole
+
+# What must be equal, or the sum is of nothing that exists.
+ALIKE = (
+    "target", "connections", "active", "placement", "idle", "payload", "pipeline", "rate", "arrivals", "churn",
+    "fragment",
+)  # fmt: skip
+NAMES = {"target": "server", "connections": "number of connections", "arrivals": "kind of arrivals"}
+
+# Of what a verdict is made from, these add up; of the others the largest counts.
+SUMS = (
+    "errors", "offered", "achieved", "unanswered", "quarter_before", "quarter_after", "listen_overflows",
+    "listen_drops", "retransmits",
+)  # fmt: skip
+CLIENT = ("cpu_ns", "user_ns", "system_ns", "spun_ns", "waited_ns", "switches", "wall_ns")
+SERVER = ("cpu_ns", "user_ns", "system_ns", "switches")
+
+
+@dataclass(frozen=True)
+class Sum:
+    """All that is known of the runs together."""
+
+    members: dict[str, Any]  # what stands in the JSON, but for percentiles and histograms
+    times: dict[str, Histogram]
+    apart: int  # how many stretches of time there are in which at least one of the runs measured
+
+    @property
+    def open_loop(self) -> bool:
+        return self.members["options"]["loop"] == "open"
+
+    @property
+    def has_figures(self) -> bool:
+        return self.apart > 0 and not any(self.members["errors"].values())
+
+
+def intervals(parts: Sequence[Part]) -> list[tuple[int, int]]:
+    """When at least one of the runs measured; none of these overlaps another."""
+    found: list[tuple[int, int]] = []
+    for part in sorted(parts, key=lambda each: each.from_ns):
+        if found and part.from_ns < found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], part.to_ns)
+        else:
+            found.append((part.from_ns, part.to_ns))
+    return found
+
+
+def overlap(one: Part, other: Part) -> bool:
+    return one.from_ns < other.to_ns and other.from_ns < one.to_ns
+
+
+def alone(run: Run, runs: Sequence[Run]) -> bool:
+    """No run was made at the same time, nor is it a sum of such runs."""
+    parts = [part for each in runs for part in each.parts]
+    return not any(overlap(one, other) for one in run.parts for other in parts if one is not other)
+
+
+def differences(run: Run, runs: Sequence[Run]) -> list[str]:
+    """What the run was asked for and the first was not. Clients that load a server at the same time need a seed each,
+    or they would send the same; of runs one after the other, another seed makes another load."""
+    found = []
+    for name in (*ALIKE, "seed") if alone(run, runs) else ALIKE:
+        one, first = run.options.get(name), runs[0].options.get(name)
+        if one != first:
+            found.append(f"another {NAMES.get(name, name)} ({one}, not {first})")
+    return found
+
+
+def check(runs: Sequence[Run], force: bool) -> list[dict[str, str]]:
+    """Refuses what does not add up, or returns what was forced, as remarks."""
+    remarks = []
+    seen: dict[str, str] = {}
+    for run in runs:
+        if run.options["loop"] != runs[0].options["loop"]:
+            refuse(run.path, "open loop and closed loop do not add up")
+        twice = next((seen[part.sha256] for part in run.parts if part.sha256 in seen), None)
+        seen |= {part.sha256: run.path for part in run.parts}
+        found = differences(run, runs)
+        why = f"the same run as in {twice}" if twice else f"unlike {runs[0].path}: {', '.join(found)}"
+        if (twice or found) and not force:
+            refuse(run.path, f"{why}; --force merges it all the same")
+        if twice or found:
+            remarks.append({"verdict": "VALID", "text": f"{run.path}: forced: {why}"})
+    return remarks
+
+
+def parts_of(runs: Sequence[Run], name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The member of that name of each run, with the run's path."""
+    return [(run.path, member(run.path, run.members, name, dict)) for run in runs]
+
+
+def add_counts(runs: Sequence[Run], name: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for path, counts in parts_of(runs, name):
+        for key in counts:
+            found[key] = found.get(key, 0) + whole(path, counts, key)
+    return found
+
+
+def add_basis(runs: Sequence[Run]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for path, basis in parts_of(runs, "verdict_basis"):
+        for key in basis:
+            value = number(path, basis, key)
+            found[key] = found.get(key, 0) + value if key in SUMS else max(found.get(key, 0), value)
+    return found
+
+
+def add_client(runs: Sequence[Run]) -> dict[str, int]:
+    clients = parts_of(runs, "client")
+    found = {name: sum(whole(path, client, name) for path, client in clients) for name in CLIENT}
+    return found | {"most_resident_bytes": max(whole(path, each, "most_resident_bytes") for path, each in clients)}
+
+
+def add_server(runs: Sequence[Run]) -> Optional[dict[str, Any]]:
+    """Of the runs that saw the server's process; its size is that of the last one."""
+    seen = parts_of([run for run in runs if run.members.get("server") is not None], "server")
+    if not seen:
+        return None
+    found: dict[str, Any] = {name: sum(whole(path, server, name) for path, server in seen) for name in SERVER}
+    return found | {"resident_bytes": whole(*seen[-1], "resident_bytes"), "bytes_a_connection": -1.0}
+
+
+def add_witness(runs: Sequence[Run], basis: dict[str, float]) -> dict[str, Any]:
+    seen = parts_of(runs, "witness")
+    return {
+        "privileged": all(each.get("privileged") is True for _, each in seen),
+        "looks": sum(number(path, each, "looks") for path, each in seen),
+        "lost_percent": basis.get("witness", 0),
+        "most_ns": basis.get("witness_most", 0),
+    }
+
+
+def reasons_of(run: Run) -> list[dict[str, str]]:
+    found = []
+    for reason in member(run.path, run.members, "reasons", list):
+        if not isinstance(reason, dict) or reason.get("verdict") not in STATUS:
+            refuse(run.path, "reasons in it is damaged")
+        found.append({"verdict": reason["verdict"], "text": f"{run.path}: {reason.get('text', '')}"})
+    return found
+
+
+def verdict_of(reasons: Sequence[dict[str, str]]) -> str:
+    """The first by precedence, which is the order of STATUS, but VALID gives way to all."""
+    found = {reason["verdict"] for reason in reasons}
+    return next((name for name in STATUS if name != "VALID" and name in found), "VALID")
+
+
+def add_times(runs: Sequence[Run]) -> dict[str, Histogram]:
+    times = {name: Histogram() for name in TIMES}
+    for run in runs:
+        if run.times is not None:
+            times = {name: times[name] + run.times[name] for name in TIMES}
+    return times
+
+
+def rate(count: int, seconds: float) -> float:
+    return round(count / seconds, 6) if seconds > 0 else 0.0
+
+
+def add(runs: Sequence[Run], force: bool = False) -> Sum:
+    """Raises Refused. What cannot be added up, such as the options, is that of the first."""
+    remarks = check(runs, force)
+    first, times, parts = runs[0], add_times(runs), [part for run in runs for part in run.parts]
+    reasons = [reason for run in runs for reason in reasons_of(run)] + remarks
+    apart = intervals(parts)
+    seconds = sum(end - begin for begin, end in apart) / 1e9
+    counts, basis = add_counts(runs, "counts"), add_basis(runs)
+    basis |= {
+        "seconds": seconds,
+        "mean_service": times["service"].mean_ns,
+        "response_p99": histogram.percentile(times["response"], times["censored"], 99000).ns,
+        "lag_p99": histogram.percentile(times["lag"], None, 99000).ns,
+    }
+    examples = [member(run.path, run.members, "error_examples", dict) for run in runs]
+    members = {
+        "schema": SCHEMA,
+        "verdict": verdict_of(reasons),
+        "exit_status": STATUS[verdict_of(reasons)],
+        "reasons": reasons,
+        "options": first.options,
+        "environment": first.members.get("environment"),
+        "runs": sum(whole(run.path, run.members, "runs", 1) for run in runs),
+        "in_turn": len(apart) == len(parts),
+        "parts": [vars(part) for part in parts],
+        "schedule_hash": first.members.get("schedule_hash"),
+        "started_unix_ns": min((part.from_ns for part in parts), default=0),
+        "setup_seconds": max(number(run.path, run.members, "setup_seconds") for run in runs),
+        "seconds": seconds,
+        "offered": rate(counts.get("issued", 0), seconds),
+        "achieved": rate(counts.get("achieved", 0), seconds),
+        "counts": counts,
+        "errors": add_counts(runs, "errors"),
+        "error_examples": {kind: text for each in reversed(examples) for kind, text in each.items()},
+        "verdict_basis": basis,
+        "client": add_client(runs),
+        "server": add_server(runs),
+        "machine": None,
+        "witness": add_witness(runs, basis),
+    }
+    return Sum(members, times, len(apart))
+
+
+# -- the command ---------------------------------------------------------------------------------------
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for bad usage, as all programs of the project have it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def parse_arguments(words: Optional[Sequence[str]]) -> argparse.Namespace:
+    parser = Parser(
+        prog="merge",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit status: the verdict's, as of loadgen; 1 when the files do not add up, 2 for a bad option.",
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="made by loadgen --json, or by this command")
+    parser.add_argument("--json", metavar="PATH", help="everything, as loadgen has it; - for standard output")
+    parser.add_argument("--hgrm", metavar="PATH", help="percentiles as HdrHistogram's plotters read them")
+    parser.add_argument("--csv", metavar="PATH", help="percentiles as columns")
+    parser.add_argument("--quiet", action="store_true", help="no table")
+    parser.add_argument(
+        "--force", action="store_true", help="merge unlike runs too, or a run twice; the output says which"
+    )
+    return parser.parse_args(words)
+
+
+def write(path: str, text: str) -> None:
+    """Raises OSError with the name of what could not be written."""
+    name = "standard output" if path == "-" else path
+    try:
+        if path == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        if path == "-":  # what is left in the buffer would be written, and fail, once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OSError(error.errno, error.strerror, name) from None
+
+
+def main(words: Optional[Sequence[str]] = None) -> int:
+    arguments = parse_arguments(words)
+    try:
+        found = add([read(path) for path in arguments.files], arguments.force)
+    except Refused as refused:
+        print(f"merge: {refused}", file=sys.stderr)
+        return 1
+    wanted = [(path, make) for path, make in (
+        (arguments.json, shown.as_json), (arguments.hgrm, shown.as_hgrm), (arguments.csv, shown.as_csv),
+    ) if path is not None]  # fmt: skip
+    if not arguments.quiet and all(path != "-" for path, _ in wanted):
+        wanted.insert(0, ("-", shown.as_table))
+    status = found.members["exit_status"]
+    for path, make in wanted:  # one that cannot be written costs no other
+        try:
+            write(path, make(found))
+        except OSError as error:
+            print(f"merge: write {error.filename}: {error.strerror}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

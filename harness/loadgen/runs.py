@@ -1,0 +1,147 @@
+"""What `loadgen --json` wrote, read again: everything that is used of it is checked first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn, Optional
+
+from loadgen import histogram
+from loadgen.histogram import Histogram
+
+SCHEMA = "loadgen/1"
+TIMES = ("response", "service", "lag", "censored")
+LARGEST = 2**64 - 1
+LARGEST_SLOT = 2**53  # of some hundred files, the sum of a slot still fits an array of 64 bits
+
+
+class Refused(Exception):
+    """Why there is no sum, in one line."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A run within a sum: when it measured, on the clock that machines share, and the digest of its file."""
+
+    from_ns: int
+    to_ns: int
+    sha256: str
+
+
+@dataclass
+class Run:
+    """A file: one run, or a sum of several."""
+
+    path: str
+    members: dict[str, Any]
+    parts: list[Part]
+    times: Optional[dict[str, Histogram]]  # None after errors: then there are no figures
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return self.members["options"]
+
+
+def refuse(path: str, why: str) -> NoReturn:
+    raise Refused(f"{path}: {why}")
+
+
+def member(path: str, holder: dict[str, Any], name: str, kind: type) -> Any:
+    value = holder.get(name)
+    if not isinstance(value, kind):
+        refuse(path, f"holds no {name}" if value is None else f"{name} in it is damaged")
+    return value
+
+
+def whole(path: str, holder: dict[str, Any], name: str, missing: int = 0) -> int:
+    """A count; files of an older load generator lack some."""
+    value = holder.get(name, missing)
+    if type(value) is not int or not 0 <= value <= LARGEST:
+        refuse(path, f"{name} in it is damaged: {str(value)[:40]!r} is no count")
+    return value
+
+
+def number(path: str, holder: dict[str, Any], name: str) -> float:
+    value = holder.get(name, 0)
+    if type(value) not in (int, float) or not math.isfinite(value):
+        refuse(path, f"{name} in it is damaged: {str(value)[:40]!r} is no number")
+    return value
+
+
+def not_a_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no JSON")
+
+
+def load(path: str) -> tuple[dict[str, Any], str]:
+    """What a file holds, and its digest."""
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        refuse(path, str(error.strerror))
+    try:
+        members = json.loads(data, parse_constant=not_a_number)
+    except json.JSONDecodeError as error:
+        refuse(path, f"not JSON, from line {error.lineno}, column {error.colno} on")
+    except (ValueError, RecursionError):  # not UTF-8, NaN, or nested without end
+        refuse(path, "not JSON")
+    if not isinstance(members, dict) or members.get("schema") != SCHEMA:
+        refuse(path, f"not of schema {SCHEMA}")
+    return members, hashlib.sha256(data).hexdigest()
+
+
+def read_histogram(path: str, histograms: dict[str, Any], name: str) -> Histogram:
+    value = histograms.get(name)
+    damaged = f"a histogram in it is damaged: {name}"
+    if not isinstance(value, dict) or not isinstance(value.get("slots"), list):
+        refuse(path, damaged)
+    found = Histogram(
+        sum_ns=whole(path, value, "sum_ns"),
+        least_ns=whole(path, value, "least_ns"),
+        most_ns=whole(path, value, "most_ns"),
+        clamped=whole(path, value, "clamped"),
+    )
+    for pair in value["slots"]:
+        if not (isinstance(pair, list) and len(pair) == 2 and all(type(each) is int for each in pair)):
+            refuse(path, damaged)
+        slot, count = pair
+        if not (0 <= slot < histogram.SLOTS and 0 <= count <= LARGEST_SLOT - found.slots[slot]):
+            refuse(path, damaged)
+        found.slots[slot] += count
+    if sum(count for _, count in value["slots"]) != whole(path, value, "count"):
+        refuse(path, damaged)
+    return found
+
+
+def read_times(path: str, members: dict[str, Any]) -> Optional[dict[str, Histogram]]:
+    if "histograms" not in members:
+        refuse(path, "holds no histograms")
+    histograms = members["histograms"]
+    if histograms is None:
+        return None
+    if not isinstance(histograms, dict):
+        refuse(path, "histograms in it is damaged")
+    if (histograms.get("step_bits"), histograms.get("value_bits")) != (histogram.STEP_BITS, histogram.VALUE_BITS):
+        refuse(path, "its histograms have another shape")
+    return {name: read_histogram(path, histograms, name) for name in TIMES}
+
+
+def read_parts(path: str, members: dict[str, Any], digest: str) -> list[Part]:
+    """None of a run that never measured."""
+    if "parts" not in members:
+        begun = whole(path, members, "started_unix_ns")
+        return [Part(begun, begun + round(number(path, members, "seconds") * 1e9), digest)] if begun else []
+    found = []
+    for part in member(path, members, "parts", list):
+        if not isinstance(part, dict) or not isinstance(part.get("sha256"), str):
+            refuse(path, "parts in it is damaged")
+        found.append(Part(whole(path, part, "from_ns"), whole(path, part, "to_ns"), part["sha256"]))
+    return found
+
+
+def read(path: str) -> Run:
+    members, digest = load(path)
+    member(path, member(path, members, "options", dict), "loop", str)
+    return Run(path, members, read_parts(path, members, digest), read_times(path, members))

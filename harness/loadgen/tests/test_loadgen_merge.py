@@ -1,0 +1,381 @@
+"""Adding runs up: the sum is what one run over all of them would have given, or it is refused."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loadgen import histogram, merge as command, shown
+from suite import generator, limits, servers
+from suite.server import Server
+
+PROGRAM = servers.ROOT / "harness/loadgen/merge"
+BRIEF = ("--warmup", 0, "--duration", 0.3, *limits.options())
+SECOND = 1_000_000_000
+
+
+def merge(*words: object) -> subprocess.CompletedProcess:
+    """The command without a process of its own, which would take longer to start than to merge."""
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        try:
+            status = command.main(list(map(str, words)))
+        except SystemExit as end:  # argparse
+            status = end.code
+    return subprocess.CompletedProcess(words, status, out.getvalue(), errors.getvalue())
+
+
+def launch(*words: object, **how: Any) -> subprocess.CompletedProcess:
+    how = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
+    return subprocess.run([PROGRAM, *map(str, words)], text=True, timeout=60, **how)
+
+
+def merged(*words: object) -> dict[str, Any]:
+    result = merge(*words, "--json", "-")
+    assert result.stderr == "" and result.stdout, result
+    found = json.loads(result.stdout)
+    assert result.returncode == found["exit_status"] == generator.STATUS[found["verdict"]]
+    return found
+
+
+def refused(why: str, *words: object) -> None:
+    result = merge(*words)
+    assert (result.returncode, result.stdout) == (1, ""), result
+    assert result.stderr.count("\n") == 1 and result.stderr.startswith("merge: "), result.stderr
+    assert why in result.stderr, result.stderr
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Two runs of the same load, one after the other."""
+    with Server("epoll_et" if sys.platform.startswith("linux") else "kqueue_srv") as server:
+        found = [
+            generator.run("--port", server.address[1], *BRIEF, "--connections", 4, "--rate", 500).json
+            for _ in range(2)
+        ]
+    return found
+
+
+@pytest.fixture
+def save(tmp_path: Path):
+    """Writes a run to a file, with other members in place of its own."""
+
+    def write(name: str, run: dict[str, Any], **changed: Any) -> Path:
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(run | changed))
+        return path
+
+    return write
+
+
+def with_options(run: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    return run | {"options": run["options"] | changed}
+
+
+def measured(run: dict[str, Any], begun: float, seconds: float) -> dict[str, Any]:
+    return run | {"started_unix_ns": int(begun * SECOND), "seconds": seconds}
+
+
+def slots(run: dict[str, Any], name: str) -> Counter:
+    return Counter(dict(run["histograms"][name]["slots"]))
+
+
+# -- the sum -------------------------------------------------------------------------------------------
+
+
+def test_sum_is_what_one_run_over_both_would_have(runs, save):
+    both = merged(save("A", runs[0]), save("B", runs[1]))
+    for name in ("response", "service", "lag", "censored"):
+        assert slots(both, name) == slots(runs[0], name) + slots(runs[1], name)
+        for total in ("count", "sum_ns", "clamped"):
+            assert both["histograms"][name][total] == sum(run["histograms"][name][total] for run in runs)
+        assert both["histograms"][name]["most_ns"] == max(run["histograms"][name]["most_ns"] for run in runs)
+        assert both["histograms"][name]["least_ns"] == min(run["histograms"][name]["least_ns"] for run in runs)
+    for count in ("answered", "achieved", "sends", "established"):
+        assert both["counts"][count] == sum(run["counts"][count] for run in runs)
+    assert both["client"]["cpu_ns"] == sum(run["client"]["cpu_ns"] for run in runs)
+    assert both["runs"] == 2 and both["in_turn"], "made one after the other: times add up"
+    assert abs(both["seconds"] - 0.6) < 1e-6
+    assert set(runs[0]) <= set(both), "whoever reads a run reads a sum"
+
+
+def test_what_was_merged_can_be_merged_again(runs, save, tmp_path):
+    third = measured(runs[0], 10, 0.3)
+    paths = [save("A", runs[0]), save("B", runs[1]), save("C", third)]
+    all_at_once = merged(*paths)
+    merge(*paths[:2], "--json", tmp_path / "AB.json")
+    assert merged(tmp_path / "AB.json", paths[2])["histograms"] == all_at_once["histograms"]
+    in_two_steps = merged(tmp_path / "AB.json", paths[2])
+    for name in ("counts", "seconds", "achieved", "runs", "in_turn", "parts", "client", "verdict_basis"):
+        assert in_two_steps[name] == all_at_once[name], name
+
+
+def test_one_file_gives_what_loadgen_itself_printed(tmp_path):
+    """In every form, to the last digit: the arithmetic of the curves and percentiles stands in C and in Python."""
+    paths = [tmp_path / f"A.{form}" for form in ("json", "hgrm", "csv")]
+    with Server("epoll_et" if sys.platform.startswith("linux") else "kqueue_srv") as server:
+        generator.run_plain(
+            "--port", server.address[1], "--connections", 8, "--pipeline", 4, *BRIEF, "--duration", 1,
+            "--json", paths[0], "--hgrm", paths[1], "--csv", paths[2], "--quiet",
+        )  # fmt: skip
+    run, again = json.loads(paths[0].read_text()), merged(paths[0])
+    assert merge(paths[0], "--hgrm", "-").stdout == paths[1].read_text()
+    assert merge(paths[0], "--csv", "-").stdout == paths[2].read_text()
+    for name in ("percentiles", "histograms", "counts", "errors", "seconds", "achieved", "client", "verdict"):
+        assert again[name] == run[name], name
+
+
+def test_percentiles_among_the_unanswered_agree_with_the_load_generator():
+    """The same times, 900 answered and 100 not, to the C code and to this."""
+    done, censored = [1000 + 17 * i * i for i in range(900)], [300_000 + 90_000 * i for i in range(100)]
+    lines = [f"d {ns}" for ns in done] + [f"c {ns}" for ns in censored]
+    printed = generator.probe("percentiles", 1, given="\n".join(lines))[1:]
+    ours = [histogram.Histogram(), histogram.Histogram()]
+    for one, times in zip(ours, (done, censored)):
+        for ns in times:
+            one.slots[int((histogram.LOWEST <= ns).sum()) - 1] += 1
+        one.sum_ns, one.least_ns, one.most_ns = sum(times), min(times), max(times)
+    assert len(printed) == len(shown.COLUMNS)
+    for line, (name, thousandths) in zip(printed, shown.COLUMNS.items()):
+        one = histogram.percentile(*ours, thousandths)
+        assert line == f"{name} {one.ns} {one.known:d} {one.at_least:d}"
+
+
+def test_the_table_is_for_people(runs, save):
+    result = merge(save("A", runs[0]), save("B", runs[1]))
+    assert result.returncode == 0 and result.stderr == ""
+    assert result.stdout.startswith("2 runs merged, made one after the other\n")
+    for word in ("response", "service", "lag", "offered", "achieved", "client", "verdict    VALID", "(remark) "):
+        assert word in result.stdout, result.stdout
+
+
+def test_errors_take_the_figures_away(runs, save):
+    wrong = runs[1] | {
+        "verdict": "ERRORS", "reasons": [{"verdict": "ERRORS", "text": "errors: 2"}], "histograms": None,
+        "percentiles": None, "errors": runs[1]["errors"] | {"crossed": 2}, "error_examples": {"crossed": "on 7"},
+    }  # fmt: skip
+    paths = save("A", runs[0]), save("B", wrong)
+    both = merged(*paths)
+    assert both["verdict"] == "ERRORS" and both["errors"]["crossed"] == 2
+    assert both["percentiles"] is None and both["histograms"] is None
+    table = merge(*paths).stdout
+    assert "crossed             2   first: on 7" in table and f"ERRORS, {paths[1]}: errors: 2" in table
+    assert "p99" not in table
+
+
+@pytest.mark.parametrize("verdicts, first", (
+    (("UNSTABLE", "NOISY_HOST", "VALID"), "NOISY_HOST"), (("OVERLOADED", "CLIENT_BOUND"), "CLIENT_BOUND"),
+    (("VALID", "UNSTABLE"), "UNSTABLE"), (("VALID",), "VALID"),
+))  # fmt: skip
+def test_the_verdict_is_the_first_by_precedence(runs, save, verdicts, first):
+    paths = [
+        save(str(i), measured(runs[0], 10 + i, 0.3), reasons=[{"verdict": name, "text": "so"}])
+        for i, name in enumerate(verdicts)
+    ]
+    both = merged(*paths)
+    assert both["verdict"] == first
+    assert [reason["text"] for reason in both["reasons"]] == [f"{path}: so" for path in paths]
+
+
+# -- rates ---------------------------------------------------------------------------------------------
+
+AT = {
+    "one after the other": ([(0, 10), (20, 10)], 20, True),
+    "at the same time": ([(0, 10), (0, 10)], 10, False),
+    "nearly at the same time": ([(0, 10), (0.5, 10)], 10.5, False),
+    "A beside B, then C beside D": ([(0, 10), (1, 10), (30, 10), (30, 11)], 22, False),
+    "in a chain": ([(0, 10), (8, 10), (16, 10)], 26, False),
+    "one within another": ([(0, 30), (5, 3), (9, 1)], 30, False),
+    "end to end": ([(0, 10), (10, 10)], 20, True),
+    "in another order": ([(30, 10), (0, 10), (35, 10)], 25, False),
+}
+
+
+@pytest.mark.cause("rates are of the sum of the times, or of the longest, in place of when at least one measured")
+@pytest.mark.parametrize("spans, seconds, in_turn", AT.values(), ids=AT)
+def test_rates_are_of_the_time_in_which_one_measured(runs, save, spans, seconds, in_turn):
+    paths = [
+        save(str(i), measured(runs[0], 1000 + begun, length), setup_seconds=i)
+        for i, (begun, length) in enumerate(spans)
+    ]
+    both = merged(*paths)
+    assert (both["seconds"], both["in_turn"]) == (seconds, in_turn)
+    assert both["achieved"] == pytest.approx(len(spans) * runs[0]["counts"]["achieved"] / seconds, abs=1e-6)
+    assert both["offered"] == pytest.approx(len(spans) * runs[0]["counts"]["issued"] / seconds, abs=1e-6)
+    assert both["started_unix_ns"] == min(1000 + begun for begun, _ in spans) * SECOND
+
+
+def test_pairs_merged_first_have_the_same_rate(runs, save, tmp_path):
+    spans = {"A": 0, "B": 1, "C": 30, "D": 30}
+    paths = {
+        name: save(name, measured(runs[0], 1000 + begun, 10), setup_seconds=ord(name)) for name, begun in spans.items()
+    }
+    for pair in ("AB", "CD"):
+        merge(*(paths[name] for name in pair), "--json", tmp_path / f"{pair}.json", "--quiet")
+    assert merged(tmp_path / "AB.json", tmp_path / "CD.json")["achieved"] == merged(*paths.values())["achieved"]
+
+
+def test_a_run_that_never_measured_has_no_time(runs, save):
+    never = runs[0] | {"started_unix_ns": 0, "seconds": 0, "histograms": None, "percentiles": None}
+    assert merged(save("A", runs[0]), save("B", never))["seconds"] == runs[0]["seconds"]
+
+
+# -- what is refused -----------------------------------------------------------------------------------
+
+UNLIKE = {
+    "server": {"target": "127.0.0.1:1"},
+    "payload": {"payload": "65"},
+    "rate": {"rate": 501.0},
+    "seed": {"seed": 2},
+    "number of connections": {"connections": 5},
+    "pipeline": {"pipeline": 2},
+    "kind of arrivals": {"arrivals": "poisson"},
+    "churn": {"churn": 5},
+}
+
+
+@pytest.mark.parametrize("name, changed", UNLIKE.items(), ids=UNLIKE)
+def test_unlike_runs_are_refused_unless_forced(runs, save, name, changed):
+    (option, value), was = *changed.items(), runs[0]["options"]
+    paths = save("A", runs[0]), save("B", with_options(runs[1], **changed))
+    refused(f"{paths[1]}: unlike {paths[0]}: another {name} ({value}, not {was[option]}); --force", *paths)
+    both = merged(*paths, "--force")
+    assert both["counts"]["answered"] == sum(run["counts"]["answered"] for run in runs)
+    assert any(f"forced: unlike {paths[0]}: another {name}" in each["text"] for each in both["reasons"])
+
+
+def test_every_difference_is_named(runs, save):
+    other = with_options(runs[1], payload="65", seed=2)
+    refused("another payload (65, not 64), another seed (2, not 1); --force", save("A", runs[0]), save("B", other))
+
+
+def test_clients_of_one_load_have_seeds_of_their_own(runs, save):
+    """The same seed would make them send the same. So A beside B, with two seeds, and the same pair again later."""
+    seeds = {"A": (1, 0), "B": (2, 1), "C": (1, 30), "D": (2, 30)}
+    paths = {
+        name: save(name, measured(with_options(runs[0], seed=seed), 1000 + begun, 10))
+        for name, (seed, begun) in seeds.items()
+    }
+    assert merged(*paths.values())["runs"] == 4
+    refused("another seed (2, not 1)", paths["A"], paths["D"])
+
+
+def test_a_run_twice_is_refused_unless_forced(runs, save, tmp_path):
+    first, second = save("A", runs[0]), save("B", runs[1])
+    (tmp_path / "link.json").symlink_to(first)
+    copied = tmp_path / "copy.json"
+    copied.write_bytes(first.read_bytes())
+    merge(first, second, "--json", tmp_path / "AB.json", "--quiet")
+    for words in ((first, first), (first, tmp_path / "link.json"), (first, second, copied)):
+        refused(f"{words[-1]}: the same run as in {first}; --force", *words)
+    for words in ((tmp_path / "AB.json", first), (second, tmp_path / "AB.json")):
+        refused(f"{words[-1]}: the same run as in {words[0]}; --force", *words)
+    both = merged(first, first, "--force")
+    assert both["counts"]["answered"] == 2 * runs[0]["counts"]["answered"]
+    assert any("forced: the same run" in each["text"] for each in both["reasons"])
+
+
+def damaged(run: dict[str, Any], *where: str, value: Any) -> str:
+    """The run's text with one member changed."""
+    other = copy.deepcopy(run)
+    holder = other
+    for name in where[:-1]:
+        holder = holder[name]
+    holder[where[-1]] = value
+    return json.dumps(other)
+
+
+@pytest.mark.parametrize("force", (False, True))
+def test_what_does_not_add_up_is_refused_even_if_forced(runs, save, tmp_path, force):
+    run, bad = runs[0], tmp_path / "bad.json"
+    service = run["histograms"]["service"]
+    wrong = {
+        "not JSON, from line 1, column": ['{"schema": ', json.dumps(run)[:-9], "", json.dumps(run) + "]", "[1,]"],
+        "not JSON": ["[" * 100_000, '{"schema": NaN}', "\ud800"],
+        "not of schema loadgen/1": [json.dumps(run | {"schema": "loadgen/0"}), "[]", "3", "null", '"loadgen/1"'],
+        "its histograms have another shape": [damaged(run, "histograms", "step_bits", value=7)],
+        "a histogram in it is damaged: service": [
+            damaged(run, "histograms", "service", value=value)
+            for value in (
+                None, service | {"count": 1}, service | {"slots": [[99999, service["count"]]]},
+                service | {"slots": [[-1, service["count"]]]}, service | {"slots": [[5, service["count"], 1]]},
+                service | {"slots": [[5, -1], [6, service["count"] + 1]]}, service | {"slots": {"5": 1}},
+                service | {"slots": [[5.0, service["count"]]]}, service | {"slots": [5]},
+                service | {"slots": [[5, 2**53], [5, 1]], "count": 2**53 + 1},
+            )
+        ],
+        "open loop and closed loop do not add up": [damaged(run, "options", "loop", value="closed")],
+        "holds no histograms": [json.dumps({k: v for k, v in run.items() if k != "histograms"})],
+        "holds no options": [json.dumps({k: v for k, v in run.items() if k != "options"})],
+        "sum_ns in it is damaged": [damaged(run, "histograms", "lag", "sum_ns", value=-1)],
+        "histograms in it is damaged": [damaged(run, "histograms", value=[])],
+        "answered in it is damaged": [damaged(run, "counts", "answered", value=v) for v in ("7", -1, 1.5, 2**64, True)],
+        "seconds in it is damaged": [damaged(run, "seconds", value=v) for v in ("1", [], None)],
+        "busy in it is damaged": [damaged(run, "verdict_basis", "busy", value="x")],
+        "counts in it is damaged": [damaged(run, "counts", value=3)],
+        "reasons in it is damaged": [damaged(run, "reasons", value=[v]) for v in (3, {"verdict": "GOOD"})],
+        "parts in it is damaged": [damaged(run, "parts", value=v) for v in (3, [3], [{"from_ns": 1}])],
+    }  # fmt: skip
+    good = save("good", runs[1])
+    for why, texts in wrong.items():
+        for text in texts:
+            bad.write_bytes(text.encode("utf-8", "surrogatepass"))
+            refused(f"{bad}: {why}", good, bad, *(["--force"] if force else []))
+
+
+def test_a_file_that_cannot_be_read_says_why(tmp_path):
+    refused(f"{tmp_path}/none.json: No such file or directory", tmp_path / "none.json")
+    refused(f"{tmp_path}: Is a directory", tmp_path)
+
+
+# -- the command ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words, why", (((), "FILE"), (("A.json", "--nonsense"), "--nonsense"), (("--json",), "--json")))
+def test_bad_usage_is_one_line_and_status_2(words, why):
+    result = merge(*words)
+    assert result.returncode == 2 and result.stdout == "", result
+    assert result.stderr.startswith("merge: ") and result.stderr.count("\n") == 1 and why in result.stderr
+
+
+def test_help_names_every_option():
+    result = launch("--help")
+    assert result.returncode == 0 and result.stderr == ""
+    for word in ("--json", "--hgrm", "--csv", "--quiet", "--force", "Exit status"):
+        assert word in result.stdout
+
+
+def test_quiet_prints_nothing(runs, save):
+    assert merge(save("A", runs[0]), "--quiet").stdout == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_output_that_cannot_be_written_is_said_and_costs_no_other(runs, save, tmp_path):
+    path = save("A", runs[0])
+    result = launch(path, "--json", "/nonexistent/M.json", "--hgrm", "/dev/full", "--csv", tmp_path / "M.csv")
+    assert result.returncode == 1 and "verdict    VALID" in result.stdout
+    assert result.stderr == (
+        "merge: write /nonexistent/M.json: No such file or directory\nmerge: write /dev/full: No space left on device\n"
+    )
+    assert (tmp_path / "M.csv").read_text().startswith("percentile,")
+    with open("/dev/full", "w") as full:
+        result = launch(path, "--json", "-", stdout=full)
+    assert (result.returncode, result.stderr) == (1, "merge: write standard output: No space left on device\n")
+
+
+def test_a_reader_that_has_seen_enough_is_one_line(runs, save):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "w") as gone:
+        result = launch(save("A", runs[0]), "--json", "-", stdout=gone)
+    assert (result.returncode, result.stderr) == (1, "merge: write standard output: Broken pipe\n")
