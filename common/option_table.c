@@ -1,5 +1,6 @@
 #include "option_table.h"
 
+#include "at_once.h"
 #include "error.h"
 
 #include <ctype.h>
@@ -84,7 +85,7 @@ static bool take_decimal(const struct option_row *row, void *options, const char
     if (end == NULL || end == text || *end != '\0' || strpbrk(text, "xX") != NULL)
         return bad_decimal(row, text);
     double units = value * row->scale;
-    double whole = row->kind == OPTION_RATE ? round(units) : ceil(units);
+    double whole = row->kind == OPTION_RATE ? floor(units + 0.5) : ceil(units);
     if (!(whole >= (double)row->least && whole <= (double)row->most))
         return bad_decimal(row, text);
     if (row->kind == OPTION_RATE && fabs(units - whole) > 4 * DBL_EPSILON * whole)
@@ -150,55 +151,72 @@ static void print_left(const struct option_row *row, char *left, size_t size)
                    row->value != NULL ? row->value : "");
 }
 
-static void print_choices(const struct option_row *row, const void *options)
+/* What follows the text of a choice: ": first, last (last)". */
+static void list_choices(const struct option_row *row, const void *options, char *list, size_t size)
 {
-    char list[128];
+    char names[128];
     unsigned chosen = 0;
     unsigned count = 0;
 
     memcpy(&chosen, (const char *)options + row->offset, sizeof chosen);
     while (row->names[count] != NULL)
         count++;
-    list_names(row->names, ", ", list, sizeof list);
-    (void)printf(": %s", list);
-    if (!row->required && chosen < count)
-        (void)printf(" (%s)", row->names[chosen]);
+    list_names(row->names, ", ", names, sizeof names);
+    if (row->required || chosen >= count)
+        (void)snprintf(list, size, ": %s", names);
+    else
+        (void)snprintf(list, size, ": %s (%s)", names, row->names[chosen]);
 }
 
-static void print_row(const struct option_row *row, const void *options, int width)
+static void print_row(FILE *stream, const struct option_row *row, const void *options, int width)
 {
     char left[64];
+    char choices[192] = "";
     const char *line = row->text;
 
     print_left(row, left, sizeof left);
-    (void)printf("  %-*s  ", width, left);
-    for (const char *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
-        (void)printf("%.*s\n  %*s  ", (int)(end - line), line, width, "");
-    (void)fputs(line, stdout);
     if (row->kind == OPTION_CHOICE)
-        print_choices(row, options);
-    (void)putchar('\n');
+        list_choices(row, options, choices, sizeof choices);
+    for (bool last = false; !last;) {
+        size_t length = strcspn(line, "\n");
+        last = line[length] == '\0';
+        (void)fprintf(stream, "  %-*s  %.*s%s\n", width, line == row->text ? left : "", (int)length,
+                      line, last ? choices : "");
+        line += length + 1;
+    }
 }
 
-static enum options_result show_help(const struct option_table *table, const void *options,
-                                     const char *program)
+struct help {
+    const struct option_table *table;
+    const void *options;
+    const char *program;
+};
+
+static void print_help(FILE *stream, const void *what)
 {
+    const struct help *help = what;
+    const struct option_table *table = help->table;
     char left[64];
     size_t width = 0;
 
-    (void)printf("Usage: %s [OPTION]...\n%s\n\n", program, table->purpose);
+    (void)fprintf(stream, "Usage: %s [OPTION]...\n%s\n\n", help->program, table->purpose);
     for (size_t i = 0; i < table->count; i++) {
         print_left(&table->rows[i], left, sizeof left);
         if (strlen(left) > width)
             width = strlen(left);
     }
     for (size_t i = 0; i < table->count; i++)
-        print_row(&table->rows[i], options, (int)width);
-    print_row(&help_row, options, (int)width);
-    (void)putchar('\n');
-    table->more();
-    /* To a terminal it is printf that writes; fflush then finds nothing left, and no error. */
-    if (fflush(stdout) == 0 && !ferror(stdout))
+        print_row(stream, &table->rows[i], help->options, (int)width);
+    print_row(stream, &help_row, help->options, (int)width);
+    table->more(stream);
+}
+
+static enum options_result show_help(const struct option_table *table, const void *options,
+                                     const char *program)
+{
+    const struct help help = {table, options, program};
+
+    if (print_at_once(stdout, print_help, &help) == 0)
         return OPTIONS_HELP_SHOWN;
     error_print("--help: write standard output: %s", strerror(errno));
     return OPTIONS_BAD;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum option_kind {
     OPTION_FLAG,   /* takes no value; bool */
@@ -59,8 +60,9 @@ enum { OPTION_ROWS_MOST = 48 };
 struct option_table {
     const char *purpose; /* in the help, below the usage */
     const struct option_row *rows;
-    size_t count;       /* at most OPTION_ROWS_MOST */
-    void (*more)(void); /* prints what stands in the help below the options */
+    size_t count; /* at most OPTION_ROWS_MOST */
+    /* Prints what stands in the help below the options, from an empty line on. */
+    void (*more)(FILE *stream);
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };

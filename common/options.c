@@ -16,13 +16,14 @@
 
 #define SECONDS_INTO(member) TIME_INTO(struct options, member, 0, MOST_NS, NANOSECONDS_A_SECOND)
 
-static void print_more(void)
+static void print_more(FILE *stream)
 {
-    (void)printf(
-        "Seconds may have fractions. The line `listening on ADDR:PORT` on standard output says\n"
+    (void)fputs(
+        "\nSeconds may have fractions. The line `listening on ADDR:PORT` on standard output says\n"
         "that the server is ready. SIGUSR1 prints a line of statistics on standard error. SIGTERM\n"
         "and SIGINT stop the server after pending output has been sent; a second one stops it at\n"
-        "once. Exit status: 0 after a stop, 1 when it cannot run, 2 for a bad option.\n");
+        "once. Exit status: 0 after a stop, 1 when it cannot run, 2 for a bad option.\n",
+        stream);
 }
 
 static const struct option_row rows[] = {

@@ -1,9 +1,8 @@
 #include "stats.h"
 
-#include <errno.h>
+#include "at_once.h"
+
 #include <inttypes.h>
-#include <stdbool.h>
-#include <stdlib.h>
 
 static const char *const reason_names[CLOSE_REASON_COUNT] = {
 #define X(name) #name,
@@ -11,8 +10,17 @@ static const char *const reason_names[CLOSE_REASON_COUNT] = {
 #undef X
 };
 
-static void print_object(FILE *line, const struct stats *stats, const struct stats_gauges *gauges)
+struct report {
+    const struct stats *stats;
+    const struct stats_gauges *gauges;
+};
+
+static void print_object(FILE *line, const void *what)
 {
+    const struct report *report = what;
+    const struct stats *stats = report->stats;
+    const struct stats_gauges *gauges = report->gauges;
+
     /* No string printed here needs escaping: all are names of ours. */
     (void)fprintf(line, "{\"server\": \"%s\", \"implementation\": \"%s\"", gauges->server,
                   gauges->implementation);
@@ -31,20 +39,8 @@ static void print_object(FILE *line, const struct stats *stats, const struct sta
 
 int stats_print(FILE *stream, const struct stats *stats, const struct stats_gauges *gauges)
 {
-    char *text = NULL;
-    size_t size = 0;
-    /* Standard error is not buffered: without this, each piece would be a write of its own. */
-    FILE *line = open_memstream(&text, &size);
+    const struct report report = {stats, gauges};
 
-    if (line == NULL)
-        return -1;
-    print_object(line, stats, gauges);
-    bool whole = fclose(line) == 0;
-    if (whole && text == NULL) { /* glibc: no memory to end the stream with, and yet 0 */
-        errno = ENOMEM;
-        whole = false;
-    }
-    whole = whole && fwrite(text, 1, size, stream) == size && fflush(stream) == 0;
-    free(text);
-    return whole ? 0 : -1;
+    /* Standard error is not buffered: otherwise each piece would be a write of its own. */
+    return print_at_once(stream, print_object, &report);
 }

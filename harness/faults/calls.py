@@ -90,13 +90,14 @@ FAULTS: dict[str, tuple[str, ...]] = {
 CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "frees memory and returns nothing": ("free", "freeaddrinfo"),
     "works in the caller's memory": (
-        "memcmp", "memcpy", "memmove", "memset", "strcmp", "strpbrk", "strtod", "strtoull", "snprintf",
-        "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset", "sigismember", "__ctype_b_loc",
-        "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
+        "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strcspn", "strlen", "strncmp", "strpbrk",
+        "strtod", "strtoull", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
+        "sigismember", "__ctype_b_loc", "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
     "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
     "fails only for a clock that the system lacks": ("clock_gettime",),
     "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
+    "looks at a flag": ("ferror", "fileno"),
     "ends the program": ("__stack_chk_fail", "__fdelt_chk"),
     "is data": ("optarg", "opterr", "optind", "stderr", "stdout"),
 }  # fmt: skip

@@ -6,7 +6,7 @@ FUZZ_TARGETS ?= frame connection options
 SECONDS      ?= 600
 
 fuzz_common  := common/frame.c common/buffer.c common/connection.c common/connections.c \
-                common/clock.c common/address.c common/options.c common/option_table.c
+                common/clock.c common/address.c common/options.c common/option_table.c common/at_once.c
 fuzz_sources := $(filter-out %/entry.c %/replay.c,$(wildcard harness/fuzz/*.c))
 fuzz_shim    := -include harness/fuzz/shim.h
 

@@ -89,21 +89,21 @@ static bool take_limit(void *target, const char *text)
     return limits_parse(&load->limits, text);
 }
 
-static void print_more(void)
+static void print_more(FILE *stream)
 {
     struct limits limits;
 
     limits_default(&limits);
-    (void)printf("Limits (--limit NAME=VALUE), beyond which figures are not VALID:\n");
+    (void)fprintf(stream, "\nLimits (--limit NAME=VALUE), beyond which figures are not VALID:\n");
     for (int i = 0; i < LIMIT_COUNT; i++)
-        (void)printf("  %-10s %6g  %s\n", limit_name((enum limit)i), limits.value[i],
-                     limit_text((enum limit)i));
-    (void)printf("\nSeconds may have fractions. Exit status: the verdict's\n(");
+        (void)fprintf(stream, "  %-10s %6g  %s\n", limit_name((enum limit)i), limits.value[i],
+                      limit_text((enum limit)i));
+    (void)fprintf(stream, "\nSeconds may have fractions. Exit status: the verdict's\n(");
     for (int i = 0; i < VERDICT_COUNT; i++)
-        (void)printf("%s%s %d", i ? ", " : "", verdict_name((enum verdict)i),
-                     verdict_status((enum verdict)i));
-    (void)printf("),\n1 when it cannot run, 2 for a bad option.\n"
-                 "\nharness/loadgen/merge adds up runs that were made with --json.\n");
+        (void)fprintf(stream, "%s%s %d", i ? ", " : "", verdict_name((enum verdict)i),
+                      verdict_status((enum verdict)i));
+    (void)fprintf(stream, "),\n1 when it cannot run, 2 for a bad option.\n"
+                          "\nharness/loadgen/merge adds up runs that were made with --json.\n");
 }
 
 static const struct option_row rows[] = {

@@ -2,10 +2,11 @@
 
 #include <stdio.h>
 
-static void print_more(void)
+static void print_more(FILE *stream)
 {
-    (void)printf(
-        "Prints one JSON object on one line. Exit status 1 when it cannot run, 2 for a bad "
+    (void)fprintf(
+        stream,
+        "\nPrints one JSON object on one line. Exit status 1 when it cannot run, 2 for a bad "
         "option.\n");
 }
 
