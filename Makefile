@@ -9,12 +9,16 @@ B       ?= epoll_lt
 
 SYSTEM := $(shell uname -s)
 
-SERVERS := select_srv poll_srv kqueue_srv
-ifeq ($(SYSTEM),Linux)
-SERVERS += epoll_lt epoll_et
-else
-SKIPPED := epoll_lt epoll_et
+# name:directory:platform of each server of the list.
+server_list := $(shell harness/servers name directory platform)
+ifeq ($(server_list),)
+$(error harness/servers.toml: no server could be read)
 endif
+field = $(word $(1),$(subst :, ,$(2)))
+fits  = $(or $(filter any,$(call field,3,$(1))),$(and $(filter Linux,$(SYSTEM)),$(filter linux,$(call field,3,$(1)))))
+all_servers        := $(foreach each,$(server_list),$(call field,1,$(each)))
+server_directories := $(foreach each,$(server_list),$(call field,2,$(each)))
+SERVERS := $(foreach each,$(server_list),$(if $(call fits,$(each)),$(call field,1,$(each))))
 
 STRICT   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Werror
@@ -33,27 +37,11 @@ ALL_CFLAGS  += -D_GNU_SOURCE
 ALL_LDFLAGS += -pie -Wl,-z,relro,-z,now
 endif
 
-# kqueue: the system's own, else libkqueue, else the emulation beside the server.
-kqueue_sources := $(wildcard kqueue_srv/*.c)
-ifneq ($(SYSTEM),Linux)
-KQUEUE := native
-else ifeq ($(shell pkg-config --exists libkqueue 2>/dev/null && echo yes),yes)
-KQUEUE := libkqueue
-kqueue_cflags := $(shell pkg-config --cflags libkqueue)
-kqueue_libs   := $(shell pkg-config --libs libkqueue)
-else
-KQUEUE := emulation
-kqueue_cflags  := -Ikqueue_srv/emulation
-kqueue_sources += $(wildcard kqueue_srv/emulation/*.c)
-endif
-
 object_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 common_objects := $(call object_of,$(wildcard common/*.c))
-common_archive := $(BUILD)/libcommon.a
-programs := $(addprefix $(BUILD)/,$(SERVERS))
-ifeq ($(KQUEUE),emulation)
-test_programs := $(BUILD)/test_emulation
-endif
+define link
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
+endef
 
 .PHONY: help all test test-asan test-deps compare format lint lint-deps marks install \
         uninstall clean
@@ -86,44 +74,49 @@ help:
 	@echo
 	@echo 'ARGS="-k idle -x" hands arguments to pytest. CC, CFLAGS, LDFLAGS and BUILD are taken.'
 
+# What a server.mk sets, beside the server.c of whoever has one: NAME_SOURCES (besides the directory's own *.c),
+# NAME_CFLAGS, NAME_LDLIBS, NAME_ABSENT (why it cannot be built here).
+include $(wildcard $(addsuffix /server.mk,$(server_directories)))
+SERVERS  := $(foreach each,$(SERVERS),$(if $($(each)_ABSENT),,$(each)))
+programs := $(addprefix $(BUILD)/,$(SERVERS))
+
+# The tests read in $(BUILD)/skipped which servers are not here, and why.
 all: $(programs) $(test_programs)
-	@$(foreach server,$(SKIPPED),echo 'skipped: $(server) (needs Linux)';)
+	@: > $(BUILD)/skipped
+	@$(foreach each,$(filter-out $(SERVERS),$(all_servers)),\
+	    echo 'skipped: $(each) ($(or $($(each)_ABSENT),needs Linux))' | tee -a $(BUILD)/skipped;)
 
 # Objects depend on this file: it changes when the compiler or a flag does.
-flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(kqueue_cflags) $(ALL_LDFLAGS) $(kqueue_libs) $(KQUEUE)
+flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
+             $(foreach each,$(SERVERS),$($(each)_CFLAGS) $($(each)_LDLIBS)) $(KQUEUE)
 ifneq ($(flags_now),$(shell cat $(BUILD)/flags 2>/dev/null))
 $(shell rm -f $(BUILD)/flags)
 endif
 $(BUILD)/flags:
 	@mkdir -p $(BUILD)
-	@printf '%s\n' '$(flags_now)' > $@
+	@printf '%s\n' '$(subst ','\'',$(flags_now))' > $@
 
-$(BUILD)/obj/kqueue_srv/%.o: ALL_CFLAGS += $(kqueue_cflags) -DKQUEUE_IMPLEMENTATION='"$(KQUEUE)"'
+# A server is the objects of its directory and what it takes from the archive: an object there is linked only where
+# somebody asks for a function of it that nobody else has. $(1): its name, $(2): its directory, $(3): what is built.
+define server_rules
+$$(BUILD)/obj/$(1)/%.o: $(2)/%.c $$(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(ALL_CFLAGS) $$($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
+$(3): LDLIBS += $$($(1)_LDLIBS)
+$(3): $$(patsubst $(2)/%.c,$$(BUILD)/obj/$(1)/%.o,$$(sort $$(wildcard $(2)/*.c) $$($(1)_SOURCES))) $$(BUILD)/libcommon.a
+	$$(link)
+endef
+$(foreach each,$(server_list),$(eval $(call server_rules,$(call field,1,$(each)),$(call field,2,$(each)),\
+    $(BUILD)/$(call field,1,$(each)))))
+
+# Written anew: ar would keep the object of a file that is gone.
+$(BUILD)/libcommon.a: $(common_objects)
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-
-define link
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
-endef
-
-# An archive: the linker takes common/level.c only where a server has no serve() of its own.
-$(common_archive): $(common_objects)
-	@rm -f $@
-	$(AR) rcs $@ $^
-
-$(BUILD)/select_srv $(BUILD)/poll_srv $(BUILD)/epoll_lt $(BUILD)/epoll_et: $(common_archive)
-	$(link)
-$(BUILD)/kqueue_srv: LDLIBS += $(kqueue_libs)
-$(BUILD)/kqueue_srv: $(common_archive) $(call object_of,$(kqueue_sources))
-	$(link)
-$(BUILD)/select_srv: $(call object_of,$(wildcard select_srv/*.c))
-$(BUILD)/poll_srv: $(call object_of,$(wildcard poll_srv/*.c))
-$(BUILD)/epoll_lt: $(call object_of,$(wildcard epoll_lt/*.c))
-$(BUILD)/epoll_et: $(call object_of,$(wildcard epoll_et/*.c))
-$(BUILD)/test_emulation: $(call object_of,$(wildcard kqueue_srv/emulation/*.c kqueue_srv/emulation/tests/*.c))
-	$(link)
 
 include harness/loadgen/loadgen.mk
 include harness/microbench/microbench.mk
@@ -158,7 +151,7 @@ test-asan:
 compare:
 	@harness/compare $(A) $(B)
 
-sources := $(shell find common *_srv epoll_* harness -name '*.[ch]' 2>/dev/null)
+sources := $(shell find common $(server_directories) harness -name '*.[ch]' 2>/dev/null)
 
 format:
 	@harness/require clang-format

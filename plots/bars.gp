@@ -10,7 +10,7 @@ if (!exists('second_part')) second_part = 'second'
 if (!exists('unit')) unit = 1.0
 
 # The label of kqueue says what it is here.
-text(server, words) = server eq 'kqueue_srv' ? kqueue.words[strlen('kqueue') + 1:] : words
+text(server, words) = stands_in(server) ? kqueue.words[strlen(label_of[number(server)]) + 1:] : words
 
 present = ''
 invalid = ''

@@ -42,20 +42,29 @@ if (plain) {
 } } }
 if (!plain) set output out
 
-# A server looks the same in every figure. The colours are Okabe and Ito's, which people who see
-# fewer colours can still tell apart (jfly.uni-koeln.de/color); each has its mark as well.
-servers = 'select_srv poll_srv  epoll_lt epoll_et kqueue_srv'
-colours = '#E69F00    #D55E00   #0072B2  #56B4E9  #009E73'
-marks   = '5          7         9        11       13'
+# A server looks the same in every figure. harness/servers.toml has the colours, which are Okabe and Ito's, so that
+# people who see fewer colours can still tell them apart (jfly.uni-koeln.de/color), and each server's mark.
+servers = system('harness/servers name')
+colours = system('harness/servers colour')
+marks = system('harness/servers mark')
+stand_ins = system('harness/servers stand_in')
+if (words(servers) == 0) { print 'run gnuplot from the project''s directory, where harness/servers is'; exit status 2 }
+array label_of[words(servers)]
+rest = system('harness/servers label')."\n"
+do for [i=1:words(servers)] {
+    line_end = strstrt(rest, "\n")
+    label_of[i] = rest[1:line_end - 1]
+    rest = rest[line_end + 1:*]
+}
 number(server) = (sum [i=1:words(servers)] (word(servers, i) eq server ? i : 0))
 known(server) = number(server) > 0
 colour(server) = known(server) ? word(colours, number(server)) : '#777777'
 mark(server) = known(server) ? int(word(marks, number(server))) : 1
 emulated = strstrt(kqueue, '(') > 0
-dash(server) = server eq 'kqueue_srv' && emulated ? 2 : 1
-label(server) = server eq 'select_srv' ? 'select' : server eq 'poll_srv' ? 'poll' : \
-    server eq 'epoll_lt' ? 'epoll, level-triggered' : \
-    server eq 'epoll_et' ? 'epoll, edge-triggered' : kqueue
+# Only kqueue has stand-ins: its label says which one it is.
+stands_in(server) = known(server) && word(stand_ins, number(server)) eq 'true'
+dash(server) = stands_in(server) && emulated ? 2 : 1
+label(server) = stands_in(server) ? kqueue : label_of[number(server)]
 
 # Title, key, picture and caption each have a band of their own, so that none lies over another.
 set label 1000 caption at screen 0.05, screen 0.088 left font ',9' tc rgb '#444444'

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from suite import servers
+
 from bench import figures, gnuplot, program, statistics
 from bench.figures import Figure
 from bench.results import Results
@@ -62,8 +64,8 @@ def caption(results: Results, figure: Figure) -> str:
     invalid = sorted({verdict for each in summaries if not each.valid for verdict in each.verdicts})
     if invalid:
         notes.append(f"Hollow: no VALID run at this point ({', '.join(invalid)}).")
-    has_kqueue = any(line.get("server") == "kqueue_srv" for line in figure.table.lines)
-    if has_kqueue and "(" in kqueue_name(results.fingerprint):
+    has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
+    if has_stand_in and "(" in kqueue_name(results.fingerprint):
         notes.append("kqueue: its costs are those of the stand-in, not of kqueue.")
     lines.append(" ".join(note for note in notes if note))
     return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH))

@@ -10,18 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite import servers
+
 from bench import statistics
 from bench.results import BadResults
 from bench.rows import Row, factors
 from bench.statistics import POLICIES, Summary
 
-SERVERS = ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
-NAMES = {
-    "select_srv": "select",
-    "poll_srv": "poll",
-    "epoll_lt": "epoll, level-triggered",
-    "epoll_et": "epoll, edge-triggered",
-    "kqueue_srv": "kqueue",
+SERVERS = servers.ALL
+NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "level": "level: wait, read, write",
     "edge_would_block": "edge: read to would-block",
     "edge_short_read": "edge: a short read ends it",
@@ -126,15 +123,13 @@ def curve(
 
 
 def mark_end(lines: list[Line]) -> None:
-    """Marks select's last line if select cannot hold the next point of the others. A curve may also end because the
-    experiments were interrupted; then it gets no mark."""
-    selects = [line for line in lines if line["server"] == "select_srv"]
-    if not selects:
-        return
-    last = selects[-1]
-    beyond = [line["x"] for line in lines if line["x"] > last["x"]]  # type: ignore[operator]
-    if beyond and min(beyond) > MOST_FOR_SELECT:  # type: ignore[type-var, operator]
-        last["end"] = True
+    """Marks the last line of a server with that ceiling, if it cannot hold the next point of the others. A curve may also
+    end because the experiments were interrupted; then it gets no mark."""
+    for server in servers.having(ceiling="fd_setsize"):
+        its = [line for line in lines if line["server"] == server]
+        beyond = [line["x"] for line in lines if its and line["x"] > its[-1]["x"]]  # type: ignore[operator]
+        if beyond and min(beyond) > MOST_FOR_SELECT:  # type: ignore[type-var, operator]
+            its[-1]["end"] = True
 
 
 def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:

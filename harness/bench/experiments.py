@@ -13,7 +13,8 @@ from bench.results import MODES
 from bench.rows import point
 from bench.statistics import POLICIES
 
-WITHOUT_SELECT = tuple(name for name in servers.ALL if name != "select_srv")
+WITHOUT_CEILING = servers.having(ceiling="none")
+WITH_MICROBENCH = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none")
 
 RATE = 2000  # requests a second; every server can answer them, also poll with 18,000 connections
 LIMIT = 10_000  # microseconds: a capacity is the highest rate with the p99 of response below this
@@ -160,6 +161,7 @@ ALL = (
         _MICRO,
         _WATCHED,
         beside=0.3,
+        servers=WITH_MICROBENCH,
         programs=("microbench_wait",),
     ),
     Experiment(
@@ -176,6 +178,7 @@ ALL = (
         _MICRO,
         _WATCHED,
         beside=0.4,
+        servers=WITH_MICROBENCH,
         programs=("microbench_wait",),
     ),
     Experiment(
@@ -199,7 +202,7 @@ ALL = (
         _LONG,
         _IDLE_AND_ACTIVE,
         beside=0.4,
-        servers=WITHOUT_SELECT,
+        servers=WITHOUT_CEILING,
     ),
     Experiment(
         "E7",
@@ -209,6 +212,7 @@ ALL = (
         _MICRO,
         _BOTH_ENDS,
         beside=0.2,
+        servers=WITH_MICROBENCH,
         programs=("microbench_chain",),
     ),
     Experiment(

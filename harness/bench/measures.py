@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Optional
 
-from suite import limits
+from suite import limits, servers
 
 from bench import microbench
 from bench.capacity import Probe, Search
@@ -13,7 +13,6 @@ from bench.loads import Failed, Load, Outcome, Snapshot
 from bench.requests import Request, Taken
 from bench.statistics import POLICIES
 
-INTEREST_IS_A_STORE = ("select_srv", "poll_srv")  # no system call
 # With thousands of requests under way the kernel's thread for network work (ksoftirqd) preempts the client on its core.
 # That is work of this load, and no sign of another program.
 OWN_NETWORK_WORK = ("--limit", "preempted=20")
@@ -77,7 +76,7 @@ def _calls(server: str, outcome: Outcome) -> dict[str, Optional[float]]:
     if not counts["frames"] or not counts["waits"]:
         return {}
     calls = counts["waits"] + counts["reads"] + counts["writes"]
-    if server not in INTEREST_IS_A_STORE:
+    if servers.OF[server].interest == "call":
         calls += counts["interest_changes"]
     return {
         "calls": calls / counts["frames"],

@@ -11,8 +11,6 @@ from bench import process
 from bench.loads import Failed
 from bench.requests import Request, Taken
 
-API = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kqueue"}  # the others have the same name
-
 
 def one_wait(request: Request) -> Taken:
     """E4: the call that waits, alone."""
@@ -41,7 +39,7 @@ def chain(request: Request) -> Taken:
 
 
 def _api(server: str) -> str:
-    return API.get(server, server)
+    return servers.OF[server].microbench
 
 
 def run(request: Request, program: str, wanted: dict[str, str], *options: object) -> Taken:

@@ -17,7 +17,7 @@ from bench.statistics import POLICIES
 
 OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
 FD_SETSIZE = 1024
-SELECT_KEEPS = 16  # descriptors that select_srv keeps for itself; its --max-conns says so
+SELECT_KEEPS = 16  # descriptors that a server with that ceiling keeps for itself; its --max-conns says so
 
 
 class BadChoice(Exception):
@@ -62,8 +62,9 @@ class Run:
             if not servers.program(program).exists():
                 return f"{program} is not built"
         needed = self.experiment.descriptors(rows.factors(self.point))
-        if self.server == "select_srv" and self.server in self.programs and needed > FD_SETSIZE - SELECT_KEEPS:
-            return f"select_srv: more connections than FD_SETSIZE, {FD_SETSIZE}, allows"
+        bounded = self.server in servers.having(ceiling="fd_setsize") and self.server in self.programs
+        if bounded and needed > FD_SETSIZE - SELECT_KEEPS:
+            return f"{self.server}: more connections than FD_SETSIZE, {FD_SETSIZE}, allows"
         if needed + OWN_DESCRIPTORS > descriptor_limit:
             return f"more descriptors than the limit, {descriptor_limit}, allows"
         return None

@@ -16,7 +16,7 @@ library = preload.library("refuse_calls.c")
 @pytest.mark.cause("EINTR or EAGAIN is taken for an error, and ends the connection")
 @pytest.mark.parametrize("how", ("EINTR", "EAGAIN"))
 def test_every_second_recv_and_send_is_refused(start, server_name, library, how):
-    if how == "EAGAIN" and server_name in servers.EDGE_TRIGGERED:
+    if how == "EAGAIN" and server_name in servers.having(trigger="edge"):
         pytest.skip("after a made-up EAGAIN no edge comes, as nothing was exhausted")
     server = start(environment={"LD_PRELOAD": str(library), "REFUSE": how})
     peers = [server.connect() for _ in range(3)]

@@ -25,8 +25,11 @@ def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     tree.mkdir(parents=True)
     shutil.copy2(servers.ROOT / "Makefile", tree)
-    for each in ("common", *servers.ALL):
+    for each in ("common", *(kind.directory for kind in servers.KINDS)):
         shutil.copytree(servers.ROOT / each, tree / each)
+    (tree / "harness").mkdir()
+    for each in ("servers", "servers.toml"):
+        shutil.copy2(servers.ROOT / "harness" / each, tree / "harness")
     for each in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
         target = tree / each.relative_to(servers.ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,14 +1,97 @@
-"""Which servers there are, and why one is not here."""
+"""Which servers there are (harness/servers.toml), what they are like, and why one is not here."""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
+import tomllib
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ALL = ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
-EDGE_TRIGGERED = ("epoll_et",)
+LIST = ROOT / "harness" / "servers.toml"
+
+
+class BadList(Exception):
+    """Its text says in one line what is wrong with servers.toml."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """An entry of servers.toml, where each key is explained."""
+
+    name: str
+    directory: str
+    label: str
+    colour: str
+    mark: int
+    platform: str
+    stand_in: bool
+    trigger: str
+    ceiling: str
+    signals: str
+    timeouts: str
+    interest: str
+    wait: str
+    waits: list[str]
+    registers: str
+    transfers: int
+    reads: int
+    idle_bytes: int
+    microbench: str
+
+
+CHOICES = {
+    "platform": ("any", "linux"),
+    "trigger": ("level", "edge"),
+    "ceiling": ("none", "fd_setsize"),
+    "signals": ("mask", "event"),
+    "timeouts": ("argument", "timerfd", "event"),
+    "interest": ("store", "call"),
+}
+OF_TYPE = {"str": str, "int": int, "bool": bool, "list[str]": list}
+
+
+def read_list(path: Path = LIST) -> tuple[Kind, ...]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("server", [])
+    except tomllib.TOMLDecodeError as error:
+        raise BadList(f"{path.name}: {error}") from None
+    kinds = tuple(_kind(path.name, number, entry) for number, entry in enumerate(entries, 1))
+    names = [kind.name for kind in kinds]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadList(f"{path.name}: {name} is there {names.count(name)} times")
+    return kinds
+
+
+def _kind(file: str, number: int, entry: dict) -> Kind:
+    where = f"{file}: {entry.get('name', f'server {number}')}"
+    for each in fields(Kind):
+        if each.name not in entry:
+            raise BadList(f"{where} has no {each.name}")
+        if type(entry[each.name]) is not OF_TYPE[str(each.type)]:
+            raise BadList(f"{where}: {each.name} = {entry[each.name]!r} is not of type {each.type}")
+        allowed = CHOICES.get(each.name)
+        if allowed and entry[each.name] not in allowed:
+            raise BadList(f"{where}: {each.name} = {entry[each.name]!r} is not one of {', '.join(allowed)}")
+    unknown = set(entry) - {each.name for each in fields(Kind)}
+    if unknown:
+        raise BadList(f"{where}: nobody knows the key {sorted(unknown)[0]}")
+    return Kind(**entry)
+
+
+KINDS = read_list()
+ALL = tuple(kind.name for kind in KINDS)
+OF = {kind.name: kind for kind in KINDS}
+
+
+def having(**traits: object) -> tuple[str, ...]:
+    """The names of the servers with these values in the list, e.g. having(trigger="edge")."""
+    return tuple(
+        kind.name for kind in KINDS if all(getattr(kind, trait) == value for trait, value in traits.items())
+    )
 
 
 def build_dir() -> Path:
@@ -27,7 +110,10 @@ def sanitizer() -> str | None:
 
 
 def absent(name: str) -> str | None:
-    """Why a server cannot be tested on this system, or None if it can."""
-    if name.startswith("epoll") and not sys.platform.startswith("linux"):
-        return "epoll needs Linux"
-    return None
+    """Why a server cannot be tested on this system, or None if it can. `make all` writes down what it left out."""
+    if name in OF and OF[name].platform == "linux" and not sys.platform.startswith("linux"):
+        return "needs Linux"
+    skipped = build_dir() / "skipped"
+    text = skipped.read_text(encoding="utf-8") if skipped.exists() else ""
+    found = re.search(rf"^skipped: {re.escape(name)} \((.*)\)$", text, re.MULTILINE)
+    return found[1] if found else None

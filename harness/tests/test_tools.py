@@ -12,7 +12,8 @@ import pytest
 
 from suite import servers
 
-MARKED = ("common", "harness/check-marks", *(f"{name}/server.c" for name in servers.ALL))
+SOURCES = tuple(f"{kind.directory}/server.c" for kind in servers.KINDS)
+MARKED = ("common", "harness/check-marks", "harness/servers", "harness/servers.toml", *SOURCES)
 
 
 def run(*command: str, cwd: Path = servers.ROOT, **environment: str) -> subprocess.CompletedProcess:
@@ -36,13 +37,13 @@ def test_marks_are_complete(copy):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("name", servers.ALL)
+@pytest.mark.parametrize("name", SOURCES)
 def test_a_missing_mark_is_noticed(copy, name):
-    source = copy / name / "server.c"
+    source = copy / name
     source.write_text(source.read_text().replace("[7] Out of descriptors:", "Out of descriptors:"))
     result = run("harness/check-marks", cwd=copy)
     assert result.returncode == 1
-    assert result.stderr == f"{name}/server.c: mark [7] Out of descriptors: found 0 times, expected once\n"
+    assert result.stderr == f"{name}: mark [7] Out of descriptors: found 0 times, expected once\n"
 
 
 def test_a_mark_may_say_why_it_does_not_apply(copy):

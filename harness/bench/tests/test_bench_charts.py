@@ -245,6 +245,9 @@ def test_text_for_a_terminal(results):
 def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsys):
     broken = tmp_path / "plots"
     shutil.copytree(servers.ROOT / "plots", broken)
+    (tmp_path / "harness").mkdir()
+    for name in ("servers", "servers.toml"):  # which the style reads
+        shutil.copy(servers.ROOT / "harness" / name, tmp_path / "harness")
     (broken / "model.gp").write_text("plot nonsense(\n")
     drawn, original = [], gnuplot.draw
 
