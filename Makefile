@@ -50,6 +50,8 @@ endef
 help:
 	@echo 'make all          build the servers and the load generator into $(BUILD)/'
 	@echo 'make test         build, get what the tests need, run them on every server'
+	@echo 'make test SERVER=…'
+	@echo '                  the same of one server, which may be yours: docs/adding-a-server.md'
 	@echo 'make test-asan    the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-tsan    the load generator, which has threads, with ThreadSanitizer'
 	@echo 'make faults       every call of every server fails once in every way (docs/faults.md)'
@@ -96,18 +98,36 @@ $(BUILD)/flags:
 	@mkdir -p $(BUILD)
 	@printf '%s\n' '$(subst ','\'',$(flags_now))' > $@
 
+# make test SERVER=...: one of the list by its name, or anybody's, by its path; what a stranger's directory holds is
+# built here. docs/adding-a-server.md says what may be there.
+stranger := $(filter-out $(all_servers),$(patsubst %/,%,$(SERVER)))
+ifneq ($(wildcard $(stranger)/server.c),)
+ifeq ($(wildcard $(stranger)/Makefile),)
+stranger_program := $(BUILD)/stranger/$(notdir $(stranger))
+-include $(stranger)/server.mk
+endif
+endif
+
 # A server is the objects of its directory and what it takes from the archive: an object there is linked only where
-# somebody asks for a function of it that nobody else has. $(1): its name, $(2): its directory, $(3): what is built.
+# somebody asks for a function of it that nobody else has.
+# $(1): its name, $(2): its directory, $(3): where its objects go, $(4): what is built.
 define server_rules
-$$(BUILD)/obj/$(1)/%.o: $(2)/%.c $$(BUILD)/flags
+$(3)/%.o: $(2)/%.c $$(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(CC) $$(CPPFLAGS) $$(ALL_CFLAGS) $$($(1)_CFLAGS) -MMD -MP -c -o $$@ $$<
-$(3): LDLIBS += $$($(1)_LDLIBS)
-$(3): $$(patsubst $(2)/%.c,$$(BUILD)/obj/$(1)/%.o,$$(sort $$(wildcard $(2)/*.c) $$($(1)_SOURCES))) $$(BUILD)/libcommon.a
+$(4): LDLIBS += $$($(1)_LDLIBS)
+$(4): $$(patsubst $(2)/%.c,$(3)/%.o,$$(sort $$(wildcard $(2)/*.c) $$($(1)_SOURCES))) $$(BUILD)/libcommon.a
+	@mkdir -p $$(@D)
 	$$(link)
 endef
 $(foreach each,$(server_list),$(eval $(call server_rules,$(call field,1,$(each)),$(call field,2,$(each)),\
-    $(BUILD)/$(call field,1,$(each)))))
+    $(BUILD)/obj/$(call field,1,$(each)),$(BUILD)/$(call field,1,$(each)))))
+
+# -Icommon: "../common/loop.h" is found from wherever the directory is. A stranger's warnings are warnings.
+ifdef stranger_program
+$(BUILD)/obj/stranger/%.o: ALL_CFLAGS := $(filter-out -Werror,$(ALL_CFLAGS)) -Icommon
+$(eval $(call server_rules,$(notdir $(stranger)),$(stranger),$(BUILD)/obj/stranger/$(notdir $(stranger)),$(stranger_program)))
+endif
 
 # Written anew: ar would keep the object of a file that is gone.
 $(BUILD)/libcommon.a: $(common_objects)
@@ -134,14 +154,22 @@ tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv
 
 test-deps:
 	@harness/require cc pytest numpy jinja2 gnuplot hypothesis
-	@harness/require --optional strace valgrind ip
+	@harness/require --optional strace valgrind ip pytest-timeout
 
+ifeq ($(SERVER),)
 test: test-deps
 	@$(MAKE) --no-print-directory all
 ifeq ($(SYSTEM):$(SANITIZE),Linux:)
 	@$(MAKE) --no-print-directory faults-servers
 endif
 	@BUILD_DIR=$(BUILD) harness/pytest $(tests) $(ARGS)
+else
+test: $(stranger_program) $(if $(stranger),,$(BUILD)/$(SERVER))
+	@harness/require cc pytest hypothesis
+	@harness/require --optional strace valgrind ip pytest-timeout
+	$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger))
+	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest harness/conformance $(ARGS)
+endif
 
 # Sanitizer builds live in directories of their own: switching costs nothing. What tests only Python is left out.
 test-asan:

@@ -57,6 +57,7 @@ def test_resumes_when_nothing_new_comes(start):
         peer.expect_frame(PAYLOAD)
 
 
+@pytest.mark.inside
 @pytest.mark.cause("one mark in place of two: every byte that leaves switches reading on and off")
 def test_reading_resumes_at_the_low_water_mark_only(start):
     """With the low mark at 0, nothing more is read before all that had come has been echoed. The high

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from suite import servers
 from suite.flood import Flood
 from suite.frames import frame, payload
 
@@ -44,7 +45,7 @@ def test_some_close_while_others_send(start, server_name, which):
         else:
             peer.expect_frame(payload(500, i))
     statistics = server.statistics()
-    if server_name in ("select_srv", "poll_srv"):  # the others count the signal that asks for statistics
+    if server_name in servers.having(signals="mask"):  # the others count the signal that asks for statistics
         assert statistics["events"] - before == 60
     assert statistics["closed"]["end"] == sum(closes(i) for i in range(60))
 
@@ -86,13 +87,13 @@ def test_closes_and_new_connections_in_one_wake_up(start, seed):
 def test_many_connect_in_one_wake_up(start):
     server = start()
     with server.frozen():
-        peers = [server.connect() for _ in range(300)]
+        peers = [server.connect() for _ in range(min(300, server.backlog))]
         for i, peer in enumerate(peers):
             peer.send_frame(payload(20, i))
     for i, peer in enumerate(peers):
         peer.expect_frame(payload(20, i))
     statistics = server.stop()
-    assert statistics["accepted"] == 300
+    assert statistics["accepted"] == len(peers)
     assert statistics["accepts"] <= 320, "one accept a peer, and one a batch that finds nobody"
 
 
@@ -107,6 +108,7 @@ def test_data_is_there_before_the_accept(start):
         peer.expect_frame(payload(10, i))
 
 
+@pytest.mark.inside
 @pytest.mark.cause("two events of one connection in a batch: the second reaches it after its end")
 @pytest.mark.parametrize("high_water", ("100000", "50000000"), ids=("paused", "reading"))
 def test_readable_and_writable_and_reset_in_one_wake_up(start, high_water):

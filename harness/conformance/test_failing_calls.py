@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,12 @@ from test_descriptors import limit_to, needs_proc
 pytestmark = pytest.mark.skipif(
     servers.sanitizer() is not None, reason="a sanitizer makes calls of its own, among which one would fail"
 )
-needs_strace = pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+TIMERFD = servers.having(timeouts="timerfd")  # and signalfd, and epoll
+MASKED = servers.having(signals="mask")
 
-EPOLL = ("epoll_lt", "epoll_et")
-MASKED = ("select_srv", "poll_srv")  # they take signals by the mask of their wait
+
+def needs_strace(test: Callable) -> Callable:
+    return pytest.mark.inside(pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))(test))
 
 
 # -- which call it is ------------------------------------------------------------------------------
@@ -87,10 +90,10 @@ AT_THE_START = [
     ("rt_sigprocmask", "SIG_BLOCK, \\[(INT|USR1|TERM)", "EINVAL", "sigprocmask: Invalid argument", EVERYWHERE),
     ("rt_sigaction", "SIGUSR1", "EINVAL", "sigaction: Invalid argument", MASKED),
     ("rt_sigprocmask", "SIG_BLOCK, NULL", "EINVAL", "sigprocmask: Invalid argument", MASKED),
-    ("epoll_create1", "", "EMFILE", "epoll_create1: Too many open files", EPOLL),
-    ("signalfd4", "", "EMFILE", "signalfd: Too many open files", EPOLL),
-    ("timerfd_create", "", "EMFILE", "timerfd_create: Too many open files", EPOLL),
-    ("epoll_create1", "", "EMFILE", "kqueue: Too many open files", ("kqueue_srv",)),
+    ("epoll_create1", "", "EMFILE", "epoll_create1: Too many open files", TIMERFD),
+    ("signalfd4", "", "EMFILE", "signalfd: Too many open files", TIMERFD),
+    ("timerfd_create", "", "EMFILE", "timerfd_create: Too many open files", TIMERFD),
+    ("epoll_create1", "", "EMFILE", "kqueue: Too many open files", servers.having(stand_in=True)),
 ]
 
 
@@ -104,14 +107,14 @@ def test_one_line_when_it_cannot_start(server_name, call, pattern, error, line, 
         pytest.skip(reason)
     if server_name not in names:
         pytest.skip("makes no such call")
-    if server_name == "kqueue_srv" and call == "epoll_create1" and emulated() != "emulation":
+    if servers.OF[server_name].stand_in and call == "epoll_create1" and provider(server_name) != "emulation":
         pytest.skip("kqueue is a system call here")
     number = number_of(usual_calls(server_name), call, pattern)
     assert_refuses_to_start(server_name, makes(call, error, number), line)
 
 
-def emulated() -> str:
-    with Server("kqueue_srv") as server:
+def provider(name: str) -> str:
+    with Server(name) as server:
         return server.implementation
 
 
@@ -135,7 +138,7 @@ def test_ipv6_only_cannot_be_had(server_name):
 
 
 @needs_strace
-@pytest.mark.only(*EPOLL)
+@pytest.mark.only(timeouts="timerfd")
 @pytest.mark.cause("a descriptor of the loop's own is not watched, and nobody notices")
 @pytest.mark.parametrize("number", (1, 2, 3), ids=("signals", "timer", "listener"))
 def test_the_loop_cannot_watch_its_own(server_name, number):
@@ -143,10 +146,10 @@ def test_the_loop_cannot_watch_its_own(server_name, number):
 
 
 @needs_strace
-@pytest.mark.only("kqueue_srv")
+@pytest.mark.only(name="kqueue_srv")
 @pytest.mark.cause("a signal is not watched, and nobody notices")
 def test_kqueue_cannot_watch_a_signal(server_name):
-    if emulated() != "emulation":
+    if provider(server_name) != "emulation":
         pytest.skip("kevent is one system call here")
     numbers = sum(call == "signalfd4" for call, _, _, _ in usual_calls(server_name))
     wrapper = makes("signalfd4", "EINVAL", numbers)
@@ -154,7 +157,7 @@ def test_kqueue_cannot_watch_a_signal(server_name):
 
 
 @needs_strace
-@pytest.mark.only("poll_srv")
+@pytest.mark.only(name="poll_srv")
 @pytest.mark.cause("without its pipe a signal ends no wait")
 @pytest.mark.parametrize("call, pattern, line", (
     ("pipe2?", "", "pipe: "),
@@ -198,14 +201,14 @@ def test_gives_up_when_it_cannot_wait(start, server_name):
     except (AssertionError, ConnectionError):
         pass
     assert server.wait_exit() == 1
-    call = {"select_srv": "select", "poll_srv": "poll", "kqueue_srv": "kevent"}.get(server_name, "epoll")
+    call = servers.OF[server_name].wait
     *lines, statistics = server.errors()
     assert lines == [f"{server_name}: {call}: Invalid argument"]
     assert '"stop": 1' in statistics and '"connections": 0' in statistics
 
 
 @needs_strace
-@pytest.mark.only(*EPOLL)
+@pytest.mark.only(timeouts="timerfd")
 @pytest.mark.cause("without its timer a server sleeps past every timeout")
 def test_gives_up_when_it_cannot_set_its_timer(start, server_name):
     server = start("--idle-timeout", "60", wrapper=makes("timerfd_settime", "EINVAL", 1))
@@ -215,7 +218,7 @@ def test_gives_up_when_it_cannot_set_its_timer(start, server_name):
 
 
 @needs_strace
-@pytest.mark.only("epoll_lt", "epoll_et", "kqueue_srv")
+@pytest.mark.only(registers="epoll_ctl")
 @pytest.mark.cause("a connection that cannot be watched is kept, or its descriptor leaks")
 def test_a_connection_that_cannot_be_watched_is_refused(start, server_name):
     number = number_of(usual_calls(server_name), "epoll_ctl", "EPOLL_CTL_ADD", after="accept4")
@@ -229,7 +232,7 @@ def test_a_connection_that_cannot_be_watched_is_refused(start, server_name):
 
 
 @needs_strace
-@pytest.mark.only("epoll_lt", "kqueue_srv")
+@pytest.mark.only(registers="epoll_ctl", trigger="level")
 @pytest.mark.cause("a connection whose interest cannot be changed is kept, and waits for ever")
 @pytest.mark.parametrize("which", (0, 1))
 def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, which):
@@ -371,8 +374,9 @@ def test_no_memory_to_start(server_name, no_memory):
                             **no_memory("malloc", SCRATCH, SCRATCH, 1))
 
 
+@pytest.mark.inside
 @preload.needed
-@pytest.mark.only("poll_srv")
+@pytest.mark.only(name="poll_srv")
 @pytest.mark.cause("one of two arrays has grown and the other has not")
 @pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
 def test_no_memory_for_poll_to_start(server_name, no_memory, number):
@@ -380,8 +384,9 @@ def test_no_memory_for_poll_to_start(server_name, no_memory, number):
                             **no_memory("realloc", 512, 512, number))
 
 
+@pytest.mark.inside
 @preload.needed
-@pytest.mark.only("poll_srv")
+@pytest.mark.only(name="poll_srv")
 @pytest.mark.cause("the arrays have different sizes after one of them could not grow")
 @pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
 def test_no_memory_for_poll_to_grow(start, no_memory, number):
@@ -396,8 +401,9 @@ def test_no_memory_for_poll_to_grow(start, no_memory, number):
             peer.echo(payload(100, i))
 
 
+@pytest.mark.inside
 @preload.needed
-@pytest.mark.only("kqueue_srv")
+@pytest.mark.only(name="kqueue_srv")
 @pytest.mark.cause("the array of events is taken for larger than it is")
 def test_no_memory_for_events(server_name, no_memory):
     """64 events of the size that struct kevent has here, which is told by no header that Python could ask."""
@@ -405,8 +411,9 @@ def test_no_memory_for_events(server_name, no_memory):
                             **no_memory("realloc", 64 * 24, 64 * 72, 1))
 
 
+@pytest.mark.inside
 @preload.needed
-@pytest.mark.only("kqueue_srv")
+@pytest.mark.only(name="kqueue_srv")
 @pytest.mark.cause("without its timer a server sleeps past every timeout")
 def test_no_memory_for_a_timer(start, no_memory):
     """The emulation's list of timers, the second of its kind: the first is that of the signals."""
@@ -474,6 +481,7 @@ def test_no_memory_for_the_statistics(start, server_name, no_memory, when):
 # -- what nothing else reaches ---------------------------------------------------------------------
 
 
+@pytest.mark.inside
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.cause("statistics that were not written are taken for written")
 def test_statistics_that_standard_error_does_not_take(server_name):
@@ -487,6 +495,7 @@ def test_statistics_that_standard_error_does_not_take(server_name):
         assert process.wait(waiting.PATIENCE) == 1
 
 
+@pytest.mark.inside
 @pytest.mark.cause("seconds are read by another grammar than the help says")
 @pytest.mark.parametrize("text", (".", ".x", "1e999"))
 def test_seconds_that_are_none(server_name, text):
@@ -521,7 +530,7 @@ def test_without_a_drain_timeout_an_ended_connection_is_closed_at_once(start):
     assert server.stop()["closed"]["oversize"] == 1
 
 
-@pytest.mark.only("epoll_et")
+@pytest.mark.only(trigger="edge")
 @pytest.mark.cause("a connection that still has a turn to come is freed, and the turn comes")
 @pytest.mark.parametrize("drain", ("0", "60"))
 def test_a_stop_while_a_flooder_has_a_turn_to_come(start, drain):
@@ -579,6 +588,7 @@ def test_out_of_descriptors_without_a_connection(start):
     assert server.stop()["refused"] == 1
 
 
+@pytest.mark.inside
 @pytest.mark.cause("peers that come and go at the limit write a line each: a flood fills the disk")
 def test_refusals_are_reported_once_a_second_at_most(start):
     began = time.monotonic()

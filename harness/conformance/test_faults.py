@@ -19,9 +19,13 @@ FAULTS = [
     if (call, what) != ("accept", "short")
 ]
 
-pytestmark = pytest.mark.skipif(
-    not program_of("poll_srv").exists(), reason=f"{servers.build_dir().name}/ has no servers with faults (faults.mk)"
-)
+pytestmark = [
+    pytest.mark.inside,
+    pytest.mark.skipif(
+        not program_of("poll_srv").exists(),
+        reason=f"{servers.build_dir().name}/ has no servers with faults (faults.mk)",
+    ),
+]
 
 
 @pytest.fixture(autouse=True)

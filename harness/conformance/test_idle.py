@@ -133,7 +133,7 @@ CONNECTIONS = 10_000
 
 
 @needs_proc
-@pytest.mark.only("poll_srv", "epoll_lt", "epoll_et", "kqueue_srv")
+@pytest.mark.only(ceiling="none")
 @pytest.mark.cause(SPINS)
 def test_with_ten_thousand_connections_one_paused_and_one_hung_up(start):
     limit = kernel.raise_descriptor_limit()

@@ -7,7 +7,7 @@ import pytest
 from suite import preload, servers
 from suite.frames import payload
 
-pytestmark = preload.needed
+pytestmark = [pytest.mark.inside, preload.needed]
 
 
 library = preload.library("refuse_calls.c")

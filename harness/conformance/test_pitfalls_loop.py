@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite import kernel, waiting
+from suite import kernel, servers, waiting
 from suite.frames import frame, payload
 
 from test_descriptors import limit_to
@@ -12,7 +12,7 @@ from test_idle import assert_asleep
 
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 
-READS_A_TURN = 16  # of epoll_et; the others read once
+READS_A_TURN = max(kind.reads for kind in servers.KINDS)
 
 
 @pytest.mark.cause("a turn that its budget ended leaves data behind, and no edge will come for it")

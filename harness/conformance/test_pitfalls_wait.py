@@ -12,9 +12,10 @@ from suite.frames import frame, payload
 READ_BYTES = 64 * 1024  # at most, of one recv
 
 pytestmark = [
+    pytest.mark.inside,
     preload.needed,
     # The emulation of kqueue waits several times for one kevent.
-    pytest.mark.only("select_srv", "poll_srv", "epoll_lt", "epoll_et"),
+    pytest.mark.only(stand_in=False),
 ]
 
 

@@ -76,7 +76,7 @@ def test_nothing_is_sent_before_a_frame_is_whole(start, part):
     peer.send(whole[:part])
     server.wait_statistics(lambda s: s["bytes_in"] == part, f"{part} bytes received")
     assert server.statistics()["bytes_out"] == 0
-    assert not peer.has_input()
+    assert not peer.has_input(), f"after {part} of {len(whole)} bytes of a frame something came back"
     peer.send(whole[part:])
     peer.expect_frame(payload(70_000))
 
@@ -94,6 +94,7 @@ def test_connections_do_not_see_each_others_bytes(start):
             peer.expect_frame(payload(3000, (i, turn)))
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a frame counts only once all of it is there, and each counts once")
 def test_statistics_count_frames_and_bytes(start):
     server = start()

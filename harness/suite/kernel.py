@@ -1,4 +1,4 @@
-"""What the kernel knows of a process: CPU time, memory, descriptors (proc(5))."""
+"""What the kernel knows of a process: CPU time, memory, descriptors, sockets (proc(5))."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 HAS_PROC = sys.platform.startswith("linux")
@@ -19,13 +21,64 @@ def state(pid: int) -> str:
     return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time used so far, to the nanosecond where schedstat has it."""
+def threads(pid: int) -> Iterator[Path]:
+    """The directories in /proc of all threads of a process and of its descendants."""
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        yield task
+        for child in (task / "children").read_text().split():
+            yield from threads(int(child))
+
+
+def ran(pid: int) -> int | None:
+    """How often the threads of a process and of its descendants have run, if all of them sleep now; else None."""
+    times = 0
     try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+        for task in threads(pid):
+            if (task / "stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
+                return None
+            times += int((task / "schedstat").read_text().split()[2])
+    except OSError:  # one of them has just ended
+        return None
+    return times
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time used so far by all threads, to the nanosecond where schedstat has it."""
+    try:
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in threads(pid)) / 1e9
     except OSError:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+LISTEN = "0A"  # the state of a socket, as /proc/net/tcp has it
+
+
+@dataclass(frozen=True)
+class Socket:
+    """A line of /proc/net/tcp: one end of a connection, or a listener."""
+
+    peer_port: int
+    state: str
+    unsent: int  # bytes that the other end has not acknowledged
+    unread: int  # bytes that the program has not received; of a listener, peers that are not accepted
+    owned: bool  # by a program: neither waiting to be accepted nor closed already
+
+
+def sockets(port: int) -> list[Socket]:
+    """All TCP sockets whose own port this is: a server's listener and its ends of its connections."""
+    found = []
+    for table in ("tcp", "tcp6"):
+        path = Path(f"/proc/net/{table}")
+        if not path.exists():
+            continue
+        for line in path.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(f":{port:04X}"):
+                unsent, unread = (int(number, 16) for number in fields[4].split(":"))
+                peer = int(fields[2].rpartition(":")[2], 16)
+                found.append(Socket(peer, fields[3], unsent, unread, fields[9] != "0"))
+    return found
 
 
 def memory_bytes(pid: int, which: str) -> int:

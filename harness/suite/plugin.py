@@ -1,32 +1,68 @@
-"""Every test that takes `start` runs on every server of this system."""
+"""Every test that takes `start` runs on every server of this system, or on the one that SERVER names.
+
+A failed test shows its steps, what is wrong if the server has crashed, else a possible cause, and a command that
+repeats it."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from suite import kernel, servers, steps
+from suite import gate, kernel, servers, steps
 from suite.server import Server
 
 StartServer = Callable[..., Server]
+STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
+
+LONGEST = 120  # seconds: a test that takes longer hangs, and must fail rather than hang the suite (pytest-timeout)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads its settings
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "cause(text): what is probably wrong when the test fails")
-    config.addinivalue_line("markers", "only(*names): the servers that the test is about")
+    config.addinivalue_line("markers", "cause(text): what may be wrong when the test fails")
+    config.addinivalue_line("markers", "only(**traits): the test is about servers with these traits in servers.toml")
+    config.addinivalue_line("markers", "inside: looks at what only a server of the list shows: not run on a stranger's")
+    config.addinivalue_line("markers", "timeout(seconds): how long the test may take (pytest-timeout); 0: for ever")
+    if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
+        config.option.timeout = LONGEST
     kernel.raise_descriptor_limit()
+    try:
+        servers.stranger()
+    except servers.BadList as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of the one server under test the first echo comes before all else; without it the run is over."""
+    if not os.environ.get("SERVER") or hasattr(session.config, "workerinput"):
+        return
+    for name in servers.under_test():
+        if servers.absent(name) is None and (trouble := gate.trouble(name)):
+            pytest.exit(trouble, returncode=1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server_name" not in metafunc.fixturenames:
         return
     only = metafunc.definition.get_closest_marker("only")
-    names = only.args if only else servers.ALL
-    metafunc.parametrize("server_name", names)
+    metafunc.parametrize("server_name", servers.under_test(**(only.kwargs if only else {})))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what cannot be asked of the one server under test."""
+    if not os.environ.get("SERVER"):
+        return
+
+    def concerns(item: pytest.Item) -> bool:
+        name = getattr(item, "callspec", None) and item.callspec.params.get("server_name")
+        return name in servers.under_test() and not (servers.stranger() and item.get_closest_marker("inside"))
+
+    left_out = [item for item in items if not concerns(item)]
+    items[:] = [item for item in items if concerns(item)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture
@@ -35,15 +71,22 @@ def server_name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def start(server_name: str) -> Iterator[StartServer]:
-    """start(*options): a server of the kind under test. At the end of the test it must stop cleanly."""
-    reason = servers.absent(server_name)
-    if reason:
+def start(
+    request: pytest.FixtureRequest, server_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StartServer]:
+    """start(*options): a server of the kind under test. At the end of the test it must stop cleanly. `if_taken`: options
+    that make the test surer, but are left out for a stranger's server that does not take them."""
+    if reason := servers.absent(server_name):
         pytest.skip(f"{server_name}: {reason}")
-    started: list[Server] = []
+    if trouble := gate.trouble(server_name):
+        base = tmp_path_factory.getbasetemp()
+        if gate.first_to_tell(server_name, base.parent if hasattr(request.config, "workerinput") else base):
+            pytest.fail(trouble, pytrace=False)
+        pytest.skip(f"{server_name} does not pass the first echo: see the test that failed for it")
+    started: list[Server] = request.node.stash.setdefault(STARTED, [])
 
     def start_one(*options: str, **how: object) -> Server:
-        started.append(Server(server_name, *options, **how))
+        started.append(gate.launch(server_name, *options, **how))
         return started[-1]
 
     try:
@@ -51,30 +94,19 @@ def start(server_name: str) -> Iterator[StartServer]:
         for server in started:
             if server.process.poll() is None:
                 server.stop()
+            elif server.process.returncode < 0:
+                assert not (crash := server.crash()), crash
             assert not any("ERROR:" in line or "runtime error" in line for line in server.errors()), (
-                f"{server.name}: a sanitizer reported: {server.errors()}"
+                f"{server.name}: a sanitizer reported:\n" + "\n".join(server.report())
             )
     finally:
         for server in started:
             server.kill()
 
 
-LONGEST = 120  # seconds: a test that takes longer hangs, and must fail rather than hang the suite
-
-
-def give_up(*_: object) -> None:
-    raise AssertionError(f"the test was not over after {LONGEST} s")
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     steps.begin()
-    signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(LONGEST)
-
-
-def pytest_runtest_teardown() -> None:
-    signal.alarm(0)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -84,8 +116,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if not report.failed:
         return
     report.sections.append(("steps", steps.report()))
+    started = item.stash.get(STARTED, []) if report.when == "call" else []
+    crashes = [crash for server in started if (crash := server.crash(gate.CRASH_WITHIN))]
     cause = item.get_closest_marker("cause")
-    if cause:
-        report.sections.append(("likely cause", cause.args[0]))
+    if crashes:
+        report.sections.append(("crash", "\n".join(crashes)))
+    elif cause:
+        report.sections.append(("possible cause", cause.args[0]))
+    report.sections.append(("to repeat", command_for(item)))
+
+
+def command_for(item: pytest.Item) -> str:
+    """Typed in the project's directory, it runs this test again, on the same server."""
+    node = os.path.relpath(item.path, servers.ROOT) + "".join(item.nodeid.partition("::")[1:])
+    return command("harness/pytest", node)
+
+
+def command(*words: str, **settings: str) -> str:
+    """A command to be printed, for the programs and the server of this run."""
     build = os.path.relpath(servers.build_dir(), servers.ROOT)
-    report.sections.append(("to repeat", f"BUILD_DIR={build} harness/pytest {shlex.quote(item.nodeid)}"))
+    settings = {"BUILD_DIR": build, "SERVER": os.environ.get("SERVER", ""), **settings}
+    set_before = [f"{name}={shlex.quote(value)}" for name, value in settings.items() if value]
+    return " ".join([*set_before, *map(shlex.quote, words)])

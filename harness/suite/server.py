@@ -18,8 +18,25 @@ from suite import kernel, peer, servers, steps, waiting
 LISTENING = re.compile(r"listening on (?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:]+)):(?P<port>\d+)(?: \((?P<by>\w+)\))?\n")
 
 
+def signal_name(status: int) -> str:
+    return f"signal {signal.Signals(-status).name}"
+
+
+def ending(status: int) -> str:
+    """An exit status as subprocess gives it, in words."""
+    return f"ended by {signal_name(status)}" if status < 0 else f"exit status {status}"
+
+
+# Where the report of a sanitizer, or of a C library that aborts, begins.
+REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free|malloc|realloc|corrupted|double free)\b.*")
+REPORT_LINES = 8
+
+
 class Server:
     """Starts `name` and returns when it listens. A context manager: leaving it kills what is left."""
+
+    tells = True  # it prints our statistics
+    backlog = 4096  # how many peers its listen queue holds
 
     def __init__(
         self,
@@ -31,7 +48,9 @@ class Server:
         ready_within: float | None = None,
     ):
         self.name = name
-        self.command = [*wrapper, str(servers.program(name)), "--port", "0", *options]
+        self.program = str(servers.program(name))
+        self.command = [*wrapper, self.program, "--port", "0", *options]
+        self._asked_to_end = False
         self._lines: list[str] = []
         self._changed = threading.Condition()
         self._peers: list[peer.Peer] = []
@@ -60,16 +79,25 @@ class Server:
         finally:
             watchdog.cancel()
         match = LISTENING.fullmatch(self.announcement)
-        if match is None:
-            self.process.wait(waiting.PATIENCE)
-            self._reader.join(waiting.PATIENCE)
-            raise AssertionError(
-                f"{shlex.join(self.command)} printed {self.announcement!r} in place of its ready line, "
-                f"exit status {self.process.returncode}, stderr: {self.errors()!r}"
-            )
+        if match is None or match["port"] == "0":
+            raise AssertionError(self._not_ready(ready_within))
         self.address = (match["v6"] or match["v4"], int(match["port"]))
         self.implementation = match["by"] or "native"
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
+
+    def _not_ready(self, ready_within: float | None) -> str:
+        """Ends it, and says what it printed in place of its ready line."""
+        if self.announcement:
+            printed = f"{self.announcement!r} in place of its ready line 'listening on ADDR:PORT'"
+        else:
+            printed = "no ready line" if ready_within is None else f"no ready line within {ready_within:.0f} s"
+        try:
+            self.process.wait(0.0 if self.announcement else waiting.PATIENCE)
+            ended = f", {ending(self.process.returncode)}"
+        except subprocess.TimeoutExpired:
+            ended = ""
+        self.kill()
+        return f"{shlex.join(self.command)} printed {printed}{ended}; standard error: {self.errors()!r}"
 
     def _read_errors(self) -> None:
         for line in self.process.stderr or ():
@@ -84,13 +112,14 @@ class Server:
     @property
     def pid(self) -> int:
         """Of the server itself, also when it runs under a wrapper."""
-        if len(self.command) and self.command[0] == str(servers.program(self.name)):
+        if self.command[0] == self.program:
             return self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         return int(children[0]) if children else self.process.pid  # valgrind is the server's own process
 
     def signal(self, number: signal.Signals) -> None:
         steps.note(f"{self.name}: gets {number.name}")
+        self._asked_to_end |= number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
         os.kill(self.pid, number)
 
     @contextlib.contextmanager
@@ -118,6 +147,12 @@ class Server:
             return found if len(found) >= count else []
 
         return waiting.until(matching, f"{count} lines on standard error like {pattern!r}, came {self.errors()}")
+
+    def expect_errors(self, pattern: str, count: int = 1) -> list[str]:
+        """Waits for lines on standard error that match; there must be `count` of them and no more."""
+        found = self.wait_error(pattern, count)
+        assert len(found) == count, f"expected {count} lines on standard error like {pattern!r}, came {found}"
+        return found
 
     def statistics(self) -> dict:
         """The statistics now (SIGUSR1)."""
@@ -167,10 +202,33 @@ class Server:
         return many
 
     def wait_exit(self) -> int:
-        status = self.process.wait(waiting.PATIENCE)
+        try:
+            status = self.process.wait(waiting.PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name}: still runs {waiting.PATIENCE:.0f} s after it should have ended") from None
         self._reader.join(waiting.PATIENCE)
-        steps.note(f"{self.name}: exited with status {status}")
+        steps.note(f"{self.name}: {ending(status)}")
+        self._asked_to_end |= status >= 0  # the test has expected it
         return status
+
+    def crash(self, patience: float = 0.0) -> str:
+        """How it ended, if it did so without being asked to within `patience` seconds, and the first lines of what it
+        said about that; else nothing."""
+        if self._asked_to_end:
+            return ""
+        try:
+            status = self.process.wait(patience)
+        except subprocess.TimeoutExpired:
+            return ""
+        self._reader.join(waiting.PATIENCE)
+        how = f"it crashed by itself ({signal_name(status)})" if status < 0 else f"it ended by itself (status {status})"
+        return "\n".join([f"{self.name}: {how}", *self.report()])
+
+    def report(self) -> list[str]:
+        """The first lines of what a sanitizer or the C library said of a crash; without one, the last lines of all."""
+        lines = self.errors()
+        begin = next((i for i, line in enumerate(lines) if REPORT.search(line)), None)
+        return lines[-REPORT_LINES:] if begin is None else lines[begin : begin + REPORT_LINES]
 
     def _close_peers(self) -> None:
         while self._many:
@@ -181,15 +239,19 @@ class Server:
     def stop(self) -> dict:
         """Closes the peers, stops the server, expects status 0, and returns the final statistics."""
         self._close_peers()
+        crashed = self.crash()
+        assert not crashed, crashed
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
         status = self.wait_exit()
-        assert status == 0, f"{self.name}: exit status {status} after SIGTERM, stderr: {self.errors()}"
+        said = "\n".join(self.report())
+        assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop\n{said}"
         finals = self._statistics_lines()
         return json.loads(finals[-1]) if finals else {}
 
     def kill(self) -> None:
         """For a test that has failed: nothing is left behind."""
+        self._asked_to_end = True
         self._close_peers()
         if self.process.poll() is None:
             self.process.kill()

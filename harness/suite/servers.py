@@ -1,7 +1,9 @@
-"""Which servers there are (harness/servers.toml), what they are like, and why one is not here."""
+"""Which servers there are (harness/servers.toml), what they are like, and why one is not here; or, with SERVER=... in
+the environment, which one is under test: one of the list by its name, or a stranger's."""
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -100,7 +102,8 @@ def build_dir() -> Path:
 
 
 def program(name: str) -> Path:
-    return build_dir() / name
+    given = stranger()
+    return given.program if given and given.name == name else build_dir() / name
 
 
 def sanitizer() -> str | None:
@@ -117,3 +120,80 @@ def absent(name: str) -> str | None:
     text = skipped.read_text(encoding="utf-8") if skipped.exists() else ""
     found = re.search(rf"^skipped: {re.escape(name)} \((.*)\)$", text, re.MULTILINE)
     return found[1] if found else None
+
+
+# -- strangers -----------------------------------------------------------------------------------------------
+
+DECLARATION = "server.toml"
+
+
+@dataclass(frozen=True)
+class Stranger:
+    """A server that is not in the list: only what a peer and the kernel can see of it is tested."""
+
+    name: str
+    program: Path
+    options: tuple[str, ...] | None = None  # that it takes besides --port; None: those that its --help names
+    backlog: int = 100  # how many peers its listen queue holds
+    ceiling: str = "none"
+
+
+def _declared(directory: Path) -> dict:
+    """What server.toml in that directory says; its keys are those of Stranger, but for `name`."""
+    path = directory / DECLARATION
+    if not path.exists():
+        return {}
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadList(f"{path}: {error}") from None
+    wanted = {"program": str, "options": list, "backlog": int, "ceiling": str}
+    for key, value in said.items():
+        if key not in wanted:
+            raise BadList(f"{path}: nobody knows the key {key}; there are {', '.join(wanted)}")
+        if type(value) is not wanted[key]:
+            raise BadList(f"{path}: {key} = {value!r} is not of type {wanted[key].__name__}")
+    if said.get("ceiling", "none") not in CHOICES["ceiling"]:
+        raise BadList(f"{path}: ceiling = {said['ceiling']!r} is not one of {', '.join(CHOICES['ceiling'])}")
+    return said
+
+
+@functools.cache
+def stranger() -> Stranger | None:
+    """The stranger's server that SERVER names: a program, or a directory. The Makefile has built what is in it."""
+    given = os.environ.get("SERVER", "")
+    if not given or given in OF:
+        return None
+    path = (ROOT / given).resolve()
+    if not path.exists():
+        raise BadList(f"SERVER={given}: neither a server of the list ({', '.join(ALL)}) nor a file or a directory")
+    directory = path if path.is_dir() else path.parent
+    said = _declared(directory)
+    if path.is_file():
+        found = path
+    elif "program" in said:
+        found = directory / said["program"]
+    elif (directory / "Makefile").exists():
+        found = directory / directory.name
+    else:
+        found = build_dir() / "stranger" / directory.name
+    if not (found.is_file() and os.access(found, os.X_OK)):
+        raise BadList(f"SERVER={given}: {found} is not there, or may not be executed (chmod +x)")
+    name = path.stem if path.is_file() else path.name
+    options = said.get("options")
+    return Stranger(
+        f"other_{name}" if name in OF else name,
+        found,
+        None if options is None else tuple(options),
+        said.get("backlog", Stranger.backlog),
+        said.get("ceiling", Stranger.ceiling),
+    )
+
+
+def under_test(**traits: object) -> tuple[str, ...]:
+    """The servers that the tests run on, those with these traits. Of a stranger only the ceiling is known."""
+    given = stranger()
+    if given:
+        return (given.name,) if all(getattr(given, trait, None) == value for trait, value in traits.items()) else ()
+    chosen = os.environ.get("SERVER")
+    return tuple(name for name in having(**traits) if chosen in (None, "", name))
