@@ -32,6 +32,11 @@ void environment_print_json(FILE *stream)
     struct utsname name = {0};
     struct timespec resolution = {0};
     char model[128];
+#ifdef __OPTIMIZE__
+    const char *optimised = "true";
+#else
+    const char *optimised = "false";
+#endif
 
     (void)uname(&name);
     (void)clock_getres(CLOCK_MONOTONIC, &resolution);
@@ -49,11 +54,6 @@ void environment_print_json(FILE *stream)
     (void)fprintf(stream,
                   ", \"optimised\": %s, \"cpus_online\": %ld, \"cpus_allowed\": %d"
                   ", \"clock_resolution_ns\": %" PRIu64 "},\n",
-#ifdef __OPTIMIZE__
-                  "true",
-#else
-                  "false",
-#endif
-                  sysconf(_SC_NPROCESSORS_ONLN), usage_cpus(),
+                  optimised, sysconf(_SC_NPROCESSORS_ONLN), usage_cpus(),
                   (uint64_t)resolution.tv_sec * 1000000000 + (uint64_t)resolution.tv_nsec);
 }

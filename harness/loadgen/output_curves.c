@@ -21,7 +21,7 @@ static double next_quantile(double quantile)
 {
     double halvings = floor(log2(1 / (1 - quantile))) + 1;
 
-    return quantile + 1 / (STEPS_A_HALVING * exp2(halvings));
+    return quantile + 1 / ((double)STEPS_A_HALVING * exp2(halvings));
 }
 
 /* How many values are at most value_ns, to the precision of a slot. */

@@ -69,7 +69,7 @@ double samples_clock_cost(void)
         uint64_t now_ns = begun_ns;
         for (int i = 0; i < READINGS; i++)
             now_ns = clock_now();
-        double each = (double)(now_ns - begun_ns) / READINGS;
+        double each = (double)(now_ns - begun_ns) / (double)READINGS;
         if (each < least)
             least = each;
     }

@@ -73,9 +73,14 @@ def test_a_share_of_the_sweep(where, server_name):
 
 @pytest.mark.cause("a function that the servers call is neither made to fail nor known to be unable to")
 def test_no_call_is_forgotten(server_name):
-    if servers.absent(server_name):
-        pytest.skip(servers.absent(server_name))
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
     sweep.check_complete([server_name])
+
+
+def test_a_call_by_an_alias_of_libc_is_known():
+    assert sites.cannot_fail("strtoull") and sites.cannot_fail("__isoc23_strtoull")
+    assert not sites.cannot_fail("recv") and not sites.cannot_fail("__isoc23_recv")
 
 
 def test_a_forgotten_call_is_noticed(monkeypatch):
