@@ -10,6 +10,7 @@ from suite import kernel, waiting
 from suite.flood import Flood
 from suite.frames import frame, payload
 
+
 def wake_ups(server) -> int:
     return server.statistics()["waits"]
 

@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-from suite import frames
 from suite.frames import frame, header, payload
 
 MAX_FRAME = 1 << 20

@@ -142,14 +142,16 @@ class Subject:
                 stderr=errors,
                 env={**os.environ, **environment},
             )
+        assert self.process.stdout is not None  # for mypy: it is a pipe
+        self.output = self.process.stdout
         self.address = ("", 0)
 
     def ready_line(self) -> str:
         """The first line on standard output, or "" if the server ended without one."""
-        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        ready, _, _ = select.select([self.output], [], [], PATIENCE)
         if not ready:
             raise Broken("the server runs, but it has printed no ready line")
-        return self.process.stdout.readline().decode()
+        return self.output.readline().decode()
 
     def step(self, text: str) -> None:
         self.steps.append(text)
@@ -219,7 +221,7 @@ class Subject:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.process.stdout.close()
+        self.output.close()
 
 
 class Scenario:
@@ -270,7 +272,7 @@ class Traffic(Scenario):
             self.quiet,
             self.stop,
         ):
-            self.server.step(step.__doc__)
+            self.server.step(step.__doc__ or step.__name__)
             step()
 
     def several_sizes(self) -> None:

@@ -129,7 +129,7 @@ def visit(pair: Pair) -> tuple[Pair, Run]:
     """Runs the pair until its fault has happened: how often a run reaches a site depends slightly on timing."""
     for _ in range(TRIES):
         run = trial.try_pair(pair)
-        if not missed(pair, run):
+        if run.report is None or not missed(pair, run):
             break
         pair = replace(pair, nth=max(1, min(pair.nth, run.report.calls[pair.site])))
     return pair, run
@@ -264,6 +264,8 @@ def find_pair(where: Map, words: list[str]) -> Pair:
             run = trial.try_pair(pair)
             new = [each for each in (run.report.calls if run.report else ()) if each not in where.sites]
             where.add({each: Reached(pair.scenario, 1, pair) for each in new})
+    if pair is None:
+        raise CannotRun("a pair is three words: SITE FAULT N")
     return pair
 
 

@@ -30,10 +30,10 @@ def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
     (tree / "harness").mkdir()
     for each in ("servers", "servers.toml"):
         shutil.copy2(servers.ROOT / "harness" / each, tree / "harness")
-    for each in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
-        target = tree / each.relative_to(servers.ROOT)
+    for part in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
+        target = tree / part.relative_to(servers.ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(each, target)
+        shutil.copy2(part, target)
     _make(tree, kind, programs)
     return tree
 

@@ -251,7 +251,7 @@ MUTANTS = (
     Mutant(
         "deaf-when-busy", "a loop that never sleeps never receives a signal", ("poll_srv", "select_srv"),
         ("test_pitfalls_wait.py::test_a_signal_is_heard_by_a_loop_that_never_sleeps",),
-        ORDINARY,
+        tuple(ORDINARY),
     ),
     Mutant(
         "no-last-read-at-stop", "a stop does not read what came after the last wait",

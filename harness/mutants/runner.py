@@ -207,7 +207,8 @@ def main(words: Sequence[str] | None = None) -> int:
     print(f"{len(mutants)} mutants (counted per server), {len(verdicts) - len(mutants)} unpatched servers, "
           f"{len(bad)} unexpected results")
     if not (options.k or options.unpatched or bad):
-        matrix.write(servers.ROOT / options.matrix, [(each.mutant, each.server, each.runs[0]) for each in mutants])
+        seen = [(each.mutant, each.server, each.runs[0]) for each in verdicts if each.mutant]
+        matrix.write(servers.ROOT / options.matrix, seen)
     return 1 if bad or gaps else 0
 
 

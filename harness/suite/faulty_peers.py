@@ -21,10 +21,11 @@ class Connection(asyncio.Protocol):
         self.byte_count = 0
         self.ragged_reads = 0  # reads that did not end where a frame does
         self.frames: list[bytes] = []
-        self.transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport
         self.source = ""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         self.source = transport.get_extra_info("peername")[0]
         self.peer.connections.append(self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 SCHEMA = "script/1"
 
@@ -72,7 +73,8 @@ def load(path: Path) -> Script:
     try:
         actions = []
         for number, each in enumerate(content["actions"], 1):
-            action = Action(**{**each, "frames": tuple(each.get("frames", ()))})
+            values: dict[str, Any] = {**each, "frames": tuple(each.get("frames", ()))}
+            action = Action(**values)
             if action.do not in ACTIONS:
                 raise BadScript(f"{path}: action {number}: {action.do!r} is not one of {', '.join(ACTIONS)}")
             actions.append(action)

@@ -86,7 +86,9 @@ def test_young_unanswered_ones_make_every_percentile_above_them_a_lower_bound():
 # -- schedule --------------------------------------------------------------------------------------
 
 
-def times(rate_milli: int, arrivals: str = "constant", seed: int = 1, thread: int = 0, threads: int = 1, count: int = 300):
+def times(
+    rate_milli: int, arrivals: str = "constant", seed: int = 1, thread: int = 0, threads: int = 1, count: int = 300
+):
     return [int(line) for line in generator.probe("schedule", rate_milli, arrivals, seed, thread, threads, count)]
 
 
@@ -209,7 +211,9 @@ def test_verdict(changed, verdict, reason):
         assert any(line.startswith(f"{verdict} {reason}") for line in reasons), reasons
 
 
-@pytest.mark.parametrize("mean_service, verdict", [(99e3, "VALID"), (91e3, "VALID"), (89e3, "CLIENT_BOUND"), (111e3, "CLIENT_BOUND")])
+@pytest.mark.parametrize(
+    "mean_service, verdict", [(99e3, "VALID"), (91e3, "VALID"), (89e3, "CLIENT_BOUND"), (111e3, "CLIENT_BOUND")]
+)
 def test_littles_law(mean_service, verdict):
     """10,000 a second with 1 outstanding: 100 us each. With an error above a tenth, the client held requests back."""
     decided, reasons = decide(QUIET_CLOSED | {"mean_service": mean_service})

@@ -69,7 +69,8 @@ LOADS = {
     "threads": ("--connections", 9, "--threads", 3, "--pipeline", 2),
     "threads in open loop": ("--connections", 9, "--threads", 3, "--rate", 3000),
     "poisson": ("--connections", 4, "--rate", 3000, "--arrivals", "poisson"),
-    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576", "--duration", 1.5),  # time for one at least
+    # Time for one at least.
+    "megabytes": ("--connections", 2, "--pipeline", 2, "--payload", "1048576", "--duration", 1.5),
     "sizes by weight": ("--connections", 4, "--payload", "0*3,16-32*2,70000"),
     "churn": ("--connections", 6, "--churn", 5),
     "churn in open loop": ("--connections", 6, "--churn", 3, "--rate", 2000, "--pipeline", 2),
@@ -307,7 +308,8 @@ def test_csv_is_columns(server):
 def test_table_for_people(server):
     result = generator.run_plain(*at(server, "--connections", 4, "--rate", 500))
     assert result.returncode == 0
-    for word in ("open loop, 500.000 a second", "response", "service", "lag", "offered", "achieved", "verdict    VALID"):
+    words = ("open loop, 500.000 a second", "response", "service", "lag", "offered", "achieved", "verdict    VALID")
+    for word in words:
         assert word in result.stdout, result.stdout
     assert result.stderr == "", "there must be no progress line without a terminal"
 
