@@ -4,8 +4,13 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
 CFLAGS  ?= -O2 -g
-A       ?= poll_srv
-B       ?= epoll_lt
+# 1: a warning is an error. In lint and in CI only, so that a newer compiler's warnings stop nobody.
+WERROR  ?=
+
+# A file name with blanks is two names to make.
+ifneq ($(words $(BUILD)),1)
+$(error BUILD='$(BUILD)': name one directory, without blanks)
+endif
 
 SYSTEM := $(shell uname -s)
 
@@ -21,7 +26,7 @@ server_directories := $(foreach each,$(server_list),$(call field,2,$(each)))
 SERVERS := $(foreach each,$(server_list),$(if $(call fits,$(each)),$(call field,1,$(each))))
 
 STRICT   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
-            -Wmissing-prototypes -Werror
+            -Wmissing-prototypes $(if $(filter-out 0,$(WERROR)),-Werror)
 HARDENED := -fstack-protector-strong -fPIE
 ifeq ($(SANITIZE),)
 HARDENED += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -43,8 +48,8 @@ define link
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 endef
 
-.PHONY: help all test test-asan test-deps compare format lint lint-deps marks install \
-        uninstall clean
+.PHONY: help all test test-asan test-deps compare read compile_commands.json format lint lint-deps \
+        install uninstall clean
 .DEFAULT_GOAL := help
 
 help:
@@ -57,24 +62,32 @@ help:
 	@echo 'make faults       every call of every server fails once in every way (docs/faults.md)'
 	@echo 'make mutants      planted bugs: each must be noticed by the tests that are named for it'
 	@echo 'make fuzz         fuzz common/ for SECONDS=600 a target; fuzz-smoke: a minute in all'
+	@echo 'make fuzz-merge, make fuzz-coverage'
+	@echo '                  take in what was found; what the corpus reaches (harness/fuzz/README.md)'
 	@echo 'make coverage     which lines and branches the tests reach'
 	@echo 'make soak MINUTES=5'
 	@echo '                  every server under mixed load, so many minutes each'
 	@echo 'make bench        the experiments, with charts and verdicts; FULL=1 all of them;'
 	@echo '                  ONLY="E2 poll_srv" a part of them'
-	@echo 'make charts RESULTS=…, make bench-compare A=… B=…'
+	@echo 'make bench-smoke  each experiment for seconds, to see that it works'
+	@echo 'make charts RESULTS=DIR, make bench-compare A=DIR B=DIR'
 	@echo '                  draw results again, compare two (docs/experiments.md)'
 	@echo 'make micro        what the load generator costs, and its proof of its own figures'
 	@echo 'make instructions user-space instructions of each server for a message (valgrind)'
-	@echo 'make compare A=$(A) B=$(B)'
+	@echo 'make compare A=poll_srv B=epoll_lt'
 	@echo '                  two servers side by side'
+	@echo 'make read S=epoll_lt'
+	@echo '                  all files on the path of one server, in the order of reading'
+	@echo 'make compile_commands.json'
+	@echo '                  how each file is compiled, for editors and clang tools'
 	@echo 'make format       lay the C sources out (clang-format)'
-	@echo 'make lint         layout, marks, clang-tidy, cppcheck'
+	@echo 'make lint         layout, checks of the sources, static analysis of C, Python and shell'
 	@echo 'make install      servers and loadgen into $(DESTDIR)$(PREFIX)/bin (PREFIX, DESTDIR)'
-	@echo 'make uninstall    … and out again'
+	@echo 'make uninstall    remove them again'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo
 	@echo 'ARGS="-k idle -x" hands arguments to pytest. CC, CFLAGS, LDFLAGS and BUILD are taken.'
+	@echo 'WERROR=1 makes warnings errors.'
 
 # What a server.mk sets, beside the server.c of whoever has one: NAME_SOURCES (besides the directory's own *.c),
 # NAME_CFLAGS, NAME_LDLIBS, NAME_ABSENT (why it cannot be built here).
@@ -95,6 +108,7 @@ ifneq ($(flags_now),$(shell cat $(BUILD)/flags 2>/dev/null))
 $(shell rm -f $(BUILD)/flags)
 endif
 $(BUILD)/flags:
+	@echo '#include <stdio.h>' | $(CC) -x c -E - >/dev/null 2>&1 || CC='$(CC)' harness/require cc
 	@mkdir -p $(BUILD)
 	@printf '%s\n' '$(subst ','\'',$(flags_now))' > $@
 
@@ -153,8 +167,8 @@ include harness/soak/soak.mk
 tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests)
 
 test-deps:
-	@harness/require cc pytest numpy jinja2 gnuplot hypothesis
-	@harness/require --optional strace valgrind ip pytest-timeout
+	@harness/require cc pytest numpy jinja2 gnuplot hypothesis \
+	    --optional strace valgrind ip pytest-timeout
 
 ifeq ($(SERVER),)
 test: test-deps
@@ -177,34 +191,16 @@ test-asan:
 	    ARGS="--ignore-glob='*test_bench_*' $(ARGS)"
 
 compare:
-	@harness/compare $(A) $(B)
+	@harness/show compare '$(A)' '$(B)'
 
-sources := $(shell find common $(server_directories) harness -name '*.[ch]' 2>/dev/null)
+read:
+	@harness/show read '$(S)'
 
-format:
-	@harness/require clang-format
-	clang-format -i $(sources)
+compile_commands.json:
+	@$(MAKE) --no-print-directory -Bn all $(BUILD)/loadgen_steps $(faults_objects) | \
+	    harness/compile-commands > $@.new && mv $@.new $@
 
-lint-deps:
-	@harness/require gcc clang-format clang-tidy cppcheck
-
-marks:
-	@harness/check-marks
-
-# missingIncludeSystem: cppcheck is not given the system's headers, and needs none.
-# ctuuninitvar: takes every struct error that a callee fills for one that is read before.
-lint: lint-deps marks
-	@harness/check-text
-	clang-format --dry-run -Werror $(sources)
-	printf '%s\n' $(filter %.c,$(sources)) | xargs -P 2 -n 8 sh -c 'clang-tidy --quiet "$$@" -- \
-	    -std=c17 -D_GNU_SOURCE $(kqueue_cflags) -DKQUEUE_IMPLEMENTATION=\"$(KQUEUE)\"' clang-tidy
-	cppcheck --quiet -j 2 --error-exitcode=1 --std=c11 --inline-suppr \
-	    --enable=warning,performance,portability --suppress=missingIncludeSystem \
-	    --suppress=ctuuninitvar \
-	    $(filter %.c,$(sources))
-ifeq ($(SYSTEM),Linux)
-	@$(MAKE) --no-print-directory all BUILD=$(BUILD)/analyzer CC=gcc CFLAGS='-O2 -g -fanalyzer' >/dev/null
-endif
+include harness/lint.mk
 
 installed := $(programs) $(BUILD)/loadgen
 install: $(installed)

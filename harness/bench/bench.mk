@@ -37,7 +37,6 @@ charts: bench-deps
 	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)
 	@$(bench_python) -m bench.charts '$(RESULTS)' $(chart_options)
 
-# The Makefile has A and B for two servers; here they are two result sets, and must be named.
 bench-compare: bench-deps
-	@$(if $(filter file,$(origin A) $(origin B)),echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2,:)
+	@$(if $(filter undefined,$(origin A) $(origin B)),echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2,:)
 	@$(bench_python) -m bench.compare '$(A)' '$(B)'

@@ -1,0 +1,130 @@
+"""The Makefile around the build: what it refuses, what it lists, what it tells clang's tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from suite.servers import ROOT
+
+# Parts of other targets, which nobody calls by name.
+INNER = {
+    "bench-deps", "bench-options", "bench-programs", "faults-servers", "lint-c", "lint-deps", "lint-flake8",
+    "lint-layout", "lint-mypy", "lint-shell", "lint-sources", "lint-warnings", "test-deps",
+}  # fmt: skip
+
+
+def make(*words: str, **environment: str) -> subprocess.CompletedProcess:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "WERROR"}
+    return subprocess.run(
+        ["make", "-C", str(ROOT), "--no-print-directory", *words],
+        capture_output=True,
+        text=True,
+        env={**inherited, **environment},
+        timeout=110,
+    )
+
+
+@pytest.mark.parametrize("value", ("", "two words", "a\tb"))
+def test_a_build_directory_that_is_not_one_word_is_refused(value):
+    done = make("all", f"BUILD={value}")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.endswith(f"*** BUILD='{value}': name one directory, without blanks.  Stop.\n")
+
+
+def test_make_alone_lists_every_target():
+    targets = set()
+    for line in make("-npq", ".DEFAULT").stdout.splitlines():
+        if line.startswith(".PHONY:"):
+            targets |= set(line.split()[1:])
+    assert {"all", "test", "read", "compare"} <= targets
+    listed = make().stdout
+    missing = [each for each in targets - INNER - {"help"} if not re.search(rf"(^make |make |; ){each}\b", listed)]
+    assert not missing
+
+
+@pytest.mark.parametrize("value, error", (("", False), ("0", False), ("1", True), ("-Werror", True)))
+def test_warnings_are_errors_only_when_asked(value, error):
+    commands = make("-Bn", "all", f"WERROR={value}", "BUILD=build/not-made").stdout
+    assert "-Wconversion" in commands and ("-Werror" in commands) == error
+    assert ("-Werror" in make("-Bn", "all", "BUILD=build/not-made", WERROR=value).stdout) == error
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """compile_commands.json, made in a directory of its own as make writes it into the tree."""
+    folder = tmp_path_factory.mktemp("database")
+    commands = make("-Bn", "all", "BUILD=build/not-made").stdout
+    done = subprocess.run(
+        [ROOT / "harness/compile-commands"], input=commands, capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    (folder / "compile_commands.json").write_text(done.stdout)
+    return folder
+
+
+def test_every_source_of_a_server_is_in_the_database_once(database):
+    entries = json.loads((database / "compile_commands.json").read_text())
+    files = [entry["file"] for entry in entries]
+    assert len(files) == len(set(files))
+    expected = {str(each.relative_to(ROOT)) for each in ROOT.glob("common/*.c")}
+    expected |= {str(each.relative_to(ROOT)) for each in ROOT.glob("*/server.c")}
+    expected |= {str(each.relative_to(ROOT)) for each in ROOT.glob("harness/loadgen/*.c")}
+    assert expected <= set(files)
+    for entry in entries:
+        assert entry["directory"] == str(ROOT) and (ROOT / entry["file"]).is_file()
+        assert entry["arguments"][-1] == entry["file"] and "-std=c17" in entry["arguments"]
+    common = next(entry for entry in entries if entry["file"] == "common/frame.c")
+    assert "harness/fuzz/shim.h" not in common["arguments"]
+
+
+@pytest.mark.skipif(shutil.which("clang-tidy") is None, reason="needs clang-tidy")
+def test_clang_tidy_takes_the_database(database):
+    """kqueue_srv needs flags of its own, -I and a quoted -D: without them it does not compile."""
+    command = ["clang-tidy", "--quiet", "-p", str(database), "--checks=-*,misc-static-assert", "kqueue_srv/server.c"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0 and "error" not in done.stdout + done.stderr, done.stdout + done.stderr
+    broken = (database / "compile_commands.json").read_text().replace("-DKQUEUE_IMPLEMENTATION", "-DNOTHING")
+    (database / "broken").mkdir(exist_ok=True)
+    (database / "broken/compile_commands.json").write_text(broken)
+    command[3] = str(database / "broken")
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110).returncode != 0
+
+
+def test_no_command_no_database():
+    done = subprocess.run([ROOT / "harness/compile-commands"], input="echo\n", capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "compile-commands: no command of make compiles a file\n"
+
+
+def test_the_counts_of_clang_tidy_are_left_out(tmp_path):
+    """Its findings and its status stay."""
+    said = "12 warnings generated.\na.c:1:1: error: bad\n[1/2] Processing file a.c\n1 warning and 1 error generated.\n"
+    tool = tmp_path / "clang-tidy"
+    tool.write_text(f"#!/bin/sh\nprintf '%s' '{said}'\necho 3 warnings generated. >&2\nexit 1\n")
+    tool.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [ROOT / "harness/tidy", "a.c"], capture_output=True, text=True, env={**os.environ, "PATH": path}, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "a.c:1:1: error: bad\n", "")
+
+
+@pytest.mark.parametrize(
+    "version, line",
+    (
+        ("14.0.6", "lint: make format lays them out"),
+        ("21.1.0", "lint: written for clang-format 14 19; this is 21, which may differ"),
+    ),
+)
+def test_lint_says_for_which_layout_it_was_written(tmp_path, version, line):
+    tool = tmp_path / "clang-format"
+    tool.write_text(f'#!/bin/sh\n[ "$1" = --version ] || exit 1\necho Debian clang-format version {version}\n')
+    tool.chmod(0o755)
+    done = make("lint-layout", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == 2 and done.stderr.splitlines()[0] == line
