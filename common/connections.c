@@ -20,15 +20,14 @@ void connections_init(struct connections *connections)
 
 /* calloc(3), because everything not named here begins as 0: no output, no interest, state OPEN. A
  * new connection is the youngest and the most recently active, so it goes to both tails. */
-struct connection *connections_open(struct connections *connections, const struct context *context,
-                                    int fd)
+struct connection *connections_open(struct connections *connections, int fd)
 {
     struct connection *connection = calloc(1, sizeof *connection);
 
     if (connection == NULL)
         return NULL;
     connection->watch.fd = fd;
-    connection->opened_ns = connection->activity_ns = context->now_ns;
+    connection->opened_ns = connection->activity_ns = clock_now(); /* see connections_touch() */
     TAILQ_INSERT_TAIL(&connections->open, connection, by_age);
     TAILQ_INSERT_TAIL(&connections->idle, connection, by_activity);
     connections->count++;
@@ -53,6 +52,16 @@ void connections_discard(struct connections *connections, struct connection *con
     free(connection);
 }
 
+/* The queue stays sorted, because the latest activity goes to its tail: two pointers change,
+ * whatever the number of connections. The clock is read again: the wake-up may have served others
+ * for a while before this one, and a timeout must not come early by that time. */
+void connections_touch(struct connections *connections, struct connection *connection)
+{
+    connection->activity_ns = clock_now();
+    TAILQ_REMOVE(&connections->idle, connection, by_activity);
+    TAILQ_INSERT_TAIL(&connections->idle, connection, by_activity);
+}
+
 /* It leaves the idle queue: a peer that sends a byte now and then must not be able to keep a
  * connection that the server wants to end. */
 void connections_begin_draining(struct connections *connections, const struct context *context,
@@ -60,7 +69,7 @@ void connections_begin_draining(struct connections *connections, const struct co
 {
     leave_queues(connections, connection);
     connection->draining = true;
-    connection->draining_ns = context->now_ns;
+    connection->draining_ns = clock_now(); /* not of the wake-up: see connections_touch() */
     TAILQ_INSERT_TAIL(&connections->draining, connection, by_age);
     if (connection->reason == CLOSE_oversize) {
         char peer[ADDRESS_BYTES];
@@ -115,7 +124,7 @@ void connections_destroy(struct connections *connections, struct context *contex
     (void)connections_reap(connections);
 }
 
-/* The three functions below each look at the head of one queue, since nobody behind it can be due
+/* When a timeout of the connection at the head of a queue is over. Nobody behind it can be due
  * earlier. NEVER where the queue is empty or the timeout is off. */
 static uint64_t drain_deadline(const struct connections *connections, const struct options *options)
 {
@@ -138,28 +147,21 @@ static uint64_t age_deadline(const struct connections *connections, const struct
     return first == NULL ? NEVER : clock_after(first->opened_ns, options->max_lifetime_ns);
 }
 
-/* One at a time, because what the loop does with it changes the queues. The drain queue comes
- * first, as it only shrinks here; a connection whose lifetime is over moves into it. With
- * drain-timeout 0 that connection comes out again at once, as the next one. */
-struct connection *connections_expired(struct connections *connections,
-                                       const struct context *context)
+/* One at a time, because what the loop does with it changes the queues. */
+struct connection *connections_overdue(const struct connections *connections,
+                                       const struct context *context, enum close_reason *why)
 {
-    struct connection *first;
-
     if (drain_deadline(connections, context->options) <= context->now_ns) {
-        first = TAILQ_FIRST(&connections->draining);
-        connection_close(first, CLOSE_stop); /* without effect on its reason, which it has */
-        return first;
+        *why = CLOSE_stop;
+        return TAILQ_FIRST(&connections->draining);
     }
     if (idle_deadline(connections, context->options) <= context->now_ns) {
-        first = TAILQ_FIRST(&connections->idle);
-        connection_close(first, CLOSE_idle);
-        return first;
+        *why = CLOSE_idle;
+        return TAILQ_FIRST(&connections->idle);
     }
     if (age_deadline(connections, context->options) <= context->now_ns) {
-        first = TAILQ_FIRST(&connections->open);
-        connection_finish(first, CLOSE_lifetime);
-        return first;
+        *why = CLOSE_lifetime;
+        return TAILQ_FIRST(&connections->open);
     }
     return NULL;
 }

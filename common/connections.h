@@ -28,29 +28,28 @@ void connections_init(struct connections *connections);
 
 /* Takes over a connected non-blocking socket. Returns NULL when memory is short: fd is still the
  * caller's. */
-struct connection *connections_open(struct connections *connections, const struct context *context,
-                                    int fd);
+struct connection *connections_open(struct connections *connections, int fd);
 
 /* Undoes connections_open, for one that the API cannot watch: fd is the caller's again. */
 void connections_discard(struct connections *connections, struct connection *connection);
+
+/* It was active just now: its idle timeout begins again. */
+void connections_touch(struct connections *connections, struct connection *connection);
 
 /* The server has begun to end it: from now on only drain-timeout counts. */
 void connections_begin_draining(struct connections *connections, const struct context *context,
                                 struct connection *connection);
 
-/* After connection_settle: moves the connection to where it stands in the queues now. Every
- * activity puts it at the tail of the idle queue, which so stays sorted: two pointers change,
- * whatever the number of connections. Without an idle timeout a message does not even cost that. */
+/* After connection_settle: moves the connection to where it stands in the queues now. Without an
+ * idle timeout a message costs nothing here. */
 static inline void connections_update(struct connections *connections,
                                       const struct context *context, struct connection *connection)
 {
     if (connection->ending && !connection->draining)
         connections_begin_draining(connections, context, connection);
     if (context->options->idle_timeout_ns != NEVER && !connection->draining &&
-        connection->activity_ns == context->now_ns) {
-        TAILQ_REMOVE(&connections->idle, connection, by_activity);
-        TAILQ_INSERT_TAIL(&connections->idle, connection, by_activity);
-    }
+        connection->activity_ns == context->now_ns) /* a byte came or left in this wake-up */
+        connections_touch(connections, connection);
 }
 
 /* Puts a connection aside and counts why it ended. Its descriptor stays open and its memory stays
@@ -62,11 +61,12 @@ void connections_retire(struct connections *connections, struct context *context
 /* Closes the descriptors and frees the memory of the retired. Returns how many there were. */
 size_t connections_reap(struct connections *connections);
 
-/* The next connection whose time is over, or NULL. It is closed, or (max-lifetime) finished. */
-struct connection *connections_expired(struct connections *connections,
-                                       const struct context *context);
+/* The next connection whose time is over, or NULL; *why says which timeout: CLOSE_idle,
+ * CLOSE_lifetime, or CLOSE_stop for drain-timeout. Nothing is done to it. */
+struct connection *connections_overdue(const struct connections *connections,
+                                       const struct context *context, enum close_reason *why);
 
-/* When connections_expired will next return something: nanoseconds, or NEVER. */
+/* When connections_overdue will next return something: nanoseconds, or NEVER. */
 uint64_t connections_deadline(const struct connections *connections, const struct options *options);
 
 /* Ends all that are left, counted as stopped, and frees them. */

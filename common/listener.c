@@ -195,7 +195,7 @@ static bool peers_own_error(int number)
 static enum accept_result out_of_descriptors(struct listener *listener, struct stats *stats,
                                              int number, uint64_t now_ns)
 {
-    listener->resting_until_ns = clock_after(now_ns, rest_ns);
+    listener->resting_until_ns = clock_after(clock_now(), rest_ns);
     if (now_ns < clock_after(listener->spare_used_ns, rest_ns))
         return ACCEPT_EXHAUSTED;
     if (listener->spare >= 0)
@@ -207,7 +207,7 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
         listener_refuse(listener, stats, fd, strerror(number), now_ns);
     listener->spare = open_spare();
     if (!nobody_waits) {
-        listener->spare_used_ns = now_ns;
+        listener->spare_used_ns = clock_now();
         return ACCEPT_EXHAUSTED;
     }
     /* Linux looks for a free descriptor first, and for a peer after it. So EMFILE alone does not

@@ -73,7 +73,7 @@ static void admit(struct loop *loop, int fd)
     struct error error = {"--max-conns reached"};
 
     if (loop->connections.count < context->options->max_conns) {
-        connection = connections_open(&loop->connections, context, fd);
+        connection = connections_open(&loop->connections, fd);
         if (connection == NULL)
             error = (struct error){"no memory"};
     }
@@ -99,6 +99,8 @@ static void accept_peers(struct loop *loop)
     struct listener *listener = &loop->service.listener;
     int fd = -1;
 
+    loop->context.now_ns =
+        clock_now(); /* the walk took time, and no timeout may come early by it */
     for (int budget = ACCEPTS_A_TURN; budget > 0; budget--) {
         enum accept_result result =
             listener_accept(listener, loop->context.stats, loop->context.now_ns, &fd);
@@ -110,10 +112,19 @@ static void accept_peers(struct loop *loop)
     }
 }
 
+/* Before the server ends a connection, whatever has come already gets its answer. The wait may not
+ * have reported it: a signal ended the wait, or the list of events was full, or the bytes came
+ * after it. Returns false when the connection is over after that. */
+static bool last_turn(struct loop *loop, struct connection *connection)
+{
+    connection->watch.ready |= READABLE | WRITABLE;
+    serve(loop, connection);
+    return connection->state != CONNECTION_CLOSED;
+}
+
 /* [9] Stop: closing the listener makes the kernel refuse new peers, and reset those that wait in
- * the queue. Requests that have come already get their answer: each connection has one more turn,
- * whether the wait reported it or not, because a frame may have come after the wait. Then the
- * server ends it: output leaves, FIN follows, and drain-timeout bounds how long that takes. */
+ * the queue. Each connection has one more turn. Then the server ends it: output leaves, FIN
+ * follows, and drain-timeout bounds how long that takes. */
 static void begin_stop(struct loop *loop)
 {
     struct connection *connection;
@@ -122,9 +133,7 @@ static void begin_stop(struct loop *loop)
     listener_close(&loop->service.listener);
     loop->stopping = true;
     while ((connection = TAILQ_FIRST(&loop->connections.open)) != NULL) {
-        connection->watch.ready |= READABLE;
-        serve(loop, connection);
-        if (connection->state == CONNECTION_CLOSED)
+        if (!last_turn(loop, connection))
             continue; /* it is retired: another one is the first now */
         connection_finish(connection, CLOSE_stop);
         loop_settle(loop, connection);
@@ -147,16 +156,38 @@ static void take_signals(struct loop *loop)
     }
 }
 
+/* Idle in truth: nothing came in its last turn, and the kernel sends nothing for it either. */
+static bool is_idle(struct loop *loop, struct connection *connection)
+{
+    uint64_t timeout_ns = loop->context.options->idle_timeout_ns;
+
+    if (clock_after(connection->activity_ns, timeout_ns) > loop->context.now_ns)
+        return false;
+    if (!transport_progressed(connection, timeout_ns))
+        return true;
+    connections_touch(&loop->connections, connection);
+    return false;
+}
+
 /* Expiry costs what has expired: the queues are in order of their deadlines. Most wake-ups come
- * before the deadline that they waited for, and do not even look at the queues. */
+ * before the deadline that they waited for, and do not even look at the queues. Invariant 8: a
+ * timeout never beats data that is waiting. Test: test_timeouts.py */
 static void expire(struct loop *loop)
 {
     struct connection *connection;
+    enum close_reason why = CLOSE_idle;
 
     if (loop->context.now_ns < loop->deadline_ns)
         return;
-    while ((connection = connections_expired(&loop->connections, &loop->context)) != NULL)
+    while ((connection = connections_overdue(&loop->connections, &loop->context, &why)) != NULL) {
+        if (!last_turn(loop, connection) || (why == CLOSE_idle && !is_idle(loop, connection)))
+            continue;
+        if (why == CLOSE_lifetime)
+            connection_finish(connection, why);
+        else
+            connection_close(connection, why);
         loop_settle(loop, connection);
+    }
 }
 
 /* The earliest moment at which something is due although no descriptor is ready: a timeout of a

@@ -8,6 +8,9 @@
 #include "connection.h"
 #include "context.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum transport_result {
     TRANSPORT_ALL,         /* the room was filled, so there may be more; or all output was sent */
     TRANSPORT_SHORT,       /* fewer bytes than asked for: the kernel's buffer is empty, or full */
@@ -20,6 +23,11 @@ enum transport_result transport_read(struct connection *connection, struct conte
 
 /* One send(2) of all pending output. Call it only when the connection wants WRITABLE. */
 enum transport_result transport_write(struct connection *connection, struct context *context);
+
+/* Have bytes left the kernel's send buffer for the peer, and been acknowledged, within the last
+ * span_ns? The server cannot see that progress by its own calls. Costs one getsockopt(2). False
+ * where the system does not say. */
+bool transport_progressed(const struct connection *connection, uint64_t span_ns);
 
 /* Sends FIN (shutdown(2)): the peer sees the end of the stream, and can still send. */
 void transport_send_fin(struct connection *connection, struct context *context);

@@ -16,7 +16,7 @@ enum readiness {
     NOTHING = 0,
     READABLE = 1,
     WRITABLE = 2,
-    HANGUP = 4, /* readiness only: the end of the input, or an error, may follow what is unread */
+    READ_ON = 4, /* readiness only: a short read does not mean that the socket is empty */
 };
 
 struct watch {

@@ -39,8 +39,8 @@ struct mux {
  * happened (invariant 3). Test: test_endings.py */
 static unsigned epoll_readiness(uint32_t events)
 {
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
-        return READABLE | WRITABLE | HANGUP;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+        return READABLE | WRITABLE | READ_ON;
     return (events & EPOLLIN ? READABLE : NOTHING) | (events & EPOLLOUT ? WRITABLE : NOTHING);
 }
 
@@ -77,7 +77,7 @@ void mux_close(struct mux *mux)
  * All events at once: an edge that nobody wants now costs little, and interest never changes. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET,
                                 .data.ptr = watch};
 
     if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
@@ -151,9 +151,10 @@ int mux_signal(struct mux *mux)
 
 /* [4] Read policy: until recv(2) would block, or brings less than it had room for: then the socket
  * was empty, and whatever comes later makes a new event (epoll(7), "Do I need to continuously
- * read/write a file descriptor until EAGAIN"). After a hang-up a short count is not enough: the FIN
- * behind the bytes has had its event. Test: test_counts.py
- * The budget keeps one busy peer from starving the others. mux_update() queues what it leaves.
+ * read/write a file descriptor until EAGAIN"). Twice a short count does not mean empty: the FIN
+ * behind the bytes has had its event, and recv(2) stops short before an urgent byte (tcp(7),
+ * SIOCATMARK). Test: test_endings.py The budget keeps one busy peer from starving the others.
+ * mux_update() queues what it leaves.
  * [5] Partial write: an echo is sent at once. When send(2) takes less than all of it, an event is
  * sure to come when there is room again, because EPOLLOUT is always registered. */
 void serve(struct loop *loop, struct connection *connection)
@@ -163,8 +164,9 @@ void serve(struct loop *loop, struct connection *connection)
     for (int budget = READS_A_TURN; budget > 0; budget--) {
         if (watch->ready & connection_wants(connection) & READABLE) {
             enum transport_result result = transport_read(connection, &loop->context);
-            if (result == TRANSPORT_WOULD_BLOCK ||
-                (result == TRANSPORT_SHORT && !(watch->ready & HANGUP)))
+            if (result == TRANSPORT_WOULD_BLOCK)
+                watch->ready &= (uint8_t) ~(READABLE | READ_ON);
+            else if (result == TRANSPORT_SHORT && !(watch->ready & READ_ON))
                 watch->ready &= (uint8_t)~READABLE;
         }
         if (watch->ready & connection_wants(connection) & WRITABLE)

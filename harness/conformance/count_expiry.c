@@ -17,17 +17,19 @@ int main(int argc, char **argv)
     struct context context = {.options = &options, .stats = &stats};
     struct connections connections;
     struct connection *expired;
+    enum close_reason why;
     int count = argc == 2 ? atoi(argv[1]) : 0;
     int expired_count = 0;
 
     connections_init(&connections);
     for (int i = 0; i < count; i++) {
-        context.now_ns = i < 3 ? 1 : 2000;
-        if (connections_open(&connections, &context, -1) == NULL)
+        struct connection *connection = connections_open(&connections, -1);
+        if (connection == NULL)
             return 1;
+        connection->opened_ns = connection->activity_ns = i < 3 ? 1 : 2000;
     }
     context.now_ns = 2001;
-    while ((expired = connections_expired(&connections, &context)) != NULL) {
+    while ((expired = connections_overdue(&connections, &context, &why)) != NULL) {
         connections_retire(&connections, &context, expired);
         expired_count++;
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -252,3 +253,20 @@ def test_keep_alive_probes_are_on(start):
         return next(line for line in table if ends in line).split()[5].startswith("02:")
 
     waiting.until(probing, "the keep-alive timer to run on the server's side of the connection")
+
+
+@pytest.mark.cause("a short read is treated as the end of what has come; recv also stops short before an urgent byte")
+def test_an_urgent_byte_ends_no_read(start):
+    """Frame, urgent byte, frame, all before the server reads (tcp(7): out-of-band data). The urgent byte is not part
+    of the stream; both frames are."""
+    server = start()
+    peer = server.connect()
+    peer.echo(b"before")
+    with server.frozen():
+        peer.send_frame(payload(100))
+        peer.socket.send(b"!", socket.MSG_OOB)
+        peer.send_frame(payload(200))
+        peer.wait_delivered()
+    peer.expect_frame(payload(100))
+    peer.expect_frame(payload(200))
+    peer.echo(b"after")
