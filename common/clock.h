@@ -22,8 +22,9 @@ static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
  * NEVER. */
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
 
-/* The same in milliseconds, rounded up and at least 1: rounded down, the last fraction of a
- * millisecond would be spent waking up again and again. */
+/* The same in milliseconds, rounded up, at least 1 and at most a day. Rounded down, the last
+ * fraction of a millisecond would be spent waking up again and again. More than a day of ticks
+ * overflows in some kernels; who waits so long can wait again. */
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns);
 
 #endif

@@ -1,7 +1,6 @@
 #include "connections.h"
 
 #include "address.h"
-#include "error.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -16,6 +15,7 @@ void connections_init(struct connections *connections)
     TAILQ_INIT(&connections->draining);
     TAILQ_INIT(&connections->retired);
     connections->count = 0;
+    connections->oversize_log = (struct log_limit){0};
 }
 
 /* calloc(3), because everything not named here begins as 0: no output, no interest, state OPEN. A
@@ -73,8 +73,9 @@ void connections_begin_draining(struct connections *connections, const struct co
     TAILQ_INSERT_TAIL(&connections->draining, connection, by_age);
     if (connection->reason == CLOSE_oversize) {
         char peer[ADDRESS_BYTES];
-        error_print("%s: announced a frame above --max-frame %u: closing",
-                    address_of_peer(connection->watch.fd, peer), context->options->max_frame);
+        log_line(&connections->oversize_log, context->now_ns, context->stats,
+                 "%s: announced a frame above --max-frame %u: closing",
+                 address_of_peer(connection->watch.fd, peer), context->options->max_frame);
     }
 }
 

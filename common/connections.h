@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "connection.h"
 #include "context.h"
+#include "log.h"
 #include "stats.h"
 
 #include <stddef.h>
@@ -22,6 +23,7 @@ struct connections {
     struct connection_queue draining; /* those that the server ends, in the order of its decision */
     struct connection_queue retired;  /* closed in this wake-up */
     size_t count;                     /* in open and in draining */
+    struct log_limit oversize_log;
 };
 
 void connections_init(struct connections *connections);

@@ -44,9 +44,10 @@ static struct addrinfo *resolve(const struct options *options, struct error *err
     };
     struct addrinfo *found = NULL;
     char port[8];
+    char bare[ADDRESS_BYTES];
 
     (void)snprintf(port, sizeof port, "%u", (unsigned)options->port);
-    int result = getaddrinfo(options->bind, port, &hints, &found);
+    int result = getaddrinfo(address_without_brackets(options->bind, bare), port, &hints, &found);
     if (result != 0) {
         (void)snprintf(error->text, sizeof error->text, "--bind %s: not a numeric address: %s",
                        options->bind, gai_strerror(result));
@@ -245,8 +246,9 @@ void listener_refuse(struct listener *listener, struct stats *stats, int fd, con
     /* One line for a run of refusals, and at most one a second: a flood of peers must not fill the
      * disk that holds the log. */
     if (!listener->refusing && now_ns >= clock_after(listener->reported_ns, NANOSECONDS_A_SECOND)) {
-        error_print("%s: refused, as more will be until connections end: %s",
-                    address_of_peer(fd, peer), reason);
+        log_line(&listener->log, now_ns, stats,
+                 "%s: refused, as more will be until connections end: %s",
+                 address_of_peer(fd, peer), reason);
         listener->reported_ns = now_ns;
         listener->refusing = true;
     }

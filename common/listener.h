@@ -4,6 +4,7 @@
 
 #include "address.h"
 #include "error.h"
+#include "log.h"
 #include "options.h"
 #include "stats.h"
 #include "watch.h"
@@ -13,11 +14,12 @@
 
 struct listener {
     struct watch watch;
-    int spare;                   /* a descriptor kept to be given up, or -1 */
-    bool refusing;               /* the present run of refusals has its log line */
-    uint64_t resting_until_ns;   /* accepts nothing before; 0: not resting */
-    uint64_t spare_used_ns;      /* when the spare descriptor last served to refuse a peer */
-    uint64_t reported_ns;        /* when the last log line was written */
+    int spare;                 /* a descriptor kept to be given up, or -1 */
+    bool refusing;             /* the present run of refusals has its log line */
+    uint64_t resting_until_ns; /* accepts nothing before; 0: not resting */
+    uint64_t spare_used_ns;    /* when the spare descriptor last served to refuse a peer */
+    uint64_t reported_ns;      /* when the last log line was written */
+    struct log_limit log;
     char address[ADDRESS_BYTES]; /* as bound: with the port that the kernel picked */
 };
 

@@ -148,7 +148,8 @@ static void take_signals(struct loop *loop)
 
     while ((number = mux_signal(loop->mux)) != 0) {
         if (number == SIGUSR1)
-            (void)service_print_stats(&loop->service, loop->connections.count, stderr);
+            loop->context.stats->log_lines_left_out +=
+                service_print_stats(&loop->service, loop->connections.count, stderr) < 0;
         else if (loop->stopping)
             loop->done = true; /* told a second time: at once */
         else

@@ -1,12 +1,15 @@
 #include "service.h"
 
 #include "clock.h"
+#include "log.h"
 #include "signals.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* Standard streams, listener, spare, statistics, and what an API needs for itself. */
 enum { RESERVED_DESCRIPTORS = 16 };
@@ -42,6 +45,18 @@ static void set_max_conns(struct options *options, size_t descriptor_ceiling)
             options->max_conns, possible);
 }
 
+/* A parent can start a program with standard streams closed. The next open(2) would get such a
+ * number, and log lines would end up in the statistics file, or in a peer's connection. So each
+ * closed one is opened as something that nobody can write to: a write fails, and is noticed. */
+static void fill_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", O_RDONLY); /* the lowest free number: this one */
+}
+
+/* Opened now, so that a bad path is known before any work. O_NONBLOCK: opening a FIFO without a
+ * reader fails instead of waiting for one (fifo(7)). */
 static int open_stats(struct service *service, struct error *error)
 {
     const char *path = service->options.stats_path;
@@ -49,9 +64,14 @@ static int open_stats(struct service *service, struct error *error)
     service->stats_stream = stderr;
     if (path == NULL)
         return 0;
-    service->stats_stream =
-        fopen(path, "we"); /* now, so that a bad path is known before any work */
-    return service->stats_stream != NULL ? 0 : error_set(error, "open", path, errno);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+    service->stats_stream = fd < 0 ? NULL : fdopen(fd, "w");
+    if (service->stats_stream != NULL)
+        return 0;
+    int number = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    return error_set(error, "open", path, number);
 }
 
 static int close_stats(struct service *service)
@@ -77,6 +97,7 @@ bool service_open(struct service *service, const struct server *server, int argc
     struct error error;
 
     *service = (struct service){.server = server};
+    fill_standard_streams();
     error_set_program(server->name);
     switch (options_parse(&service->options, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
@@ -121,18 +142,22 @@ int service_print_stats(const struct service *service, size_t connections, FILE 
             (double)(clock_now() - service->started_ns) / (double)NANOSECONDS_A_SECOND,
     };
 
+    if (!log_can_write(fileno(stream))) {
+        errno = EAGAIN;
+        return -1;
+    }
     return stats_print(stream, &service->stats, &gauges);
 }
 
 int service_close(struct service *service, const struct error *error)
 {
     listener_close(&service->listener);
-    if (error != NULL)
+    if (error != NULL && log_can_write(STDERR_FILENO))
         error_print("%s", error->text);
     int result = service_print_stats(service, 0, service->stats_stream);
     if (close_stats(service) != 0)
         result = -1;
-    if (result < 0)
+    if (result < 0 && log_can_write(STDERR_FILENO))
         error_print("write %s: %s",
                     service->options.stats_path ? service->options.stats_path : "stderr",
                     strerror(errno));

@@ -40,7 +40,8 @@ bool service_open(struct service *service, const struct server *server, int argc
 /* Prints the line that says that the server listens. Returns 0, or -1 with error filled. */
 int service_announce(const struct service *service, struct error *error);
 
-/* One line of statistics on stream; connections: open now. Returns 0, or -1 with errno set. */
+/* One line of statistics on stream; connections: open now. Never waits for a reader: EAGAIN when it
+ * would have to. Returns 0, or -1 with errno set. */
 int service_print_stats(const struct service *service, size_t connections, FILE *stream);
 
 /* Closes the listener and prints the final statistics. error is what made the server give up, or

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <unistd.h>
 
-const int signals_wanted[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
+enum { SIGNALS = 3 };
+
+static const int known[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
+static sigset_t wanted; /* those of them that were not ignored at the start */
 
 /* Events that a busy loop handles before it looks for signals: two system calls more for these. */
 enum { EVENTS_UNHEARD = 16 };
@@ -17,30 +20,37 @@ static int pipe_ends[2] = {-1, -1};
 
 void signals_set(sigset_t *set)
 {
-    (void)sigemptyset(set);
-    for (size_t i = 0; i < SIGNALS; i++)
-        (void)sigaddset(set, signals_wanted[i]);
+    *set = wanted;
 }
 
 int signals_pop(sigset_t *set)
 {
     for (size_t i = 0; i < SIGNALS; i++)
-        if (sigismember(set, signals_wanted[i])) {
-            (void)sigdelset(set, signals_wanted[i]);
-            return signals_wanted[i];
+        if (sigismember(set, known[i])) {
+            (void)sigdelset(set, known[i]);
+            return known[i];
         }
     return 0;
 }
 
+static int ignore(int number, const char *name, struct error *error)
+{
+    const struct sigaction action = {.sa_handler = SIG_IGN};
+
+    return sigaction(number, &action, NULL) < 0 ? error_set(error, "sigaction", name, errno) : 0;
+}
+
 int signals_block(struct error *error)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
-    sigset_t set;
-
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0)
-        return error_set(error, "sigaction", "SIGPIPE", errno);
-    signals_set(&set);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+    if (ignore(SIGPIPE, "SIGPIPE", error) < 0 || ignore(SIGXFSZ, "SIGXFSZ", error) < 0)
+        return -1;
+    (void)sigemptyset(&wanted);
+    for (size_t i = 0; i < SIGNALS; i++) {
+        struct sigaction inherited;
+        if (sigaction(known[i], NULL, &inherited) < 0 || inherited.sa_handler != SIG_IGN)
+            (void)sigaddset(&wanted, known[i]);
+    }
+    if (sigprocmask(SIG_BLOCK, &wanted, NULL) < 0)
         return error_set(error, "sigprocmask", "", errno);
     return 0;
 }
@@ -50,7 +60,7 @@ static void note(int number)
     int saved = errno;
 
     for (size_t i = 0; i < SIGNALS; i++)
-        if (signals_wanted[i] == number)
+        if (known[i] == number)
             caught[i]++;
     if (pipe_ends[1] >= 0) /* when the pipe is full, a byte is there already to wake the loop */
         (void)!write(pipe_ends[1], "", 1);
@@ -60,15 +70,17 @@ static void note(int number)
 int signals_catch(sigset_t *mask, struct error *error)
 {
     struct sigaction action = {.sa_handler = note};
+    sigset_t left = wanted;
+    int number;
 
     (void)sigfillset(&action.sa_mask);
-    for (size_t i = 0; i < SIGNALS; i++)
-        if (sigaction(signals_wanted[i], &action, NULL) < 0)
-            return error_set(error, "sigaction", "", errno);
     if (sigprocmask(SIG_BLOCK, NULL, mask) < 0)
         return error_set(error, "sigprocmask", "", errno);
-    for (size_t i = 0; i < SIGNALS; i++)
-        (void)sigdelset(mask, signals_wanted[i]);
+    while ((number = signals_pop(&left)) != 0) {
+        if (sigaction(number, &action, NULL) < 0)
+            return error_set(error, "sigaction", "", errno);
+        (void)sigdelset(mask, number);
+    }
     return 0;
 }
 
@@ -98,7 +110,7 @@ int signals_take(int *unheard)
     for (size_t i = 0; i < SIGNALS; i++)
         if (caught[i] > 0) {
             caught[i]--;
-            return signals_wanted[i];
+            return known[i];
         }
     empty_pipe();
     return 0;

@@ -9,19 +9,18 @@
 
 #include <signal.h>
 
-enum { SIGNALS = 3 };
-
-/* SIGTERM, SIGINT, SIGUSR1. */
-extern const int signals_wanted[SIGNALS];
-
-/* Fills set with the wanted signals. */
+/* Fills set with the wanted signals: SIGTERM, SIGINT and SIGUSR1, without those that were ignored
+ * when the program began. Whoever starts a program with a signal ignored means it: a shell does so
+ * with SIGINT for a job in the background. Call signals_block first. */
 void signals_set(sigset_t *set);
 
 /* Takes one wanted signal out of set and returns its number; 0 when there is none. */
 int signals_pop(sigset_t *set);
 
-/* Ignores SIGPIPE, so that a send to a peer that is gone returns EPIPE; blocks the wanted signals
- * (sigprocmask(2)). Returns 0, or -1 with error filled. */
+/* Ignores SIGPIPE, so that a send to a peer that is gone returns EPIPE, and SIGXFSZ, so that a
+ * write beyond a limit on file sizes returns EFBIG (setrlimit(2)): either would end the process.
+ * Finds out which signals are wanted, and blocks them (sigprocmask(2)). Returns 0, or -1 with error
+ * filled. */
 int signals_block(struct error *error);
 
 /* For an API whose wait takes a signal mask: catches the wanted signals, and fills mask with the

@@ -35,10 +35,11 @@ enum close_reason {
     X(reads)   /* recv(2) calls on connections */                                                  \
     X(writes)  /* send(2) calls on connections */                                                  \
     X(accepts) /* accept(2) calls */                                                               \
-    X(interest_changes) /* changes of what a registered descriptor is watched for */               \
-    X(would_block)      /* recv, send and accept calls that answered EAGAIN */                     \
-    X(partial_writes)   /* send calls that took less than was offered */                           \
-    X(pauses)           /* times that reading stopped at the high-water mark */
+    X(interest_changes)   /* changes of what a registered descriptor is watched for */             \
+    X(would_block)        /* recv, send and accept calls that answered EAGAIN */                   \
+    X(partial_writes)     /* send calls that took less than was offered */                         \
+    X(pauses)             /* times that reading stopped at the high-water mark */                  \
+    X(log_lines_left_out) /* too many of their kind, or nobody reads the log */
 
 struct stats {
 #define X(name) uint64_t name;

@@ -1,5 +1,4 @@
-/* Echo server on kqueue(2): macOS, FreeBSD, NetBSD, OpenBSD. On Linux it is built against a
- * stand-in, and says so (README.md).
+/* Echo server on kqueue(2): macOS and the BSDs. On Linux a stand-in takes the kernel's place.
  *
  * Try it:  build/kqueue_srv --port 9000 &
  *          printf '\0\0\0\5hello' | nc -N 127.0.0.1 9000 | od -c
@@ -14,14 +13,14 @@
 #include "../common/loop.h"
 #include "../common/signals.h"
 
-#include <sys/types.h> /* before sys/event.h, as the BSDs want it */
-
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/types.h> /* before sys/event.h, as the BSDs want it */
+
 #include <sys/event.h>
 #include <unistd.h>
 
-enum { TIMER = 1 }; /* the number of the only timer; timers have numbers of their own */
+enum { TIMER = 1 }; /* its number among the timers, which have numbers of their own */
 
 struct mux {
     struct stats *stats;
@@ -40,15 +39,17 @@ static int change(const struct mux *mux, int ident, short filter, unsigned short
 {
     struct kevent event;
 
-    /* udata was an integer on NetBSD, and is a pointer elsewhere: the cast suits both. */
+    /* The cast suits NetBSD too, where udata was an integer once. */
     EV_SET(&event, (uintptr_t)ident, filter, flags, 0, value, (__typeof__(event.udata))pointer);
     return kevent(mux->fd, &event, 1, NULL, 0, NULL);
 }
 
-/* Signals are filters, too: one call waits for everything. */
+/* Signals are filters, too: one call waits for everything. They are blocked, and no handler runs.
+ */
 int mux_open(struct loop *loop, struct error *error)
 {
     struct mux *mux = loop->mux = malloc(sizeof *mux);
+    sigset_t wanted;
 
     if (mux == NULL)
         return error_set(error, "malloc", "kqueue", errno);
@@ -57,8 +58,9 @@ int mux_open(struct loop *loop, struct error *error)
     mux->fd = kqueue();
     if (mux->fd < 0)
         return error_set(error, "kqueue", "", errno);
-    for (size_t i = 0; i < SIGNALS; i++)
-        if (change(mux, signals_wanted[i], EVFILT_SIGNAL, EV_ADD, 0, NULL) < 0)
+    signals_set(&wanted);
+    for (int number; (number = signals_pop(&wanted)) != 0;)
+        if (change(mux, number, EVFILT_SIGNAL, EV_ADD, 0, NULL) < 0)
             return error_set(error, "kevent", "EVFILT_SIGNAL", errno);
     return 0;
 }
@@ -70,19 +72,19 @@ void mux_close(struct mux *mux)
     free(mux);
 }
 
-/* Room for two events a descriptor, three signals and a timer. What does not fit should come with
- * the next wait, but libkqueue drops it. */
+/* Room for two events a descriptor, three signals and a timer, before one more is watched. What
+ * does not fit should come with the next wait, but libkqueue drops it. */
 static int make_room(struct mux *mux)
 {
-    size_t capacity = mux->capacity ? 2 * mux->capacity : 64;
+    size_t enough = 2 * (mux->watched + 1) + 4;
 
-    if (2 * mux->watched + 4 <= mux->capacity)
+    if (enough <= mux->capacity)
         return 0;
-    struct kevent *events = realloc(mux->events, capacity * sizeof *events);
+    struct kevent *events = realloc(mux->events, 2 * enough * sizeof *events);
     if (events == NULL)
         return -1;
     mux->events = events;
-    mux->capacity = capacity;
+    mux->capacity = 2 * enough;
     return 0;
 }
 
@@ -95,21 +97,18 @@ static int set_interest(const struct mux *mux, struct watch *watch, unsigned bef
 
     if ((before ^ wants) & READABLE && change(mux, watch->fd, EVFILT_READ, read, 0, watch) < 0)
         return -1;
-    if ((before ^ wants) & WRITABLE && change(mux, watch->fd, EVFILT_WRITE, write, 0, watch) < 0)
-        return -1;
-    return 0;
+    return (before ^ wants) & WRITABLE ? change(mux, watch->fd, EVFILT_WRITE, write, 0, watch) : 0;
 }
 
 /* [1] Register: once in the life of a connection. The kernel hangs a note (struct knote) onto the
  * socket. What arrives there later activates the note, which carries our pointer back. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    mux->watched++;
+    if (make_room(mux) < 0 || set_interest(mux, watch, NOTHING, READABLE) < 0)
+        return error_set(error, "kevent", "EV_ADD", errno);
     watch->interest = READABLE;
-    if (make_room(mux) == 0 && set_interest(mux, watch, NOTHING, READABLE) == 0)
-        return 0;
-    mux->watched--;
-    return error_set(error, "kevent", "EV_ADD", errno);
+    mux->watched++;
+    return 0;
 }
 
 /* A change of interest is one or two system calls, so it is made only when something has changed:
@@ -133,16 +132,20 @@ void mux_remove(struct mux *mux, struct watch *watch)
 
 /* [8] Timeouts: a timer is one more filter. It is set only for an earlier deadline: an idle
  * deadline moves on with every byte, and a system call for each byte would double the cost of a
- * message. If it fires too early, the loop finds nothing expired, and sets it again. */
-static int set_timer(struct mux *mux, uint64_t deadline_ns, uint64_t now_ns)
+ * message. If it fires too early, the loop finds nothing expired, and sets it again. When the
+ * kernel has no memory for a timer, or libkqueue no descriptor, the result is a timeout for the
+ * wait itself; else it is NULL. */
+static const struct timespec *set_timer(struct mux *mux, uint64_t deadline_ns, uint64_t now_ns,
+                                        struct timespec *left)
 {
     if (deadline_ns >= mux->timer_ns)
-        return 0;
+        return NULL;
     if (mux->timer_ns != NEVER) /* NetBSD keeps the old period of a timer that is added again */
         (void)change(mux, TIMER, EVFILT_TIMER, EV_DELETE, 0, NULL);
-    mux->timer_ns = deadline_ns;
-    return change(mux, TIMER, EVFILT_TIMER, EV_ADD | EV_ONESHOT, clock_left_ms(deadline_ns, now_ns),
-                  NULL);
+    int64_t ms = clock_left_ms(deadline_ns, now_ns);
+    bool set = change(mux, TIMER, EVFILT_TIMER, EV_ADD | EV_ONESHOT, ms, NULL) == 0;
+    mux->timer_ns = set ? deadline_ns : NEVER;
+    return set ? NULL : clock_left(deadline_ns, now_ns, left);
 }
 
 /* [2] Wait: the kernel copies out an event for each filter that became true. The cost follows what
@@ -151,22 +154,19 @@ static int set_timer(struct mux *mux, uint64_t deadline_ns, uint64_t now_ns)
  * call that the connection wants; its return value says what happened. */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
-    if (set_timer(mux, deadline_ns, loop->context.now_ns) < 0)
-        return -1;
-    int count = loop_woke(loop, kevent(mux->fd, NULL, 0, mux->events, (int)mux->capacity, NULL));
+    struct timespec left;
+    const struct timespec *timeout = set_timer(mux, deadline_ns, loop->context.now_ns, &left);
+    int count = loop_woke(loop, kevent(mux->fd, NULL, 0, mux->events, (int)mux->capacity, timeout));
     for (int i = 0; i < count; i++) {
         const struct kevent *event = &mux->events[i];
+        struct watch *watch = (struct watch *)event->udata;
+        unsigned ready = event->filter == EVFILT_READ ? READABLE : WRITABLE;
         if (event->filter == EVFILT_SIGNAL) {
             (void)sigaddset(&mux->signalled, (int)event->ident);
         } else if (event->filter == EVFILT_TIMER) {
             mux->timer_ns = NEVER;
-        } else {
-            struct watch *watch = (struct watch *)event->udata;
-            unsigned ready = event->filter == EVFILT_READ ? READABLE : WRITABLE;
-            /* A descriptor can have two events in one batch, one for each filter. The first may
-             * have ended the connection, or its wish for the other (invariant 6). */
-            if (!(watch->interest & ready))
-                continue;
+        } else if (watch->interest & ready) {
+            /* It may have ended, by its other filter's event in this batch (invariant 6). */
             watch->ready |= (uint8_t)ready;
             loop_ready(loop, watch);
         }

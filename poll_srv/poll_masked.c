@@ -2,14 +2,18 @@
 
 #ifndef WITHOUT_PPOLL
 
+#include <errno.h>
+#include <stddef.h>
+#include <sys/resource.h>
+
 int poll_masked_open(struct error *error)
 {
     (void)error;
     return 0;
 }
 
-int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-                const sigset_t *mask)
+static int poll_slice(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                      const sigset_t *mask)
 {
     return ppoll(fds, count, timeout, mask);
 }
@@ -20,6 +24,9 @@ int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
 
 static int pipe_end = -1;
 
@@ -39,10 +46,11 @@ static int milliseconds(const struct timespec *timeout)
     return (int)timeout->tv_sec * 1000 + (int)((timeout->tv_nsec + 999999) / 1000000);
 }
 
-int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
-                const sigset_t *mask)
+static int poll_slice(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                      const sigset_t *mask)
 {
     sigset_t before;
+    struct pollfd next = fds[count]; /* the first entry of the next slice, or nothing */
 
     fds[count] = (struct pollfd){.fd = pipe_end, .events = POLLIN};
     (void)sigprocmask(SIG_SETMASK, mask, &before);
@@ -50,7 +58,9 @@ int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout
     int number = errno;
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     errno = number;
-    if (ready <= 0 || fds[count].revents == 0)
+    bool signalled = fds[count].revents != 0;
+    fds[count] = next;
+    if (ready <= 0 || !signalled)
         return ready;
     if (ready > 1)
         return ready - 1;
@@ -59,3 +69,35 @@ int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 }
 
 #endif
+
+/* The limit on descriptors can be lowered below what is open (prlimit(2)), and poll refuses more
+ * entries than it allows. Then ask slice by slice. No slice may sleep, because another one could
+ * become ready meanwhile: when nobody is ready, sleep a little and let the caller ask again. */
+static int poll_in_slices(struct pollfd *fds, nfds_t count, nfds_t slice, const sigset_t *mask)
+{
+    const struct timespec now = {0};
+    const struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
+    int ready = 0;
+
+    for (nfds_t start = 0; slice > 0 && start < count; start += slice) {
+        nfds_t size = count - start < slice ? count - start : slice;
+        int found = poll_slice(fds + start, size, &now, mask);
+        if (found < 0)
+            return -1;
+        ready += found;
+    }
+    return ready > 0 ? ready : poll_slice(fds, slice, &nap, mask);
+}
+
+int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
+                const sigset_t *mask)
+{
+    int ready = poll_slice(fds, count, timeout, mask);
+    struct rlimit limit;
+
+    if (ready >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+        limit.rlim_cur >= count + POLL_MASKED_SPARE)
+        return ready;
+    nfds_t slice = limit.rlim_cur > POLL_MASKED_SPARE ? limit.rlim_cur - POLL_MASKED_SPARE : 0;
+    return poll_in_slices(fds, count, slice, mask);
+}

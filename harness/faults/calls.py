@@ -42,7 +42,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "fclose": ("ENOSPC", "EIO", "EINTR"),
     "fcntl": ("EPERM",),
     "fflush": DISK,
-    "fopen": ("EINTR", "EACCES", "ENOSPC", *OUT_OF_DESCRIPTORS),
+    "fdopen": ("ENOMEM",),
     "fprintf": DISK,
     "fprintf_memory": ("ENOMEM",),
     "fputs": DISK,
@@ -95,6 +95,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
         "sigismember", "__ctype_b_loc", "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
     "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
+    "gives the name of an interface, or none, and then its number is printed": ("if_indextoname",),
     "fails only for a clock that the system lacks": ("clock_gettime",),
     "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
     "looks at a flag": ("ferror", "fileno"),
@@ -104,6 +105,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
 
 # Calls that a program contains and that no scenario reaches: (function, call) and the reason.
 NOT_REACHED: dict[tuple[str, str], str] = {
+    ("fill_standard_streams", "open"): "needs a closed standard stream: test_inherited.py",
     ("note", "write"): "writes to a pipe that exists only where poll has no ppoll: -DWITHOUT_PPOLL",
     ("empty_pipe", "read"): "reads from that pipe",
     ("unwatch_lost", "signalfd"): "the server never deletes a signal's filter",

@@ -62,13 +62,16 @@ static void break_stream(FILE *stream, int number)
     errno = number;
 }
 
-WRAP(FILE *, fopen, const char *path, const char *mode)
+/* Takes the descriptor over, so the ledger sees a descriptor go and memory come. */
+WRAP(FILE *, fdopen, int fd, const char *mode)
 {
-    struct fault fault = FAULT_OF("fopen");
-    FILE *stream = fault.fails ? NULL : __real_fopen(path, mode);
+    struct fault fault = FAULT_OF("fdopen");
+    FILE *stream = fault.fails ? NULL : __real_fdopen(fd, mode);
 
     if (fault.fails)
         errno = fault.number;
+    if (stream != NULL)
+        ledger_give_descriptor(fd);
     ledger_take_memory(stream, fault.path);
     return stream;
 }

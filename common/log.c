@@ -1,0 +1,55 @@
+#include "log.h"
+
+#include "clock.h"
+#include "error.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LINES_A_SECOND = 10 };
+
+/* poll(2) and not O_NONBLOCK: the flag belongs to the open file, which the server shares with its
+ * parent and with every other program that writes there. A pipe is writable when a page of it is
+ * free (pipe(7)), and a line is shorter than a page. Whatever else poll reports, an error for
+ * instance, write(2) will not wait but fail. */
+bool log_can_write(int fd)
+{
+    struct pollfd question = {.fd = fd, .events = POLLOUT};
+
+    return poll(&question, 1, 0) != 0;
+}
+
+static bool may_print(struct log_limit *limit, uint64_t now_ns)
+{
+    if (limit->second_ns == 0 || now_ns >= clock_after(limit->second_ns, NANOSECONDS_A_SECOND)) {
+        limit->second_ns = now_ns;
+        limit->lines = 0;
+    }
+    return limit->lines < LINES_A_SECOND && log_can_write(STDERR_FILENO);
+}
+
+void log_line(struct log_limit *limit, uint64_t now_ns, struct stats *stats, const char *format,
+              ...)
+{
+    char line[256];
+    va_list arguments;
+
+    if (!may_print(limit, now_ns)) {
+        limit->left_out++;
+        stats->log_lines_left_out++;
+        return;
+    }
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (limit->left_out > 0)
+        error_print("%s (%" PRIu64 " lines like this were left out before it)", line,
+                    limit->left_out);
+    else
+        error_print("%s", line);
+    limit->lines++;
+    limit->left_out = 0;
+}

@@ -1,0 +1,28 @@
+/* Log lines about what peers do. A peer must not be able to fill a disk with them, nor to make the
+ * server wait for whoever reads them. */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include "stats.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Of one kind of line. Begins as zeros. */
+struct log_limit {
+    uint64_t second_ns; /* when the second began that is counted */
+    unsigned lines;     /* printed since */
+    uint64_t left_out;  /* since the last line that was printed */
+};
+
+/* Could a line be written to this descriptor now, without waiting? A pipe that nobody reads fills
+ * up, and then write(2) waits for ever. True for a descriptor that is no pipe, terminal or socket.
+ */
+bool log_can_write(int fd);
+
+/* One line on standard error, "NAME: ...". Left out, and counted, when ten of its kind were printed
+ * within a second or when it would have to wait. The next line says how many were left out. */
+__attribute__((format(printf, 4, 5))) void log_line(struct log_limit *limit, uint64_t now_ns,
+                                                    struct stats *stats, const char *format, ...);
+
+#endif

@@ -1,0 +1,206 @@
+"""What a parent leaves behind, and what a reader of the log does: neither harms the server, and nobody waits."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from suite import servers, waiting
+from suite.frames import header, payload
+from suite.peer import Peer
+from suite.server import LISTENING
+
+needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit(2) is Linux's")
+
+
+class Bare:
+    """A server whose standard error is a pipe that nobody reads."""
+
+    def __init__(self, name: str, *options: str):
+        self.errors, write_end = os.pipe()
+        fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+        self.process = subprocess.Popen(
+            [str(servers.program(name)), "--port", "0", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=write_end, text=True,
+        )
+        os.close(write_end)
+        match = LISTENING.fullmatch(self.process.stdout.readline())
+        assert match is not None
+        self.address = ("127.0.0.1", int(match["port"]))
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        os.close(self.errors)
+
+
+@pytest.mark.cause("a log line is written although nobody reads the log: write(2) waits, and the server with it")
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux can")
+@pytest.mark.parametrize("kind", ("oversize", "refused", "SIGUSR1"))
+def test_a_log_that_nobody_reads_stops_nobody(server_name, kind, tmp_path):
+    """More lines than a full pipe takes. The server goes on, and stops when told."""
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    statistics = tmp_path / "statistics"
+    server = Bare(server_name, "--stats", str(statistics), "--max-conns", "2")
+    try:
+        witness = Peer(server.address, "witness")
+        for _ in range(300):
+            if kind == "SIGUSR1":
+                server.process.send_signal(signal.SIGUSR1)
+                witness.echo(b"still here")
+            elif kind == "oversize":
+                with Peer(server.address, "too long") as peer:
+                    peer.send(b"\xff\xff\xff\xff")
+                    peer.expect_gone()
+            else:
+                with Peer(server.address) as second, Peer(server.address) as third:
+                    third.expect_gone()
+                    second.echo(b"admitted")  # so that the next refusal begins a new run
+        witness.echo(payload(1000))
+        server.process.send_signal(signal.SIGTERM)
+        witness.expect_end()
+        witness.close()
+        assert server.process.wait(waiting.PATIENCE) == 0
+        final = json.loads(statistics.read_text())
+        if kind != "refused":  # of these there is one line a second at most
+            assert final["log_lines_left_out"] > 0
+    finally:
+        server.close()
+
+
+@pytest.mark.cause("a flood of bad headers is a flood of lines")
+def test_lines_of_one_kind_are_limited_and_counted(start):
+    server = start()
+    peers = [server.connect() for _ in range(200)]
+    with server.frozen():
+        for peer in peers:
+            peer.send(header(1 << 30))
+            peer.wait_delivered()
+    for peer in peers:
+        peer.expect_end()
+    final = server.stop()
+    lines = [line for line in server.errors() if "announced a frame above" in line]
+    assert final["closed"]["oversize"] == 200
+    assert 1 <= len(lines) < 100
+    assert final["log_lines_left_out"] == 200 - len(lines)
+
+
+def run_with(name: str, prepare: Callable[[], None], *options: str, wait: bool = True) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [str(servers.program(name)), "--port", "0", *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        preexec_fn=prepare, timeout=waiting.PATIENCE,
+    )
+
+
+@pytest.mark.cause("a closed standard stream is given to the next file that is opened")
+def test_started_without_standard_output(server_name, tmp_path):
+    """It cannot say that it listens, so it does not run; and the file of the statistics gets no such line."""
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    path = tmp_path / "statistics"
+    result = run_with(server_name, lambda: os.close(1), "--stats", str(path))
+    assert result.returncode == 1
+    assert "write standard output: Bad file descriptor" in result.stderr
+    assert "listening" not in path.read_text()
+
+
+@pytest.mark.cause("a closed standard stream is given to the next file that is opened")
+def test_started_without_standard_error(start, tmp_path):
+    path = tmp_path / "statistics"
+    server = start("--stats", str(path), preexec=lambda: os.close(2))
+    peer = server.connect()
+    peer.send(header(1 << 30))
+    peer.expect_end()
+    peer.close()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(waiting.PATIENCE) == 0
+    lines = path.read_text().splitlines()
+    assert len(lines) == 1 and json.loads(lines[0])["closed"]["oversize"] == 1
+
+
+@pytest.mark.cause("SIGXFSZ ends the process when a file reaches its limit")
+def test_a_limit_on_file_sizes_ends_no_service(start, tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    server = start("--stats", str(tmp_path / "statistics"), preexec=limit)
+    server.connect().echo(b"served")
+    server.signal(signal.SIGTERM)
+    server._close_peers()
+    assert server.wait_exit() == 1
+    assert any("File too large" in line for line in server.errors())
+
+
+@pytest.mark.cause("a signal that was ignored at the start is caught all the same")
+def test_a_signal_that_the_parent_ignores_stays_ignored(start):
+    """A shell ignores SIGINT for a job in the background."""
+    server = start(preexec=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    peer = server.connect()
+    server.signal(signal.SIGINT)
+    for _ in range(5):
+        peer.echo(b"still here")
+    statistics = server.statistics()
+    assert statistics["accepted"] == 1
+    second = server.connect()  # it still accepts
+    second.echo(b"and new peers")
+
+
+@pytest.mark.cause("a signal that was blocked at the start is never let in")
+def test_a_signal_that_the_parent_blocks_is_heard(start):
+    mask = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
+    server = start(preexec=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, mask))
+    server.connect().echo(b"x")
+    assert server.statistics()["accepted"] == 1
+
+
+@pytest.mark.cause("opening a path that is no file waits for somebody at its other end")
+def test_statistics_into_a_fifo_without_a_reader(server_name, tmp_path):
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    result = run_with(server_name, lambda: None, "--stats", str(path))
+    assert result.returncode == 1 and result.stderr.startswith(f"{server_name}: open {path}: ")
+
+
+def test_statistics_into_a_fifo_with_a_reader(start, tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    came: list[str] = []
+    reader = threading.Thread(target=lambda: came.append(Path(path).read_text()))
+    reader.start()
+    handle = os.open(path, os.O_WRONLY)  # so that the reader is there before the server asks
+    server = start("--stats", str(path))
+    server.connect().echo(b"x")
+    server.stop()
+    os.close(handle)
+    reader.join(waiting.PATIENCE)
+    assert json.loads(came[0])["frames"] == 1
+
+
+@needs_linux
+@pytest.mark.cause("the API refuses more descriptors than the limit allows, also when it is lowered later (poll: EINVAL)")
+def test_a_descriptor_limit_lowered_while_running(start):
+    server = start()
+    peers = [server.connect() for _ in range(40)]
+    for peer in peers:
+        peer.echo(b"before")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (20, 20))
+    for peer in peers:
+        peer.echo(payload(500))
+    peers[3].close()
+    for peer in peers[4:]:
+        peer.echo(b"after")
+    server.stop()
