@@ -3,6 +3,7 @@
 #define FUZZ_CHECK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Says what did not hold, and aborts: fuzzer and replay take that for a crash. */
 #define CHECK(condition, ...)                                                                      \
@@ -20,5 +21,8 @@ extern bool steps_shown;
 
 /* One step of a script, on standard error. */
 __attribute__((format(printf, 1, 2))) void step(const char *format, ...);
+
+/* How many lines the code under test has reported. */
+extern uint64_t reported_lines;
 
 #endif

@@ -1,6 +1,8 @@
 #include "kernel.h"
 
+#include "../../common/clock.h"
 #include "check.h"
+#include "loop_check.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,156 +11,274 @@
 
 struct kernel kernel;
 
-static void wire_reset(struct wire *wire)
-{
-    /* All but the stream, which is as good as empty then, and long. */
-    wire->open = wire->ended = wire->shut = false;
-    wire->arrived = wire->received = wire->sent = wire->may_send = wire->window = 0;
-    wire->broken = wire->shutdown_number = 0;
-    wire->on_recv.count = wire->on_recv.next = wire->on_send.count = wire->on_send.next = 0;
-}
+enum { MOST_CALLS = 20000 }; /* between two waits; 16 reads a turn and 64 accepts are far less */
 
 void kernel_reset(void)
 {
-    for (int i = 0; i < WIRES; i++)
-        wire_reset(&kernel.wires[i]);
-    kernel.recvs = kernel.sends = kernel.would_block = 0;
-    kernel.fail_in = 0;
-    kernel.out_of_memory = kernel.named_peers = false;
-    CHECK(kernel.blocks == 0, "%zu pieces of memory were never freed", kernel.blocks);
+    for (int i = 0; i < PEERS; i++) /* all but the stream, which is as good as empty then */
+        memset(&kernel.peers[i], 0, offsetof(struct peer, model));
+    memset(kernel.descriptors, 0, sizeof kernel.descriptors);
+    memset(&kernel.limit, 0, sizeof kernel - offsetof(struct kernel, limit));
+    kernel.limit = DESCRIPTORS;
+    kernel.server.now_ns = 1000 * NANOSECONDS_A_SECOND;
+    kernel.timer_ns = NEVER;
 }
 
-int kernel_socket(void)
+int kernel_descriptor(enum kind kind)
 {
-    for (int i = 0; i < WIRES; i++) {
-        if (kernel.wires[i].open)
-            continue;
-        wire_reset(&kernel.wires[i]);
-        kernel.wires[i].open = true;
-        return FIRST_FD + i;
-    }
+    for (int i = 0; i < kernel.limit; i++)
+        if (kernel.descriptors[i].kind == NO_DESCRIPTOR) {
+            kernel.descriptors[i] = (struct descriptor){.kind = kind};
+            return FIRST_FD + i;
+        }
+    errno = EMFILE;
     return -1;
 }
 
-struct wire *kernel_wire(int fd)
+struct descriptor *kernel_find(int fd)
 {
-    CHECK(fd >= FIRST_FD && fd < FIRST_FD + WIRES, "descriptor %d was never opened", fd);
-    struct wire *wire = &kernel.wires[fd - FIRST_FD];
-    CHECK(wire->open, "descriptor %d is closed", fd);
-    return wire;
+    CHECK(fd >= FIRST_FD && fd < FIRST_FD + DESCRIPTORS, "descriptor %d was never opened", fd);
+    CHECK(kernel.descriptors[fd - FIRST_FD].kind != NO_DESCRIPTOR, "descriptor %d is closed", fd);
+    return &kernel.descriptors[fd - FIRST_FD];
 }
 
-void kernel_plan(struct answers *answers, struct answer answer)
+struct peer *kernel_peer(int fd)
 {
-    if (answers->count == ANSWERS)
-        return;
-    answers->list[(answers->next + answers->count) % ANSWERS] = answer;
-    answers->count++;
+    CHECK(kernel_find(fd)->peer != NULL, "descriptor %d is no connection", fd);
+    return kernel_find(fd)->peer;
 }
 
-/* The planned answer, or one that limits nothing. */
-static struct answer next_answer(struct answers *answers)
+void kernel_news(enum kind kind)
 {
-    struct answer answer = {.kind = ANSWER_SHORT, .size = SIZE_MAX};
+    for (int i = 0; i < DESCRIPTORS; i++)
+        if (kernel.descriptors[i].kind == kind)
+            kernel.descriptors[i].news = true;
+}
 
-    if (answers->count > 0) {
-        answer = answers->list[answers->next];
-        answers->next = (answers->next + 1) % ANSWERS;
-        answers->count--;
+void kernel_peer_news(struct peer *peer)
+{
+    if (peer->place == CONNECTED)
+        kernel_find(peer->fd)->news = true;
+}
+
+struct peer *kernel_first(enum place place)
+{
+    struct peer *first = NULL;
+
+    for (struct peer *peer = kernel.peers; peer < kernel.peers + PEERS; peer++)
+        if (peer->place == place && (first == NULL || peer->number < first->number))
+            first = peer;
+    return first;
+}
+
+unsigned kernel_readiness(const struct descriptor *descriptor)
+{
+    const struct peer *peer = descriptor->peer;
+
+    switch (descriptor->kind) {
+    case A_LISTENER:
+        return kernel_first(QUEUED) != NULL ? READABLE : NOTHING;
+    case A_TIMER:
+        return kernel.timer_ns <= kernel.server.now_ns ? READABLE : NOTHING;
+    case A_SIGNALS:
+        return kernel.signals[0] != 0 ? READABLE : NOTHING;
+    case A_SOCKET:
+        break;
+    default:
+        return NOTHING;
     }
+    if (peer->broken != 0 || peer->ended)
+        return READABLE | HANGUP | (peer->broken != 0 || peer->window > 0 ? WRITABLE : NOTHING);
+    return (peer->model.arrived > peer->model.received ? READABLE : NOTHING) |
+           (peer->window > 0 ? WRITABLE : NOTHING);
+}
+
+/* -- the calls -------------------------------------------------------------------------------- */
+
+/* Counts the call, and takes the answer that the script has for it. */
+static struct answer begin(struct answer *planned)
+{
+    struct answer answer = *planned;
+
+    CHECK(kernel.calls++ < MOST_CALLS, "the loop never comes to wait");
+    *planned = (struct answer){0};
+    if (answer.most == 0)
+        answer.most = SIZE_MAX;
+    kernel.interrupted = answer.number == EINTR;
     return answer;
 }
 
-static size_t least(size_t one, size_t other)
+static int fails(int number)
 {
-    return one < other ? one : other;
-}
-
-static ssize_t tell(struct told *told, size_t asked, size_t count, int number)
-{
-    *told = (struct told){.asked = asked, .count = count, .number = number};
     if (number == EAGAIN)
-        kernel.would_block++;
-    if (number == 0)
-        return (ssize_t)count;
+        kernel.server.stats.would_block++;
     errno = number;
     return -1;
 }
 
+/* A call on a connection fails, as the script says or because it is gone. What it did not do, an
+ * edge will announce: it was not for want of bytes, or of room. */
+static int peer_fails(struct peer *peer, int number)
+{
+    if (number != EAGAIN && number != EINTR)
+        model_failed(&peer->model, number);
+    kernel_peer_news(peer);
+    return fails(number);
+}
+
 ssize_t kernel_recv(int fd, void *bytes, size_t room, int flags)
 {
-    struct wire *wire = kernel_wire(fd);
-    struct answer answer = next_answer(&wire->on_recv);
-    size_t count = least(least(room, answer.size), wire->arrived - wire->received);
+    struct peer *peer = kernel_peer(fd);
+    struct model *model = &peer->model;
+    struct answer answer = begin(&peer->on_recv);
+    size_t count = least(least(room, answer.most), model->arrived - model->received);
 
-    CHECK(room > 0, "recv into no room answers 0, as at the end of file");
-    CHECK(flags == 0, "recv flags %d", flags);
-    kernel.recvs++;
+    model_settle(model, &kernel.server); /* as connection.h asks for, before each room */
+    CHECK(room > 0 && flags == 0, "recv into %zu bytes, flags %d", room, flags);
+    CHECK(model_wants(model) & READABLE, "a recv that is not wanted");
+    kernel.server.stats.reads++;
     memset(bytes, 0xA5, room); /* all of it must be writable */
-    if (answer.kind == ANSWER_FAIL)
-        return tell(&wire->last_recv, room, 0, answer.number);
-    if (count == 0 && (wire->broken != 0 || !wire->ended))
-        return tell(&wire->last_recv, room, 0, wire->broken ? wire->broken : EAGAIN);
-    memcpy(bytes, wire->stream + wire->received, count);
-    wire->received += count;
-    return tell(&wire->last_recv, room, count, 0);
+    if (answer.number != 0)
+        return peer_fails(peer, answer.number);
+    if (count == 0 && peer->broken != 0)
+        return peer_fails(peer, peer->broken);
+    if (count == 0 && !peer->ended)
+        return fails(EAGAIN);
+    if (count == 0) {
+        model_ended(model);
+        return 0;
+    }
+    memcpy(bytes, model->stream + model->received, count);
+    model_received(model, &kernel.server, count);
+    if (model->arrived > model->received && count < room)
+        kernel_peer_news(peer); /* cut short by the script: see peer_fails */
+    return (ssize_t)count;
 }
 
 ssize_t kernel_send(int fd, const void *bytes, size_t size, int flags)
 {
-    struct wire *wire = kernel_wire(fd);
-    struct answer answer = next_answer(&wire->on_send);
-    size_t count = least(size, answer.size);
+    struct peer *peer = kernel_peer(fd);
+    struct model *model = &peer->model;
+    struct answer answer = begin(&peer->on_send);
+    size_t count = least(least(size, answer.most), peer->window);
 
-    CHECK(size > 0, "send of nothing");
-    CHECK(flags == 0, "send flags %d", flags);
-    CHECK(!wire->shut, "send after shutdown");
-    CHECK(wire->sent + size == wire->may_send,
-          "offered echoes up to byte %zu of the stream, whole frames end at %zu", wire->sent + size,
-          wire->may_send);
-    CHECK(memcmp(bytes, wire->stream + wire->sent, size) == 0,
-          "what is sent from byte %zu on is not what came", wire->sent);
-    kernel.sends++;
-    if (answer.kind == ANSWER_FAIL)
-        return tell(&wire->last_send, size, 0, answer.number);
-    if (wire->broken != 0)
-        return tell(&wire->last_send, size, 0, wire->broken);
-    count = least(count, wire->window);
-    wire->window -= count;
-    wire->sent += count;
-    return tell(&wire->last_send, size, count, count == 0 ? EAGAIN : 0);
+    CHECK(size > 0 && flags == 0, "send of %zu bytes, flags %d", size, flags);
+    CHECK(!peer->shut, "send after shutdown");
+    CHECK(size == model_output(model), "offered %zu bytes, whole frames are %zu", size,
+          model_output(model));
+    CHECK(memcmp(bytes, model->stream + model->sent, size) == 0,
+          "what is sent from byte %zu on is not what came", model->sent);
+    kernel.server.stats.writes++;
+    if (answer.number != 0)
+        return peer_fails(peer, answer.number);
+    if (peer->broken != 0)
+        return peer_fails(peer, peer->broken);
+    peer->window -= count;
+    peer->blocked = count < size;
+    if (count < size && peer->window > 0)
+        kernel_peer_news(peer);
+    if (count == 0)
+        return fails(EAGAIN);
+    kernel.server.stats.partial_writes += count < size;
+    model_sent(model, &kernel.server, count);
+    return (ssize_t)count;
 }
 
 int kernel_shutdown(int fd, int how)
 {
-    struct wire *wire = kernel_wire(fd);
+    struct peer *peer = kernel_peer(fd);
 
-    CHECK(how == SHUT_WR, "shutdown how %d", how);
-    CHECK(!wire->shut, "shut down twice");
-    CHECK(wire->sent == wire->may_send, "shut down with %zu bytes of echoes pending",
-          wire->may_send - wire->sent);
-    wire->shut = true;
-    errno = wire->shutdown_number;
-    return wire->shutdown_number == 0 ? 0 : -1;
+    check_decision(peer);
+    model_settle(&peer->model, &kernel.server);
+    CHECK(how == SHUT_WR && !peer->shut, "shutdown how %d, shut: %d", how, peer->shut);
+    CHECK(model_owes_fin(&peer->model), "shut down with %zu bytes of echoes pending",
+          model_output(&peer->model));
+    peer->shut = true;
+    if (peer->shutdown_number != 0)
+        return peer_fails(peer, peer->shutdown_number);
+    model_fin_sent(&peer->model, &kernel.server);
+    return 0;
+}
+
+/* Linux looks for a free descriptor first, and for a peer after it. */
+int kernel_accept(int fd)
+{
+    struct answer answer = begin(&(struct answer){.number = kernel.accept_number});
+    struct peer *peer = kernel_first(QUEUED);
+    int accepted = answer.number == 0 ? kernel_descriptor(A_SOCKET) : -1;
+
+    CHECK(kernel_find(fd)->kind == A_LISTENER && !kernel.in_batch,
+          "accept in the midst of a batch");
+    kernel.server.stats.accepts++;
+    kernel.accept_number = 0;
+    if (answer.number != 0)
+        errno = answer.number;
+    if (accepted < 0) {
+        if (errno != EINTR && errno != ECONNABORTED) {
+            kernel.exhausted_ns = kernel.server.now_ns;
+            kernel.freed = false;
+        }
+        return -1;
+    }
+    struct descriptor *descriptor = kernel_find(accepted);
+    if (peer == NULL) {
+        descriptor->kind = NO_DESCRIPTOR;
+        return fails(EAGAIN);
+    }
+    descriptor->peer = peer;
+    peer->place = CONNECTED;
+    peer->fd = accepted;
+    peer->model.opened_ns = peer->model.activity_ns = kernel.server.now_ns;
+    return accepted;
 }
 
 int kernel_close(int fd)
 {
-    kernel_wire(fd)->open = false;
+    struct descriptor *descriptor = kernel_find(fd);
+
+    CHECK(!kernel.in_batch, "descriptor %d is closed in the midst of a batch", fd);
+    if (descriptor->kind == A_SOCKET) {
+        CHECK(descriptor->peer->connection == NULL, "descriptor %d is closed, and not retired", fd);
+        kernel.server.stats.refused += !descriptor->peer->served;
+        kernel.freed |= descriptor->peer->served;
+        descriptor->peer->place = AWAY;
+    }
+    for (struct peer *peer = kernel.peers; peer < kernel.peers + PEERS; peer++)
+        if (descriptor->kind == A_LISTENER && peer->place == QUEUED)
+            peer->place = AWAY; /* reset */
+    *descriptor = (struct descriptor){.kind = NO_DESCRIPTOR};
     return 0;
 }
 
-int kernel_getpeername(int fd, struct sockaddr *address, socklen_t *size)
+int kernel_name(int fd, struct sockaddr *address, socklen_t *size)
 {
     const struct sockaddr_in loopback = {
         .sin_family = AF_INET, .sin_port = htons(9000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
-    (void)kernel_wire(fd);
-    if (!kernel.named_peers) {
-        errno = ENOTCONN;
-        return -1;
-    }
+    (void)kernel_find(fd);
     memcpy(address, &loopback, sizeof loopback);
     *size = sizeof loopback;
+    return 0;
+}
+
+int kernel_take_signal(void)
+{
+    int number = kernel.signals[0];
+
+    kernel.signals[0] = kernel.signals[1];
+    kernel.signals[1] = 0;
+    return number;
+}
+
+int kernel_clock(struct timespec *now)
+{
+    now->tv_sec = (time_t)(kernel.server.now_ns / NANOSECONDS_A_SECOND);
+    now->tv_nsec = (long)(kernel.server.now_ns % NANOSECONDS_A_SECOND);
+    return 0;
+}
+
+int kernel_fine(int fd, ...)
+{
+    (void)kernel_find(fd);
     return 0;
 }

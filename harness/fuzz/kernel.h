@@ -1,97 +1,115 @@
-/* A kernel made of a script: sockets whose peers are the fuzzer, memory that runs out when told.
+/* A kernel made of a script, for a whole server: descriptors, peers, readiness, time, signals.
  *
  * It checks what a program may ask of a kernel: that descriptors are open, that room is room, and
- * that what is sent is what came, in its order. */
+ * that what is sent is what came, in its order. It tells the models what each call brought. */
 #ifndef FUZZ_KERNEL_H
 #define FUZZ_KERNEL_H
+
+#include "model.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
-    WIRES = 4,              /* sockets at once */
-    FIRST_FD = 1000,        /* no real descriptor: a call that goes past the shim fails */
-    STREAM_BYTES = 1 << 18, /* the most that one peer sends */
-    ANSWERS = 8,            /* planned for one call, at most */
+    PEERS = 6,
+    DESCRIPTORS = 16,
+    FIRST_FD = 1000, /* no real descriptor: a call that goes past the shim fails */
 };
 
-enum answer_kind { ANSWER_SHORT, ANSWER_FAIL };
-
-/* What the next call on a socket is told, whatever there is to receive or to send. */
+/* What the next call on a socket is told; all zero: what is so. */
 struct answer {
-    enum answer_kind kind;
-    size_t size; /* ANSWER_SHORT: at most so many bytes */
-    int number;  /* ANSWER_FAIL: errno */
+    int number;  /* fails with this errno; 0: does not */
+    size_t most; /* takes or gives at most so many bytes; 0: any number */
 };
 
-struct answers {
-    struct answer list[ANSWERS];
-    size_t next;
-    size_t count;
+enum place { AWAY, QUEUED, CONNECTED };
+
+/* A peer, and the socket that the server has for it. */
+struct peer {
+    enum place place;
+    uint64_t number; /* peers are accepted in its order */
+    size_t window;   /* how many more bytes the peer will take */
+    bool ended;      /* the peer has shut its sending side down */
+    int broken;      /* errno of a connection that is gone, or 0 */
+    bool shut;       /* the server has sent FIN */
+    bool blocked;    /* a send took less than was offered: room again is news */
+    bool served;     /* the server watches, or watched, this socket */
+    bool given_up;   /* the API could not go on watching it */
+    int fd;
+    int shutdown_number; /* errno for shutdown, or 0 */
+    struct answer on_recv;
+    struct answer on_send;
+    struct connection *connection; /* until it is retired */
+    struct model model;
 };
 
-/* What the last call on a socket was told. */
-struct told {
-    size_t asked;
-    size_t count;
-    int number; /* errno, 0: the call succeeded */
-};
+enum kind { NO_DESCRIPTOR, A_LISTENER, A_SOCKET, A_TIMER, A_SIGNALS, A_OTHER };
 
-/* One socket and the peer at its other end. */
-struct wire {
-    bool open;
-    uint8_t stream[STREAM_BYTES]; /* all that the peer has sent */
-    size_t arrived;               /* how much that is */
-    size_t received;              /* of it, how much recv has handed out */
-    size_t sent;                  /* echoes that send has taken */
-    size_t may_send;              /* where the echoes that are due end: the model says so */
-    size_t window;                /* how many more bytes the peer will take */
-    bool ended;                   /* the peer has shut its sending side down */
-    int broken;                   /* errno of a connection that is gone, or 0 */
-    bool shut;                    /* the server has */
-    int shutdown_number;          /* errno for shutdown, or 0 */
-    struct answers on_recv;
-    struct answers on_send;
-    struct told last_recv;
-    struct told last_send;
+struct descriptor {
+    enum kind kind;
+    struct peer *peer;
+    void *data; /* what an event carries; NULL: not watched */
+    unsigned interest;
+    bool by_edges; /* reported once for every `news` */
+    bool news;
 };
 
 struct kernel {
-    struct wire wires[WIRES];
-    uint64_t recvs;
-    uint64_t sends;
-    uint64_t would_block;
-    size_t blocks;      /* pieces of memory that are held */
-    size_t fail_in;     /* the allocation that will fail, counted from the next one; 0: none */
-    bool out_of_memory; /* one has failed since this was cleared */
-    bool named_peers;   /* getpeername succeeds */
+    struct peer peers[PEERS];
+    struct descriptor descriptors[DESCRIPTORS];
+    int limit;             /* of descriptors */
+    uint64_t timer_ns;     /* when the server asked to be woken, or NEVER */
+    uint64_t exhausted_ns; /* when an accept last failed for want of something */
+    bool freed;            /* a connection has been closed since then */
+    int signals[2];        /* pending, the next one first; 0: none */
+    int accept_number;     /* errno for the next accept, or 0 */
+    bool interrupted;      /* the last call was, and must be repeated */
+    bool in_batch;         /* events are being handed out */
+    size_t calls;          /* since the last wait */
+    uint64_t connects;
+    struct server_model server;
 };
 
 extern struct kernel kernel;
 
-/* A fresh kernel, without sockets. */
 void kernel_reset(void);
 
-/* A free socket, opened, or -1. Returns its descriptor. */
-int kernel_socket(void);
+/* A new descriptor, the lowest that is free; -1, errno EMFILE: above the limit. */
+int kernel_descriptor(enum kind kind);
+struct descriptor *kernel_find(int fd);
+struct peer *kernel_peer(int fd);
 
-struct wire *kernel_wire(int fd);
+/* Something has happened to what is of this kind, or to the peer's socket. */
+void kernel_news(enum kind kind);
+void kernel_peer_news(struct peer *peer);
 
-/* Plans one more answer, if there is place. */
-void kernel_plan(struct answers *answers, struct answer answer);
+/* What a level-triggered API would report. */
+unsigned kernel_readiness(const struct descriptor *descriptor);
+
+/* The first of the peers at a place, or NULL. */
+struct peer *kernel_first(enum place place);
+
+struct kernel_event {
+    void *data;
+    unsigned ready;
+};
+
+/* Waits, as the script says (loop_target.c). Returns the number of events, or -1 with errno set. */
+int kernel_wait(struct kernel_event *events, int most, bool sleeps);
 
 ssize_t kernel_recv(int fd, void *bytes, size_t room, int flags);
 ssize_t kernel_send(int fd, const void *bytes, size_t size, int flags);
 int kernel_shutdown(int fd, int how);
+int kernel_accept(int fd);
 int kernel_close(int fd);
-int kernel_getpeername(int fd, struct sockaddr *address, socklen_t *size);
+int kernel_name(int fd, struct sockaddr *address, socklen_t *size);
+int kernel_take_signal(void);
+int kernel_clock(struct timespec *now);
 
-/* As in the C library; what is new is filled with rubbish, and realloc always moves. */
-void *kernel_malloc(size_t size);
-void *kernel_calloc(size_t count, size_t size);
-void *kernel_realloc(void *address, size_t size);
-void kernel_free(void *address);
+/* A call that always succeeds, on an open descriptor. */
+int kernel_fine(int fd, ...);
 
 #endif

@@ -1,6 +1,4 @@
 /* Stands in for common/error.c: a fuzzer's terminal is not for the server's lines. */
-#include "lines.h"
-
 #include "../../common/error.h"
 #include "check.h"
 
@@ -14,6 +12,11 @@ int error_set(struct error *error, const char *call, const char *object, int num
 {
     (void)snprintf(error->text, sizeof error->text, "%s %s: %s", call, object, strerror(number));
     return -1;
+}
+
+void error_set_program(const char *name)
+{
+    (void)name;
 }
 
 void error_print(const char *format, ...)

@@ -1,7 +1,7 @@
 /* Memory that runs out when the script says so. Each piece carries its size in front, so that a
  * growing one can be moved and what it leaves spoilt, with any allocator underneath. */
+#include "memory.h"
 #include "check.h"
-#include "kernel.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,11 +12,13 @@ union prefix {
     max_align_t alignment;
 };
 
+struct memory memory;
+
 static bool refuses(void)
 {
-    if (kernel.fail_in == 0 || --kernel.fail_in > 0)
+    if (memory.fail_in == 0 || --memory.fail_in > 0)
         return false;
-    kernel.out_of_memory = true;
+    memory.failed = true;
     errno = ENOMEM;
     return true;
 }
@@ -29,22 +31,22 @@ static void *allocate(size_t size, int filling)
         return NULL;
     prefix->size = size;
     memset(prefix + 1, filling, size);
-    kernel.blocks++;
+    memory.blocks++;
     return prefix + 1;
 }
 
-void *kernel_malloc(size_t size)
+void *memory_malloc(size_t size)
 {
     CHECK(size > 0, "malloc of nothing may return NULL");
     return allocate(size, 0xA5);
 }
 
-void *kernel_calloc(size_t count, size_t size)
+void *memory_calloc(size_t count, size_t size)
 {
     return allocate(count * size, 0);
 }
 
-void *kernel_realloc(void *address, size_t size)
+void *memory_realloc(void *address, size_t size)
 {
     void *moved = allocate(size, 0xA5);
 
@@ -52,17 +54,17 @@ void *kernel_realloc(void *address, size_t size)
         return NULL;
     size_t before = ((union prefix *)address - 1)->size;
     memcpy(moved, address, before < size ? before : size);
-    kernel_free(address);
+    memory_free(address);
     return moved;
 }
 
-void kernel_free(void *address)
+void memory_free(void *address)
 {
     if (address == NULL)
         return;
     union prefix *prefix = (union prefix *)address - 1;
-    CHECK(kernel.blocks > 0, "freed more than there was");
-    kernel.blocks--;
+    CHECK(memory.blocks > 0, "freed more than there was");
+    memory.blocks--;
     memset(address, 0x5A, prefix->size);
     free(prefix);
 }

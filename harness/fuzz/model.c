@@ -1,34 +1,32 @@
 #include "model.h"
 
 #include "../../common/clock.h"
-#include "check.h"
 
 #include <errno.h>
+#include <string.h>
 
-void model_open(struct model *model, const struct server_model *server)
+void model_begin(struct model *model, const struct server_model *server)
 {
-    *model = (struct model){
-        .state = CONNECTION_OPEN, .opened_ns = server->now_ns, .activity_ns = server->now_ns};
+    memset(model, 0, offsetof(struct model, stream));
+    model->opened_ns = model->activity_ns = server->now_ns;
 }
 
-static size_t output(const struct model *model, const struct wire *wire)
+size_t model_output(const struct model *model)
 {
-    return model->state == CONNECTION_CLOSED ? 0 : wire->may_send - wire->sent;
+    return model->state == CONNECTION_CLOSED ? 0 : model->due - model->sent;
 }
 
-size_t model_pending(const struct model *model, const struct wire *wire)
+size_t model_pending(const struct model *model)
 {
-    if (model->state == CONNECTION_OPEN)
-        return wire->received - wire->sent;
-    return output(model, wire);
+    return model->state == CONNECTION_OPEN ? model->received - model->sent : model_output(model);
 }
 
-unsigned model_wants(const struct model *model, const struct wire *wire)
+unsigned model_wants(const struct model *model)
 {
     if (model->state == CONNECTION_CLOSED)
         return NOTHING;
     return (unsigned)(model->paused || model->input_ended ? NOTHING : READABLE) |
-           (unsigned)(output(model, wire) > 0 ? WRITABLE : NOTHING);
+           (unsigned)(model_output(model) > 0 ? WRITABLE : NOTHING);
 }
 
 void model_close(struct model *model, enum close_reason reason)
@@ -36,6 +34,11 @@ void model_close(struct model *model, enum close_reason reason)
     if (model->state == CONNECTION_OPEN)
         model->reason = reason;
     model->state = CONNECTION_CLOSED;
+}
+
+void model_failed(struct model *model, int number)
+{
+    model_close(model, number == ECONNRESET || number == EPIPE ? CLOSE_reset : CLOSE_error);
 }
 
 static void take_no_more(struct model *model, enum close_reason reason)
@@ -47,160 +50,100 @@ static void take_no_more(struct model *model, enum close_reason reason)
 
 void model_finish(struct model *model, const struct server_model *server, enum close_reason reason)
 {
-    if (model->state == CONNECTION_CLOSED || model->closing)
+    if (model->state == CONNECTION_CLOSED || model->ending)
         return;
     if (model->state == CONNECTION_OPEN)
         take_no_more(model, reason);
-    model->closing = true;
-    model->closing_ns = server->now_ns;
+    model->ending = true;
+    model->ending_ns = server->now_ns;
 }
 
-static void begin_body(struct model *model, struct server_model *server)
-{
-    model->body_left = model->length;
-    if (model->length > server->options->max_frame) {
-        model_finish(model, server, CLOSE_oversize);
-        server->oversize_lines++;
-    }
-}
-
-/* The bytes of the stream from `from` to `until`, as they come. */
-static void take_bytes(struct model *model, struct server_model *server, struct wire *wire,
-                       size_t from, size_t until)
-{
-    while (from < until && model->state == CONNECTION_OPEN) {
-        if (model->header_bytes < 4) {
-            model->length = model->length * 256 + wire->stream[from++];
-            if (++model->header_bytes == 4)
-                begin_body(model, server);
-        } else {
-            size_t here = until - from < model->body_left ? until - from : model->body_left;
-            model->body_left -= here;
-            from += here;
-        }
-        if (model->state == CONNECTION_OPEN && model->header_bytes == 4 && model->body_left == 0) {
-            model->header_bytes = 0;
-            model->length = 0;
-            wire->may_send = from;
-            server->stats.frames++;
-        }
-    }
-}
-
-static void failed(struct model *model, int number)
-{
-    bool by_peer = number == ECONNRESET || number == EPIPE;
-
-    model_close(model, by_peer ? CLOSE_reset : CLOSE_error);
-}
-
-static void end_of_input(struct model *model)
+void model_ended(struct model *model)
 {
     model->input_ended = true;
     if (model->state == CONNECTION_OPEN)
         take_no_more(model, model->header_bytes > 0 ? CLOSE_truncated : CLOSE_end);
 }
 
-void model_read(struct model *model, struct server_model *server, struct wire *wire,
-                enum io_result result, bool without_memory)
+/* One more byte of a header, or as much of a payload as has come. */
+static size_t take_piece(struct model *model, struct server_model *server, size_t size)
 {
-    const struct told *told = &wire->last_recv;
-    enum io_result expected = told->count < told->asked ? IO_SHORT : IO_MORE;
+    size_t piece = size < model->body_left ? size : (size_t)model->body_left;
 
-    CHECK(told->number != EINTR, "a recv that was interrupted was not called again");
-    if (without_memory || (told->number != 0 && told->number != EAGAIN)) {
-        failed(model, without_memory ? ENOMEM : told->number);
-        expected = IO_END;
-    } else if (told->number == EAGAIN) {
-        expected = IO_WOULD_BLOCK;
-    } else if (told->count == 0) {
-        end_of_input(model);
-        expected = IO_END;
+    if (model->header_bytes < 4) {
+        piece = 1;
+        model->length = model->length * 256 + model->stream[model->received];
+        model->body_left = ++model->header_bytes == 4 ? model->length : 0;
+        if (model->header_bytes == 4 && model->length > server->options->max_frame)
+            model_finish(model, server, CLOSE_oversize);
     } else {
-        server->stats.bytes_in += told->count;
-        model->moved = true;
-        take_bytes(model, server, wire, wire->received - told->count, wire->received);
+        model->body_left -= piece;
     }
-    CHECK(result == expected, "a read returned %d, expected %d", (int)result, (int)expected);
+    return piece;
 }
 
-void model_write(struct model *model, struct server_model *server, const struct wire *wire,
-                 enum io_result result)
+void model_received(struct model *model, struct server_model *server, size_t count)
 {
-    const struct told *told = &wire->last_send;
-    enum io_result expected = told->count < told->asked ? IO_SHORT : IO_MORE;
+    size_t until = model->received + count;
 
-    CHECK(told->number != EINTR, "a send that was interrupted was not called again");
-    if (told->number == EAGAIN) {
-        expected = IO_WOULD_BLOCK;
-    } else if (told->number != 0) {
-        failed(model, told->number);
-        expected = IO_END;
-    } else {
-        server->stats.bytes_out += told->count;
-        server->stats.partial_writes += told->count < told->asked;
-        model->moved = true;
-    }
-    CHECK(result == expected, "a write returned %d, expected %d", (int)result, (int)expected);
-}
-
-static void pause_or_resume(struct model *model, struct server_model *server,
-                            const struct wire *wire)
-{
-    size_t unsent = output(model, wire);
-
-    if (model->state != CONNECTION_OPEN)
-        return;
-    if (!model->paused && unsent >= server->options->high_water) {
-        model->paused = true;
-        server->stats.pauses++;
-    }
-    if (model->paused && unsent <= server->options->low_water)
-        model->paused = false;
-}
-
-void model_settle(struct model *model, struct server_model *server, const struct wire *wire,
-                  bool without_memory)
-{
-    if (server->stopping)
-        model_finish(model, server, CLOSE_stop);
-    if (without_memory)
-        failed(model, ENOMEM);
-    pause_or_resume(model, server, wire);
-    if (model->state == CONNECTION_FLUSHING && output(model, wire) == 0) {
-        if (model->input_ended) {
-            model->state = CONNECTION_CLOSED;
-        } else {
-            CHECK(wire->shut, "all echoes are sent, and no FIN after them");
-            model->state = CONNECTION_LINGERING;
-            if (wire->shutdown_number != 0)
-                failed(model, wire->shutdown_number);
+    server->stats.bytes_in += count;
+    model->activity_ns = server->now_ns;
+    while (model->received < until && model->state == CONNECTION_OPEN) {
+        model->received += take_piece(model, server, until - model->received);
+        if (model->state == CONNECTION_OPEN && model->header_bytes == 4 && model->body_left == 0) {
+            model->header_bytes = 0;
+            model->length = 0;
+            model->due = model->received;
+            server->stats.frames++;
         }
     }
-    if (model->state == CONNECTION_LINGERING &&
-        (model->input_ended || server->options->drain_timeout_ns == 0))
-        model->state = CONNECTION_CLOSED;
-    if (model->moved)
-        model->activity_ns = server->now_ns;
-    model->moved = false;
+    model->received = until;
 }
 
-static uint64_t cut_at(const struct model *model, const struct server_model *server)
+void model_sent(struct model *model, struct server_model *server, size_t count)
 {
-    if (model->closing)
-        return clock_after(model->closing_ns, server->options->drain_timeout_ns);
+    server->stats.bytes_out += count;
+    model->activity_ns = server->now_ns;
+    model->sent += count;
+}
+
+void model_settle(struct model *model, struct server_model *server)
+{
+    size_t output = model_output(model);
+
+    if (model->state != CONNECTION_OPEN) {
+        if (output == 0 && model->input_ended)
+            model->state = CONNECTION_CLOSED;
+    } else if (!model->paused && output >= server->options->high_water) {
+        model->paused = true;
+        server->stats.pauses++;
+    } else if (output <= server->options->low_water) {
+        model->paused = false;
+    }
+}
+
+bool model_owes_fin(const struct model *model)
+{
+    return model->state == CONNECTION_FLUSHING && model_output(model) == 0;
+}
+
+void model_fin_sent(struct model *model, const struct server_model *server)
+{
+    model->state =
+        server->options->drain_timeout_ns == 0 ? CONNECTION_CLOSED : CONNECTION_LINGERING;
+}
+
+uint64_t model_cut(const struct model *model, const struct server_model *server)
+{
+    if (model->ending)
+        return clock_after(model->ending_ns, server->options->drain_timeout_ns);
     return clock_after(model->activity_ns, server->options->idle_timeout_ns);
-}
-
-bool model_is_cut(const struct model *model, const struct server_model *server)
-{
-    return cut_at(model, server) <= server->now_ns;
 }
 
 uint64_t model_deadline(const struct model *model, const struct server_model *server)
 {
-    uint64_t cut = cut_at(model, server);
+    uint64_t cut = model_cut(model, server);
     uint64_t too_old = clock_after(model->opened_ns, server->options->max_lifetime_ns);
 
-    return model->closing || cut < too_old ? cut : too_old;
+    return model->ending || cut < too_old ? cut : too_old;
 }

@@ -6,25 +6,28 @@
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
 
-#include "../../common/connection.h"
+#include "script.h"
 
-#include "kernel.h"
+#include "../../common/connection.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+enum { STREAM_BYTES = 1 << 18 }; /* the most that one peer sends */
+
 /* Of the whole server. */
 struct server_model {
     const struct options *options;
     uint64_t now_ns;
-    bool stopping;
-    size_t connections;
-    struct stats stats;      /* as they must be: the counts of the calls come from the kernel */
-    uint64_t oversize_lines; /* on standard error */
+    struct stats stats; /* as they must be */
 };
 
 struct model {
+    size_t arrived;  /* how much of the stream the peer has sent */
+    size_t received; /* how much of that the server has been given */
+    size_t due;      /* where the last whole frame in it ends */
+    size_t sent;     /* how much of that has left as echoes */
     /* the frame that is being received */
     uint64_t length;
     unsigned header_bytes;
@@ -34,42 +37,44 @@ struct model {
     enum close_reason reason;
     bool input_ended;
     bool paused;
-    bool closing; /* the server has begun to end it: drain-timeout runs */
-    bool moved;
+    bool ending; /* the server has begun to end it: drain-timeout runs */
     uint64_t opened_ns;
     uint64_t activity_ns;
-    uint64_t closing_ns;
+    uint64_t ending_ns;
+    uint8_t filling; /* the next byte of a payload */
+    uint8_t stream[STREAM_BYTES];
 };
 
-void model_open(struct model *model, const struct server_model *server);
+void model_begin(struct model *model, const struct server_model *server);
 
-/* What must be true after connection_read returned result; without_memory: an allocation failed. */
-void model_read(struct model *model, struct server_model *server, struct wire *wire,
-                enum io_result result, bool without_memory);
+/* What the peer sends, as the script says: frames, any bytes, a header above max-frame. */
+void model_frames(struct model *model, struct script *script, uint32_t max_frame);
+void model_raw(struct model *model, struct script *script);
+void model_oversize(struct model *model, struct script *script, uint32_t max_frame);
 
-/* The same after connection_write. */
-void model_write(struct model *model, struct server_model *server, const struct wire *wire,
-                 enum io_result result);
-
-/* The same after connection_settle, or after connections_expired. */
-void model_settle(struct model *model, struct server_model *server, const struct wire *wire,
-                  bool without_memory);
-
-/* The server begins to end it. */
+/* The functions of common/connection.h, as the protocol tells them. */
+void model_received(struct model *model, struct server_model *server, size_t count);
+void model_sent(struct model *model, struct server_model *server, size_t count);
+void model_ended(struct model *model);
+void model_failed(struct model *model, int number);
 void model_finish(struct model *model, const struct server_model *server, enum close_reason reason);
-
-/* It is over; pending output is dropped. */
 void model_close(struct model *model, enum close_reason reason);
+void model_settle(struct model *model, struct server_model *server);
+bool model_owes_fin(const struct model *model);
+void model_fin_sent(struct model *model, const struct server_model *server);
+unsigned model_wants(const struct model *model);
 
-/* When a timeout of this connection is over. */
+/* Bytes to be sent, and bytes that the connection has to keep. */
+size_t model_output(const struct model *model);
+size_t model_pending(const struct model *model);
+
+/* When the timeout that closes it at once is over, and when any is. */
+uint64_t model_cut(const struct model *model, const struct server_model *server);
 uint64_t model_deadline(const struct model *model, const struct server_model *server);
 
-/* Is that so for the timeout that closes it at once? */
-bool model_is_cut(const struct model *model, const struct server_model *server);
-
-/* Bytes that the connection has to keep. */
-size_t model_pending(const struct model *model, const struct wire *wire);
-
-unsigned model_wants(const struct model *model, const struct wire *wire);
+/* Compares a connection with its model: at any time, and after connection_settle. */
+void model_compare(const struct model *model, const struct connection *connection);
+void model_compare_settled(const struct model *model, const struct connection *connection,
+                           const struct options *options);
 
 #endif

@@ -2,7 +2,6 @@
 #include "../../common/options.h"
 
 #include "check.h"
-#include "lines.h"
 #include "targets.h"
 
 #include <getopt.h>

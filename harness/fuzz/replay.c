@@ -15,12 +15,13 @@ static const struct target {
 } targets[] = {
     {"frame", frame_target},
     {"connection", connection_target},
+    {"loop", loop_target},
     {"options", options_target},
 };
 
 static int usage(void)
 {
-    (void)fprintf(stderr, "usage: fuzz_replay [--steps] frame|connection|options FILE...\n");
+    (void)fprintf(stderr, "usage: fuzz_replay [--steps] frame|connection|loop|options FILE...\n");
     return 2;
 }
 

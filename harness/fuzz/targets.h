@@ -8,8 +8,11 @@
 /* common/frame.c: where whole frames end. */
 int frame_target(const uint8_t *bytes, size_t size);
 
-/* common/connection.c, connections.c, buffer.c: connections between a loop, peers and a kernel. */
+/* common/connection.c, buffer.c: what came and what left. */
 int connection_target(const uint8_t *bytes, size_t size);
+
+/* A whole server, from its options to its exit status, between peers, a kernel and a clock. */
+int loop_target(const uint8_t *bytes, size_t size);
 
 /* common/options.c, option_table.c: command lines. */
 int options_target(const uint8_t *bytes, size_t size);

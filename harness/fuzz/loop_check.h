@@ -1,0 +1,44 @@
+/* What a script for a whole server works on, and what must be true of the server. */
+#ifndef FUZZ_LOOP_CHECK_H
+#define FUZZ_LOOP_CHECK_H
+
+#include "kernel.h"
+
+#include "../../common/loop.h"
+
+struct loop_bench {
+    struct script script;
+    const struct loop *loop; /* NULL: not open */
+    bool edges;              /* epoll_et and its turn; else the made-up API and common/level.c */
+    bool stubborn;           /* at the end the peers do nothing to help */
+    bool add_fails;          /* the next mux_add does */
+    bool update_fails;       /* the next mux_update does */
+    bool broken;             /* a call that the loop cannot do without has failed */
+    int stopping;            /* how often the loop has been given SIGTERM or SIGINT */
+    bool closed;             /* the API is: what is printed now is final */
+    int printed;             /* how often final statistics were */
+    uint64_t deadline_ns;    /* when the loop asked to be woken */
+    int last_waits;          /* how often the loop has waited since the script was over */
+};
+
+extern struct loop_bench loop_bench;
+
+/* Takes over what the server itself has decided about a connection, if it may decide so now. */
+void check_decision(struct peer *peer);
+
+/* After the loop has settled a connection. */
+void check_settled(struct peer *peer);
+
+/* The API was told to forget the connection: it will be retired. */
+void check_removed(struct peer *peer);
+
+/* Before each wait. */
+void check_loop(uint64_t deadline_ns);
+
+/* Before the wait sleeps: nobody may wait for what no event will announce. */
+void check_sleep(void);
+
+/* After the last wait: all connections that are left are stopped, and the statistics are final. */
+void check_left(void);
+
+#endif
