@@ -10,6 +10,7 @@ from suite.frames import frame, payload
 
 PAYLOAD = payload(50_000)
 FRAME = frame(PAYLOAD)
+HIGH_WATER = 256 * 1024  # unless another is asked for
 
 
 def flood(server) -> Flood:
@@ -28,6 +29,21 @@ def test_reading_stops_at_the_high_water_mark(start):
     pending = second["bytes_in"] - second["bytes_out"]
     # The mark, and what the read that crossed it may have brought beyond: 64 KiB or as much as was pending.
     assert 100_000 <= pending <= 2 * (100_000 + len(FRAME))
+
+
+@pytest.mark.cause("reading goes on above the high-water mark: output grows without end")
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+def test_what_a_server_holds_for_a_peer_that_does_not_read(start):
+    """Seen from outside, at the usual marks: what the peer has sent, less what waits in the kernel on either side."""
+    server = start()
+    flooder = flood(server).until_paused()
+    while flooder.more():
+        pass
+    server.statistics()
+    (side,) = [each for each in kernel.sockets(server.address[1]) if each.peer_port == flooder.peer.port]
+    held = flooder.sent - flooder.peer.undelivered() - side.unread - side.unsent - flooder.peer.unread()
+    assert held <= 2 * (HIGH_WATER + len(FRAME)) + 65536, f"{held} bytes are held for one peer that reads nothing"
+    flooder.read_back()
 
 
 @pytest.mark.cause("after a pause reading does not begin again, or bytes are lost on the way")

@@ -90,8 +90,8 @@ class Search:
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.write_text(script.text())
         again = command(
-            "harness/pytest", "harness/conformance/test_model.py", "-k", self.file.stem,
-            MODEL_SCRIPT=os.path.relpath(self.file, servers.ROOT),
+            "harness/pytest", "harness/conformance/test_model.py", MODEL_SCRIPT=os.path.relpath(self.file, servers.ROOT),
+            SERVER=os.environ.get("SERVER") or self.file.stem,
         )  # fmt: skip
         return AssertionError(f"{failure}\n{script.text()}to play it again:\n{again}\n{steps.report()}")
 

@@ -124,16 +124,21 @@ class Peer:
         self.socket.close()
         self._say("reset the connection")
 
+    def _queued(self, request: int) -> int:
+        return struct.unpack("i", fcntl.ioctl(self.socket, request, struct.pack("i", 0)))[0]
+
+    def undelivered(self) -> int:
+        """How many bytes the other end's kernel has not acknowledged yet, a FIN included (tcp(7): SIOCOUTQ)."""
+        return self._queued(termios.TIOCOUTQ)
+
+    def unread(self) -> int:
+        """How many bytes have come and were not received yet (tcp(7): SIOCINQ)."""
+        return self._queued(termios.FIONREAD)
+
     def wait_delivered(self) -> None:
-        """Waits until the other end's kernel has all that was sent, a FIN included (tcp(7): SIOCOUTQ)."""
-        if not sys.platform.startswith("linux"):
-            return
-
-        def delivered() -> bool:
-            answer = fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0))
-            return struct.unpack("i", answer)[0] == 0
-
-        waiting.until(delivered, f"{self.name}: all that was sent acknowledged")
+        """Waits until the other end's kernel has all that was sent."""
+        if sys.platform.startswith("linux"):
+            waiting.until(lambda: self.undelivered() == 0, f"{self.name}: all that was sent acknowledged")
 
     def close(self) -> None:
         self.socket.close()

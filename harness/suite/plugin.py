@@ -121,7 +121,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     cause = item.get_closest_marker("cause")
     if crashes:
         report.sections.append(("crash", "\n".join(crashes)))
-    elif cause:
+    elif cause and report.when == "call":
         report.sections.append(("possible cause", cause.args[0]))
     report.sections.append(("to repeat", command_for(item)))
 

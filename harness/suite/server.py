@@ -90,10 +90,11 @@ class Server:
         if self.announcement:
             printed = f"{self.announcement!r} in place of its ready line 'listening on ADDR:PORT'"
         else:
-            printed = "no ready line" if ready_within is None else f"no ready line within {ready_within:.0f} s"
+            printed = "no ready line"
         try:
-            self.process.wait(0.0 if self.announcement else waiting.PATIENCE)
-            ended = f", {ending(self.process.returncode)}"
+            status = self.process.wait(0.0 if self.announcement else waiting.PATIENCE)
+            watched = ready_within is not None and status == -signal.SIGKILL
+            ended = f" within {ready_within:.0f} s" if watched else f", {ending(status)}"
         except subprocess.TimeoutExpired:
             ended = ""
         self.kill()
