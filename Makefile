@@ -167,23 +167,20 @@ include harness/soak/soak.mk
 tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests)
 
 test-deps:
-	@harness/require cc pytest numpy jinja2 gnuplot hypothesis \
+	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
 	    --optional strace valgrind ip pytest-timeout
 
-ifeq ($(SERVER),)
 test: test-deps
-	@$(MAKE) --no-print-directory all
+ifneq ($(stranger),)
+	@$(if $(stranger_program),$(MAKE) --no-print-directory $(stranger_program))
+	@$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger))
+else
+	@$(MAKE) --no-print-directory $(if $(SERVER),$(BUILD)/$(SERVER),all)
 ifeq ($(SYSTEM):$(SANITIZE),Linux:)
 	@$(MAKE) --no-print-directory faults-servers
 endif
-	@BUILD_DIR=$(BUILD) harness/pytest $(tests) $(ARGS)
-else
-test: $(stranger_program) $(if $(stranger),,$(BUILD)/$(SERVER))
-	@harness/require cc pytest hypothesis
-	@harness/require --optional strace valgrind ip pytest-timeout
-	$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger))
-	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest harness/conformance $(ARGS)
 endif
+	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
 
 # Sanitizer builds live in directories of their own: switching costs nothing. What tests only Python is left out.
 test-asan:

@@ -80,4 +80,4 @@ def test_a_header_reserves_nothing(start):
             peer.send(b"x" * 10 if received > 14 else header(200_000_000) + b"x" * 10)
         server.wait_statistics(lambda s: s["bytes_in"] == received * len(peers), f"{received} bytes of each")
     grown = kernel.memory_bytes(server.pid, "VmData") - before
-    assert grown < len(peers) * 8192 + 400_000
+    assert grown < len(peers) * 8192 + 400_000 + server.memory_slack

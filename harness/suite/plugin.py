@@ -41,7 +41,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     for name in servers.under_test():
         if servers.absent(name) is None and (trouble := gate.trouble(name)):
-            pytest.exit(trouble, returncode=1)
+            session.config.pluginmanager.get_plugin("terminalreporter").write_line(trouble)
+            pytest.exit("no test was run", returncode=1)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

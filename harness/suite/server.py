@@ -37,6 +37,7 @@ class Server:
 
     tells = True  # it prints our statistics
     backlog = 4096  # how many peers its listen queue holds
+    memory_slack = 0  # bytes that its language's runtime may take for itself
 
     def __init__(
         self,

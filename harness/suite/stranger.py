@@ -63,6 +63,7 @@ class StrangersServer(Server):
     """What a test can do with it is what it can do with any other."""
 
     tells = False
+    memory_slack = 256 << 20
 
     def __init__(self, name: str, *options: str, if_taken: tuple[str, ...] = (), **how: object):
         given = servers.stranger()
