@@ -1,6 +1,5 @@
 #include "option_table.h"
 
-#include "at_once.h"
 #include "error.h"
 
 #include <ctype.h>
@@ -186,37 +185,50 @@ static void print_row(FILE *stream, const struct option_row *row, const void *op
     }
 }
 
-struct help {
-    const struct option_table *table;
-    const void *options;
-    const char *program;
-};
-
-static void print_help(FILE *stream, const void *what)
+static void print_help(FILE *stream, const struct option_table *table, const void *options,
+                       const char *program)
 {
-    const struct help *help = what;
-    const struct option_table *table = help->table;
     char left[64];
     size_t width = 0;
 
-    (void)fprintf(stream, "Usage: %s [OPTION]...\n%s\n\n", help->program, table->purpose);
+    (void)fprintf(stream, "Usage: %s [OPTION]...\n%s\n\n", program, table->purpose);
     for (size_t i = 0; i < table->count; i++) {
         print_left(&table->rows[i], left, sizeof left);
         if (strlen(left) > width)
             width = strlen(left);
     }
     for (size_t i = 0; i < table->count; i++)
-        print_row(stream, &table->rows[i], help->options, (int)width);
-    print_row(stream, &help_row, help->options, (int)width);
+        print_row(stream, &table->rows[i], options, (int)width);
+    print_row(stream, &help_row, options, (int)width);
     table->more(stream);
+}
+
+/* The help is made in memory and written by one call: a stream that takes nothing has taken no half
+ * of it. Returns 0, or -1 with errno set. */
+static int write_help(const struct option_table *table, const void *options, const char *program)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+
+    if (memory == NULL)
+        return -1;
+    print_help(memory, table, options, program);
+    bool whole = !ferror(memory);
+    whole = fclose(memory) == 0 && whole;
+    if (!whole || text == NULL) { /* glibc: no memory to end the stream with, and yet 0 */
+        errno = ENOMEM;
+        whole = false;
+    }
+    whole = whole && fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0;
+    free(text);
+    return whole ? 0 : -1;
 }
 
 static enum options_result show_help(const struct option_table *table, const void *options,
                                      const char *program)
 {
-    const struct help help = {table, options, program};
-
-    if (print_at_once(stdout, print_help, &help) == 0)
+    if (write_help(table, options, program) == 0)
         return OPTIONS_HELP_SHOWN;
     error_print("--help: write standard output: %s", strerror(errno));
     return OPTIONS_BAD;

@@ -1,9 +1,8 @@
 #include "environment.h"
 
-#include "output.h"
+#include "../../common/clock.h"
 #include "usage.h"
 
-#include <inttypes.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -27,33 +26,32 @@ static void read_model(char *model, size_t size)
         (void)fclose(file);
 }
 
-void environment_print_json(FILE *stream)
+#ifdef __OPTIMIZE__
+static const bool optimised = true;
+#else
+static const bool optimised = false;
+#endif
+
+void environment_print_json(struct json *json)
 {
     struct utsname name = {0};
     struct timespec resolution = {0};
     char model[128];
-#ifdef __OPTIMIZE__
-    const char *optimised = "true";
-#else
-    const char *optimised = "false";
-#endif
 
     (void)uname(&name);
     (void)clock_getres(CLOCK_MONOTONIC, &resolution);
     read_model(model, sizeof model);
-    (void)fputs("  \"environment\": {\"system\": ", stream);
-    output_json_string(stream, name.sysname);
-    (void)fputs(", \"release\": ", stream);
-    output_json_string(stream, name.release);
-    (void)fputs(", \"machine\": ", stream);
-    output_json_string(stream, name.machine);
-    (void)fputs(", \"cpu\": ", stream);
-    output_json_string(stream, model);
-    (void)fputs(", \"compiler\": ", stream);
-    output_json_string(stream, __VERSION__);
-    (void)fprintf(stream,
-                  ", \"optimised\": %s, \"cpus_online\": %ld, \"cpus_allowed\": %d"
-                  ", \"clock_resolution_ns\": %" PRIu64 "},\n",
-                  optimised, sysconf(_SC_NPROCESSORS_ONLN), usage_cpus(),
-                  (uint64_t)resolution.tv_sec * 1000000000 + (uint64_t)resolution.tv_nsec);
+    json_object(json, "environment");
+    json_string(json, "system", name.sysname);
+    json_string(json, "release", name.release);
+    json_string(json, "machine", name.machine);
+    json_string(json, "cpu", model);
+    json_string(json, "compiler", __VERSION__);
+    json_bool(json, "optimised", optimised);
+    json_signed(json, "cpus_online", sysconf(_SC_NPROCESSORS_ONLN));
+    json_signed(json, "cpus_allowed", usage_cpus());
+    json_unsigned(json, "clock_resolution_ns",
+                  (uint64_t)resolution.tv_sec * NANOSECONDS_A_SECOND +
+                      (uint64_t)resolution.tv_nsec);
+    json_end(json);
 }

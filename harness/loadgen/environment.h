@@ -2,9 +2,9 @@
 #ifndef LOADGEN_ENVIRONMENT_H
 #define LOADGEN_ENVIRONMENT_H
 
-#include <stdio.h>
+#include "../../common/json.h"
 
-/* Prints the member "environment" and a comma. */
-void environment_print_json(FILE *stream);
+/* Writes the member "environment". */
+void environment_print_json(struct json *json);
 
 #endif

@@ -22,9 +22,6 @@ int output_csv(FILE *stream, const struct outcome *outcome);
 /* The main histogram of the run: response in open loop, service in closed loop. */
 const struct histogram *output_headline(const struct outcome *outcome, const char **name);
 
-/* Writes text between quotation marks, and escapes what JSON requires (RFC 8259, 7). */
-void output_json_string(FILE *stream, const char *text);
-
 /* "loadgen/1" changes when a reader of the old format would misunderstand the new one. */
 #define OUTPUT_SCHEMA "loadgen/1"
 

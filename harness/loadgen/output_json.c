@@ -1,249 +1,253 @@
 #include "output.h"
 
+#include "../../common/json.h"
 #include "environment.h"
 
-#include <inttypes.h>
-#include <string.h>
-
-void output_json_string(FILE *stream, const char *text)
+static void print_verdict(struct json *json, const struct judgement *judgement)
 {
-    (void)fputc('"', stream);
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-        if (byte == '"' || byte == '\\')
-            (void)fprintf(stream, "\\%c", byte);
-        else if (byte < 0x20 || byte >= 0x7f) /* not known to be UTF-8: each byte for itself */
-            (void)fprintf(stream, "\\u%04x", byte);
-        else
-            (void)fputc(byte, stream);
-    }
-    (void)fputc('"', stream);
-}
-
-static void print_verdict(FILE *stream, const struct outcome *outcome)
-{
-    const struct judgement *judgement = &outcome->judgement;
-
-    (void)fprintf(stream, "  \"verdict\": \"%s\",\n  \"exit_status\": %d,\n  \"reasons\": [",
-                  verdict_name(judgement->verdict), verdict_status(judgement->verdict));
+    json_string(json, "verdict", verdict_name(judgement->verdict));
+    json_signed(json, "exit_status", verdict_status(judgement->verdict));
+    json_array(json, "reasons");
     for (uint32_t i = 0; i < judgement->count; i++) {
-        (void)fprintf(stream, "%s\n    {\"verdict\": \"%s\", \"text\": ", i ? "," : "",
-                      verdict_name(judgement->reasons[i].verdict));
-        output_json_string(stream, judgement->reasons[i].text);
-        (void)fputc('}', stream);
+        json_object(json, NULL);
+        json_string(json, "verdict", verdict_name(judgement->reasons[i].verdict));
+        json_string(json, "text", judgement->reasons[i].text);
+        json_end(json);
     }
-    (void)fprintf(stream, "%s],\n", judgement->count ? "\n  " : "");
+    json_end(json);
 }
 
-static void print_command(FILE *stream, const struct load *load)
+static void print_lists(struct json *json, const struct load *load)
 {
-    (void)fputs("\"command\": [", stream);
-    for (int i = 0; i < load->argc; i++) {
-        (void)fputs(i ? ", " : "", stream);
-        output_json_string(stream, load->argv[i]);
-    }
-    (void)fputs("]", stream);
+    json_array(json, "pin");
+    for (uint32_t i = 0; i < load->pins; i++)
+        json_signed(json, NULL, load->pin[i]);
+    json_end(json);
+    json_object(json, "limits");
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        json_double(json, limit_name((enum limit)i), load->limits.value[i], 9);
+    json_end(json);
 }
 
-static void print_options(FILE *stream, const struct outcome *outcome)
+static void print_options(struct json *json, const struct outcome *outcome)
 {
     const struct load *load = outcome->load;
 
-    (void)fputs("  \"options\": {", stream);
-    print_command(stream, load);
-    (void)fputs(", \"target\": ", stream);
-    output_json_string(stream, outcome->target);
-    (void)fprintf(stream,
-                  ", \"connections\": %" PRIu32 ", \"active\": %" PRIu32 ", \"placement\": \"%s\""
-                  ", \"idle\": \"%s\", \"payload\": \"%s\", \"pipeline\": ",
-                  load->connections, load->active, load_placement_name(load->placement),
-                  load_idle_name(load->idle), load->payload_text);
-    (void)fprintf(stream, load->pipeline == UINT32_MAX ? "null" : "%" PRIu32, load->pipeline);
-    (void)fprintf(stream,
-                  ", \"loop\": \"%s\", \"rate\": %.3f, \"arrivals\": \"%s\", \"warmup\": %.9g"
-                  ", \"duration\": %.9g, \"threads\": %" PRIu32 ", \"seed\": %" PRIu64
-                  ", \"churn\": %" PRIu64
-                  ", \"close\": \"%s\", \"fragment\": %s, \"spin_us\": %.3f",
-                  load_is_open(load) ? "open" : "closed", (double)load->rate_milli / 1e3,
-                  load_arrivals_name(load->arrivals), (double)load->warmup_ns / 1e9,
-                  (double)load->duration_ns / 1e9, load->threads, load->seed, load->churn,
-                  load_close_name(load->close_mode), load->fragment ? "true" : "false",
-                  (double)load->spin_ns / 1e3);
-    (void)fputs(", \"pin\": [", stream);
-    for (uint32_t i = 0; i < load->pins; i++)
-        (void)fprintf(stream, "%s%d", i ? ", " : "", load->pin[i]);
-    (void)fputs("], \"limits\": {", stream);
-    for (int i = 0; i < LIMIT_COUNT; i++)
-        (void)fprintf(stream, "%s\"%s\": %.9g", i ? ", " : "", limit_name((enum limit)i),
-                      load->limits.value[i]);
-    (void)fputs("}},\n", stream);
+    json_object(json, "options");
+    json_array(json, "command");
+    for (int i = 0; i < load->argc; i++)
+        json_string(json, NULL, load->argv[i]);
+    json_end(json);
+    json_string(json, "target", outcome->target);
+    json_unsigned(json, "connections", load->connections);
+    json_unsigned(json, "active", load->active);
+    json_string(json, "placement", load_placement_name(load->placement));
+    json_string(json, "idle", load_idle_name(load->idle));
+    json_string(json, "payload", load->payload_text);
+    if (load->pipeline == UINT32_MAX)
+        json_null(json, "pipeline");
+    else
+        json_unsigned(json, "pipeline", load->pipeline);
+    json_string(json, "loop", load_is_open(load) ? "open" : "closed");
+    json_fixed(json, "rate", (double)load->rate_milli / 1e3, 3);
+    json_string(json, "arrivals", load_arrivals_name(load->arrivals));
+    json_double(json, "warmup", (double)load->warmup_ns / 1e9, 9);
+    json_double(json, "duration", (double)load->duration_ns / 1e9, 9);
+    json_unsigned(json, "threads", load->threads);
+    json_unsigned(json, "seed", load->seed);
+    json_unsigned(json, "churn", load->churn);
+    json_string(json, "close", load_close_name(load->close_mode));
+    json_bool(json, "fragment", load->fragment);
+    json_fixed(json, "spin_us", (double)load->spin_ns / 1e3, 3);
+    print_lists(json, load);
+    json_end(json);
 }
 
-static void print_counts(FILE *stream, const struct outcome *outcome)
+static void print_times(struct json *json, const struct outcome *outcome)
 {
-    const struct tally *tally = &outcome->tally;
-    const char *comma = "";
+    double seconds = outcome->seconds;
 
-    (void)fputs("  \"counts\": {", stream);
-#define X(name)                                                                                    \
-    (void)fprintf(stream, "%s\"%s\": %" PRIu64, comma, #name, tally->name);                        \
-    comma = ", ";
+    json_unsigned(json, "runs", 1);
+    json_bool(json, "in_turn", false);
+    json_hash(json, "schedule_hash", outcome->schedule_hash);
+    json_unsigned(json, "started_unix_ns", outcome->started_unix_ns);
+    json_fixed(json, "setup_seconds", outcome->setup_seconds, 6);
+    json_fixed(json, "seconds", seconds, 9);
+    json_fixed(json, "offered", seconds > 0 ? (double)outcome->tally.issued / seconds : 0, 6);
+    json_fixed(json, "achieved", seconds > 0 ? (double)outcome->tally.achieved / seconds : 0, 6);
+}
+
+static void print_counts(struct json *json, const struct tally *tally)
+{
+    json_object(json, "counts");
+#define X(name) json_unsigned(json, #name, tally->name);
     TALLIES(X)
 #undef X
-    (void)fputs("},\n  \"errors\": {", stream);
+    json_end(json);
+    json_object(json, "errors");
     for (int kind = 0; kind < ERROR_KIND_COUNT; kind++)
-        (void)fprintf(stream, "%s\"%s\": %" PRIu64, kind ? ", " : "",
-                      tally_error_name((enum error_kind)kind), tally->errors[kind]);
-    (void)fputs("},\n  \"error_examples\": {", stream);
-    comma = "";
+        json_unsigned(json, tally_error_name((enum error_kind)kind), tally->errors[kind]);
+    json_end(json);
+    json_object(json, "error_examples");
     for (int kind = 0; kind < ERROR_KIND_COUNT; kind++)
-        if (tally->errors[kind] > 0) {
-            (void)fprintf(stream, "%s\"%s\": ", comma, tally_error_name((enum error_kind)kind));
-            output_json_string(stream, tally->examples[kind]);
-            comma = ", ";
-        }
-    (void)fputs("},\n", stream);
+        if (tally->errors[kind] > 0)
+            json_string(json, tally_error_name((enum error_kind)kind), tally->examples[kind]);
+    json_end(json);
 }
 
-static void print_basis(FILE *stream, const struct outcome *outcome)
+static void print_basis(struct json *json, const struct figures *figures)
 {
-    const char *comma = "";
-
-    (void)fputs("  \"verdict_basis\": {", stream);
-#define X(name)                                                                                    \
-    (void)fprintf(stream, "%s\"%s\": %.17g", comma, #name, outcome->figures.name);                 \
-    comma = ", ";
+    json_object(json, "verdict_basis");
+#define X(name) json_double(json, #name, figures->name, 17);
     FIGURES(X)
 #undef X
-    (void)fputs("},\n", stream);
+    json_end(json);
 }
 
-static void print_sides(FILE *stream, const struct outcome *outcome)
+static void print_client(struct json *json, const struct outcome *outcome)
 {
     const struct usage *client = &outcome->client;
-    const struct server_sample *server = &outcome->server;
-    const struct machine_sample *machine = &outcome->machine;
 
-    (void)fprintf(stream,
-                  "  \"client\": {\"cpu_ns\": %" PRIu64 ", \"user_ns\": %" PRIu64
-                  ", \"system_ns\": %" PRIu64 ", \"spun_ns\": %" PRIu64 ", \"waited_ns\": %" PRIu64
-                  ", \"switches\": %" PRIu64 ", \"wall_ns\": %" PRIu64
-                  ", \"most_resident_bytes\": %" PRIu64 "},\n",
-                  client->cpu_ns, client->user_ns, client->system_ns, client->spun_ns,
-                  client->waited_ns, client->switches, client->wall_ns, outcome->client_resident);
-    if (server->known)
-        (void)fprintf(stream,
-                      "  \"server\": {\"cpu_ns\": %" PRIu64 ", \"user_ns\": %" PRIu64
-                      ", \"system_ns\": %" PRIu64 ", \"switches\": %" PRIu64
-                      ", \"resident_bytes\": %" PRIu64 ", \"bytes_a_connection\": %.1f},\n",
-                      server->cpu_ns, server->user_ns, server->system_ns, server->switches,
-                      server->resident_bytes, outcome->server_bytes_a_connection);
-    else
-        (void)fputs("  \"server\": null,\n", stream);
-    if (machine->known)
-        (void)fprintf(stream,
-                      "  \"machine\": {\"ticks\": %" PRIu64 ", \"softirq_ticks\": %" PRIu64
-                      ", \"steal_ticks\": %" PRIu64 ", \"listen_overflows\": %" PRIu64
-                      ", \"listen_drops\": %" PRIu64 ", \"retransmits\": %" PRIu64 "},\n",
-                      machine->ticks, machine->softirq_ticks, machine->steal_ticks,
-                      machine->listen_overflows, machine->listen_drops, machine->retransmits);
-    else
-        (void)fputs("  \"machine\": null,\n", stream);
-    (void)fprintf(stream,
-                  "  \"witness\": {\"privileged\": %s, \"looks\": %.0f, \"lost_percent\": %.6g"
-                  ", \"most_ns\": %.0f},\n",
-                  outcome->witness_privileged ? "true" : "false", outcome->witness_looks,
-                  outcome->figures.witness, outcome->figures.witness_most);
+    json_object(json, "client");
+    json_unsigned(json, "cpu_ns", client->cpu_ns);
+    json_unsigned(json, "user_ns", client->user_ns);
+    json_unsigned(json, "system_ns", client->system_ns);
+    json_unsigned(json, "spun_ns", client->spun_ns);
+    json_unsigned(json, "waited_ns", client->waited_ns);
+    json_unsigned(json, "switches", client->switches);
+    json_unsigned(json, "wall_ns", client->wall_ns);
+    json_unsigned(json, "most_resident_bytes", outcome->client_resident);
+    json_end(json);
 }
 
-static void print_percentiles(FILE *stream, const char *name, const struct histogram *done,
+static void print_server(struct json *json, const struct outcome *outcome)
+{
+    const struct server_sample *server = &outcome->server;
+
+    if (!server->known) {
+        json_null(json, "server");
+        return;
+    }
+    json_object(json, "server");
+    json_unsigned(json, "cpu_ns", server->cpu_ns);
+    json_unsigned(json, "user_ns", server->user_ns);
+    json_unsigned(json, "system_ns", server->system_ns);
+    json_unsigned(json, "switches", server->switches);
+    json_unsigned(json, "resident_bytes", server->resident_bytes);
+    json_fixed(json, "bytes_a_connection", outcome->server_bytes_a_connection, 1);
+    json_end(json);
+}
+
+static void print_machine(struct json *json, const struct machine_sample *machine)
+{
+    if (!machine->known) {
+        json_null(json, "machine");
+        return;
+    }
+    json_object(json, "machine");
+    json_unsigned(json, "ticks", machine->ticks);
+    json_unsigned(json, "softirq_ticks", machine->softirq_ticks);
+    json_unsigned(json, "steal_ticks", machine->steal_ticks);
+    json_unsigned(json, "listen_overflows", machine->listen_overflows);
+    json_unsigned(json, "listen_drops", machine->listen_drops);
+    json_unsigned(json, "retransmits", machine->retransmits);
+    json_end(json);
+}
+
+static void print_witness(struct json *json, const struct outcome *outcome)
+{
+    json_object(json, "witness");
+    json_bool(json, "privileged", outcome->witness_privileged);
+    json_fixed(json, "looks", outcome->witness_looks, 0);
+    json_double(json, "lost_percent", outcome->figures.witness, 6);
+    json_fixed(json, "most_ns", outcome->figures.witness_most, 0);
+    json_end(json);
+}
+
+static void print_percentiles(struct json *json, const char *name, const struct histogram *done,
                               const struct histogram *censored)
 {
-    (void)fprintf(stream, "    \"%s\": {", name);
+    json_object(json, name);
     for (int i = 0; i < OUTCOME_PERCENTILES; i++) {
         struct percentile percentile =
             outcome_percentile(done, censored, outcome_columns[i].thousandths);
-        (void)fprintf(stream, "%s\"%s\": ", i ? ", " : "", outcome_columns[i].name);
-        if (percentile.known)
-            (void)fprintf(stream, "{\"ns\": %" PRIu64 ", \"at_least\": %s}", percentile.ns,
-                          percentile.at_least ? "true" : "false");
-        else
-            (void)fputs("null", stream);
+        if (!percentile.known) {
+            json_null(json, outcome_columns[i].name);
+            continue;
+        }
+        json_object(json, outcome_columns[i].name);
+        json_unsigned(json, "ns", percentile.ns);
+        json_bool(json, "at_least", percentile.at_least);
+        json_end(json);
     }
-    (void)fprintf(stream, ", \"mean_ns\": %.3f}", histogram_mean(done));
+    json_fixed(json, "mean_ns", histogram_mean(done), 3);
+    json_end(json);
 }
 
-static void print_histogram(FILE *stream, const char *name, const struct histogram *histogram)
+static void print_histogram(struct json *json, const char *name, const struct histogram *histogram)
 {
-    const char *comma = "";
     uint64_t count = histogram_load(&histogram->count);
 
-    (void)fprintf(stream,
-                  "    \"%s\": {\"count\": %" PRIu64 ", \"sum_ns\": %" PRIu64
-                  ", \"least_ns\": %" PRIu64 ", \"most_ns\": %" PRIu64 ", \"clamped\": %" PRIu64
-                  ", \"slots\": [",
-                  name, count, histogram_load(&histogram->sum_ns),
-                  count > 0 ? histogram_load(&histogram->least_ns) : 0,
-                  histogram_load(&histogram->most_ns), histogram_load(&histogram->clamped));
+    json_object(json, name);
+    json_unsigned(json, "count", count);
+    json_unsigned(json, "sum_ns", histogram_load(&histogram->sum_ns));
+    json_unsigned(json, "least_ns", count > 0 ? histogram_load(&histogram->least_ns) : 0);
+    json_unsigned(json, "most_ns", histogram_load(&histogram->most_ns));
+    json_unsigned(json, "clamped", histogram_load(&histogram->clamped));
+    json_array(json, "slots");
     for (uint32_t slot = 0; slot < HISTOGRAM_SLOTS; slot++) {
         uint64_t number = histogram_load(&histogram->slots[slot]);
         if (number == 0)
             continue;
-        (void)fprintf(stream, "%s[%" PRIu32 ",%" PRIu64 "]", comma, slot, number);
-        comma = ",";
+        json_array(json, NULL);
+        json_unsigned(json, NULL, slot);
+        json_unsigned(json, NULL, number);
+        json_end(json);
     }
-    (void)fputs("]}", stream);
+    json_end(json);
+    json_end(json);
 }
 
-static void print_latencies(FILE *stream, const struct outcome *outcome)
+static void print_latencies(struct json *json, const struct outcome *outcome)
 {
     const struct latencies *latencies = &outcome->latencies;
 
     if (!outcome_has_figures(outcome)) {
-        (void)fputs("  \"percentiles\": null,\n  \"histograms\": null\n", stream);
+        json_null(json, "percentiles");
+        json_null(json, "histograms");
         return;
     }
-    (void)fputs("  \"percentiles\": {\n", stream);
-    print_percentiles(stream, "response", latencies->response, latencies->censored);
-    (void)fputs(",\n", stream);
-    print_percentiles(stream, "service", latencies->service, NULL);
-    (void)fputs(",\n", stream);
-    print_percentiles(stream, "lag", latencies->lag, NULL);
-    (void)fprintf(stream,
-                  "\n  },\n  \"histograms\": {\n    \"step_bits\": %d,\n    \"value_bits\": %d,\n",
-                  HISTOGRAM_STEP_BITS, HISTOGRAM_VALUE_BITS);
-    print_histogram(stream, "response", latencies->response);
-    (void)fputs(",\n", stream);
-    print_histogram(stream, "service", latencies->service);
-    (void)fputs(",\n", stream);
-    print_histogram(stream, "lag", latencies->lag);
-    (void)fputs(",\n", stream);
-    print_histogram(stream, "censored", latencies->censored);
-    (void)fputs("\n  }\n", stream);
+    json_object(json, "percentiles");
+    print_percentiles(json, "response", latencies->response, latencies->censored);
+    print_percentiles(json, "service", latencies->service, NULL);
+    print_percentiles(json, "lag", latencies->lag, NULL);
+    json_end(json);
+    json_object(json, "histograms");
+    json_signed(json, "step_bits", HISTOGRAM_STEP_BITS);
+    json_signed(json, "value_bits", HISTOGRAM_VALUE_BITS);
+    print_histogram(json, "response", latencies->response);
+    print_histogram(json, "service", latencies->service);
+    print_histogram(json, "lag", latencies->lag);
+    print_histogram(json, "censored", latencies->censored);
+    json_end(json);
 }
 
 int output_json(FILE *stream, const struct outcome *outcome)
 {
-    double seconds = outcome->seconds;
+    struct json json;
 
-    (void)fputs("{\n  \"schema\": \"" OUTPUT_SCHEMA "\",\n", stream);
-    print_verdict(stream, outcome);
-    print_options(stream, outcome);
-    environment_print_json(stream);
-    (void)fprintf(stream,
-                  "  \"runs\": 1,\n  \"in_turn\": false,\n"
-                  "  \"schedule_hash\": \"%016" PRIx64 "\",\n"
-                  "  \"started_unix_ns\": %" PRIu64 ",\n  \"setup_seconds\": %.6f,\n"
-                  "  \"seconds\": %.9f,\n",
-                  outcome->schedule_hash, outcome->started_unix_ns, outcome->setup_seconds,
-                  seconds);
-    (void)fprintf(stream, "  \"offered\": %.6f,\n  \"achieved\": %.6f,\n",
-                  seconds > 0 ? (double)outcome->tally.issued / seconds : 0.0,
-                  seconds > 0 ? (double)outcome->tally.achieved / seconds : 0.0);
-    print_counts(stream, outcome);
-    print_basis(stream, outcome);
-    print_sides(stream, outcome);
-    print_latencies(stream, outcome);
-    (void)fputs("}\n", stream);
-    return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+    json_start(&json, stream, true);
+    json_string(&json, "schema", OUTPUT_SCHEMA);
+    print_verdict(&json, &outcome->judgement);
+    print_options(&json, outcome);
+    environment_print_json(&json);
+    print_times(&json, outcome);
+    print_counts(&json, &outcome->tally);
+    print_basis(&json, &outcome->figures);
+    print_client(&json, outcome);
+    print_server(&json, outcome);
+    print_machine(&json, &outcome->machine);
+    print_witness(&json, outcome);
+    print_latencies(&json, outcome);
+    return json_finish(&json);
 }

@@ -1,5 +1,6 @@
 #include "selftest.h"
 
+#include "../../common/json.h"
 #include "echo.h"
 #include "omission.h"
 #include "output.h"
@@ -119,35 +120,44 @@ static int print_table(FILE *stream, const struct selftest *test)
     return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
 }
 
+static void print_point(struct json *json, const struct omission_point *point)
+{
+    json_object(json, NULL);
+    json_string(json, "name", point->name);
+    json_unsigned(json, "paper_ns", point->paper_ns);
+    json_unsigned(json, "tolerance_ns", point->tolerance_ns);
+    json_unsigned(json, "corrected_ns", point->corrected_ns);
+    json_unsigned(json, "uncorrected_ns", point->uncorrected_ns);
+    json_unsigned(json, "closed_loop_ns", point->closed_loop_ns);
+    json_bool(json, "right", point->right);
+    json_bool(json, "shown_wrong", point->shown_wrong);
+    json_end(json);
+}
+
 static int print_json(FILE *stream, const struct selftest *test)
 {
     const struct omission *omission = &test->omission;
+    struct json json;
 
-    (void)fprintf(stream,
-                  "{\n  \"schema\": \"loadgen-selftest/1\",\n  \"verdict\": \"%s\",\n"
-                  "  \"ceiling\": %.3f,\n  \"client_cpu_ns\": %" PRIu64
-                  ",\n  \"floor_ns\": %" PRIu64 ",\n  \"period_ns\": %" PRIu64
-                  ",\n  \"stall_ns\": %" PRIu64 ",\n  \"jitter_ns\": %" PRIu64
-                  ",\n  \"drain_ns\": %" PRIu64 ",\n  \"closed_requests\": %" PRIu64
-                  ",\n  \"closed_stalled\": %" PRIu64
-                  ",\n  \"conclusive\": %s,\n  \"right\": %s,\n  \"points\": [",
-                  verdict_name(verdict_of(test)), test->ceiling, test->client_cpu_ns,
-                  test->floor_ns, omission->period_ns, omission->stall_ns, omission->jitter_ns,
-                  omission->drain_ns, omission->closed_requests, omission->closed_stalled,
-                  omission->conclusive ? "true" : "false", omission->right ? "true" : "false");
-    for (int i = 0; i < OMISSION_POINTS; i++) {
-        const struct omission_point *point = &omission->points[i];
-        (void)fprintf(stream,
-                      "%s\n    {\"name\": \"%s\", \"paper_ns\": %" PRIu64
-                      ", \"tolerance_ns\": %" PRIu64 ", \"corrected_ns\": %" PRIu64
-                      ", \"uncorrected_ns\": %" PRIu64 ", \"closed_loop_ns\": %" PRIu64
-                      ", \"right\": %s, \"shown_wrong\": %s}",
-                      i ? "," : "", point->name, point->paper_ns, point->tolerance_ns,
-                      point->corrected_ns, point->uncorrected_ns, point->closed_loop_ns,
-                      point->right ? "true" : "false", point->shown_wrong ? "true" : "false");
-    }
-    (void)fputs("\n  ]\n}\n", stream);
-    return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+    json_start(&json, stream, true);
+    json_string(&json, "schema", "loadgen-selftest/1");
+    json_string(&json, "verdict", verdict_name(verdict_of(test)));
+    json_fixed(&json, "ceiling", test->ceiling, 3);
+    json_unsigned(&json, "client_cpu_ns", test->client_cpu_ns);
+    json_unsigned(&json, "floor_ns", test->floor_ns);
+    json_unsigned(&json, "period_ns", omission->period_ns);
+    json_unsigned(&json, "stall_ns", omission->stall_ns);
+    json_unsigned(&json, "jitter_ns", omission->jitter_ns);
+    json_unsigned(&json, "drain_ns", omission->drain_ns);
+    json_unsigned(&json, "closed_requests", omission->closed_requests);
+    json_unsigned(&json, "closed_stalled", omission->closed_stalled);
+    json_bool(&json, "conclusive", omission->conclusive);
+    json_bool(&json, "right", omission->right);
+    json_array(&json, "points");
+    for (int i = 0; i < OMISSION_POINTS; i++)
+        print_point(&json, &omission->points[i]);
+    json_end(&json);
+    return json_finish(&json);
 }
 
 static int print_curves(FILE *stream, const struct selftest *test)

@@ -5,7 +5,7 @@ microbench_programs := $(addprefix $(BUILD)/,microbench_wait microbench_chain mi
 microbench_parts    := $(filter-out %/microbench_wait.o %/microbench_chain.o %/microbench_calls.o,\
                   $(call object_of,$(wildcard harness/microbench/*.c)))
 microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
-microbench_common   := $(call object_of,common/clock.c common/option_table.c common/at_once.c common/error.c)
+microbench_common   := $(call object_of,common/clock.c common/option_table.c common/json.c common/error.c)
 
 .PHONY: instructions
 

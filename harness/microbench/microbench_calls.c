@@ -38,24 +38,31 @@ static uint64_t hash_of(const struct request *request)
     return mix_into(mix_into(mix_into(0, 'm'), request->connections), request->messages);
 }
 
-static void print(const struct request *request, const struct policy_counts *counts)
+static int print(const struct request *request, const struct policy_counts *counts)
 {
     double messages = (double)counts->messages;
     uint64_t calls = counts->waits + counts->reads + counts->writes + counts->changes;
+    struct json json;
 
-    (void)printf(
-        "{\"schema\": \"microbench/1\", \"program\": \"microbench_calls\", \"api\": \"epoll\", "
-        "\"implementation\": \"native\", \"policy\": \"%s\", \"connections\": %" PRIu64
-        ", \"schedule_hash\": \"%016" PRIx64 "\", ",
-        policy_names[request->policy], request->connections, hash_of(request));
-    (void)printf("\"messages\": %" PRIu64 ", \"counts\": {\"waits\": %" PRIu64
-                 ", \"reads\": %" PRIu64 ", \"writes\": %" PRIu64 ", \"changes\": %" PRIu64 "}, ",
-                 counts->messages, counts->waits, counts->reads, counts->writes, counts->changes);
-    (void)printf("\"figures\": {\"calls\": %.6g, \"waits\": %.6g, \"reads\": %.6g, "
-                 "\"writes\": %.6g, \"changes\": %.6g}}\n",
-                 (double)calls / messages, (double)counts->waits / messages,
-                 (double)counts->reads / messages, (double)counts->writes / messages,
-                 (double)counts->changes / messages);
+    request_begin_json(&json, "microbench_calls", "epoll", "native");
+    json_string(&json, "policy", policy_names[request->policy]);
+    json_unsigned(&json, "connections", request->connections);
+    json_hash(&json, "schedule_hash", hash_of(request));
+    json_unsigned(&json, "messages", counts->messages);
+    json_object(&json, "counts");
+    json_unsigned(&json, "waits", counts->waits);
+    json_unsigned(&json, "reads", counts->reads);
+    json_unsigned(&json, "writes", counts->writes);
+    json_unsigned(&json, "changes", counts->changes);
+    json_end(&json);
+    json_object(&json, "figures");
+    json_double(&json, "calls", (double)calls / messages, 6);
+    json_double(&json, "waits", (double)counts->waits / messages, 6);
+    json_double(&json, "reads", (double)counts->reads / messages, 6);
+    json_double(&json, "writes", (double)counts->writes / messages, 6);
+    json_double(&json, "changes", (double)counts->changes / messages, 6);
+    json_end(&json);
+    return request_end_json(&json);
 }
 
 static int converse(const struct request *request, struct peers *peers, const int *ends,
@@ -116,6 +123,5 @@ int main(int argc, char **argv)
         error_print("%s", error.text);
         return 1;
     }
-    print(&request, &counts);
-    return fflush(stdout) == 0 ? 0 : 1;
+    return print(&request, &counts) == 0 ? 0 : 1;
 }

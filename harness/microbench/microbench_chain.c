@@ -68,29 +68,34 @@ static uint64_t hash_of(const struct request *request)
     return hash;
 }
 
-static void print_request(const struct request *request)
+static void print_request(struct json *json, const struct request *request)
 {
     const struct mechanism_kind *kind = mechanism_at(request->api);
 
-    (void)printf(
-        "{\"schema\": \"microbench/1\", \"program\": \"microbench_chain\", \"api\": \"%s\", "
-        "\"implementation\": \"%s\", \"pairs\": %" PRIu64 ", \"active\": %" PRIu64
-        ", \"writes\": %" PRIu64 ", \"kind\": \"%s\", \"seed\": %" PRIu64 ", \"rounds\": %" PRIu64
-        ", \"seconds\": %g, \"schedule_hash\": \"%016" PRIx64 "\", ",
-        kind->name, kind->implementation, request->pairs, request->active, request->writes,
-        kind_names[request->kind], request->seed, request->rounds, (double)request->span_ns / 1e9,
-        hash_of(request));
+    request_begin_json(json, "microbench_chain", kind->name, kind->implementation);
+    json_unsigned(json, "pairs", request->pairs);
+    json_unsigned(json, "active", request->active);
+    json_unsigned(json, "writes", request->writes);
+    json_string(json, "kind", kind_names[request->kind]);
+    json_unsigned(json, "seed", request->seed);
+    json_unsigned(json, "rounds", request->rounds);
+    json_double(json, "seconds", (double)request->span_ns / 1e9, 6);
+    json_hash(json, "schedule_hash", hash_of(request));
 }
 
-static void print_figures(const struct chain *chain, struct samples *samples)
+static void print_figures(struct json *json, const struct chain *chain, struct samples *samples)
 {
-    (void)printf("\"figures\": {\"rounds_us\": [");
+    json_object(json, "figures");
+    json_array(json, "rounds_us");
     for (size_t i = 0; i < samples->count; i++)
-        (void)printf("%s%.3f", i > 0 ? ", " : "", samples->values[i] / 1e3);
-    (void)printf("], \"chain_us_least\": %.3f, ", samples_least(samples) / 1e3);
-    (void)printf("\"chain_us\": %.3f, ", samples_median(samples) / 1e3);
-    (void)printf("\"written\": %" PRIu64 ", \"received\": %" PRIu64 ", \"waits\": %" PRIu64 "}}\n",
-                 chain->written, chain->received, chain->waits);
+        json_fixed(json, NULL, samples->values[i] / 1e3, 3);
+    json_end(json);
+    json_fixed(json, "chain_us_least", samples_least(samples) / 1e3, 3);
+    json_fixed(json, "chain_us", samples_median(samples) / 1e3, 3);
+    json_unsigned(json, "written", chain->written);
+    json_unsigned(json, "received", chain->received);
+    json_unsigned(json, "waits", chain->waits);
+    json_end(json);
 }
 
 static int run_rounds(const struct request *request, struct chain *chain, struct samples *samples,
@@ -114,6 +119,7 @@ int main(int argc, char **argv)
     struct request request = {
         .pairs = 100, .active = 1, .seed = 1, .rounds = 25, .span_ns = 20 * NANOSECONDS_A_SECOND};
     struct chain chain;
+    struct json json;
     struct error error;
 
     error_set_program("microbench_chain");
@@ -130,9 +136,9 @@ int main(int argc, char **argv)
     if (status < 0) {
         error_print("%s", error.text);
     } else {
-        print_request(&request);
-        print_figures(&chain, samples);
-        status = fflush(stdout);
+        print_request(&json, &request);
+        print_figures(&json, &chain, samples);
+        status = request_end_json(&json);
     }
     free(samples);
     return status == 0 ? 0 : 1;

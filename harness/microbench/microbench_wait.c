@@ -65,45 +65,51 @@ static uint64_t hash_of(const struct request *request)
     return hash;
 }
 
-static void print_request(const struct request *request)
+static void print_request(struct json *json, const struct request *request)
 {
     const struct mechanism_kind *kind = mechanism_at(request->api);
 
-    (void)printf(
-        "{\"schema\": \"microbench/1\", \"program\": \"microbench_wait\", \"api\": \"%s\", "
-        "\"implementation\": \"%s\", \"watched\": %" PRIu64 ", \"ready\": %" PRIu64
-        ", \"place\": \"%s\", \"seed\": %" PRIu64 ", \"seconds\": %g, \"cycle\": %s, "
-        "\"schedule_hash\": \"%016" PRIx64 "\", ",
-        kind->name, kind->implementation, request->watched, request->ready,
-        place_names[request->place], request->seed, (double)request->span_ns / 1e9,
-        request->cycle ? "true" : "false", hash_of(request));
+    request_begin_json(json, "microbench_wait", kind->name, kind->implementation);
+    json_unsigned(json, "watched", request->watched);
+    json_unsigned(json, "ready", request->ready);
+    json_string(json, "place", place_names[request->place]);
+    json_unsigned(json, "seed", request->seed);
+    json_double(json, "seconds", (double)request->span_ns / 1e9, 6);
+    json_bool(json, "cycle", request->cycle);
+    json_hash(json, "schedule_hash", hash_of(request));
+    json_object(json, "figures");
 }
 
-static int measure_wait(const struct request *request, struct watched *watched, struct error *error)
+static int measure_wait(const struct request *request, struct watched *watched, struct json *json,
+                        struct error *error)
 {
     struct one_wait result;
 
     if (one_wait_measure(watched, request->span_ns, &result, error) < 0)
         return -1;
-    print_request(request);
-    (void)printf("\"figures\": {\"wait_us\": %.4f, \"wait_us_least\": %.4f, \"events\": %" PRIu64
-                 ", \"calls\": %" PRIu64 ", \"batches\": %" PRIu64 "}}\n",
-                 result.median_us, result.least_us, request->ready, result.calls, result.batches);
+    print_request(json, request);
+    json_fixed(json, "wait_us", result.median_us, 4);
+    json_fixed(json, "wait_us_least", result.least_us, 4);
+    json_unsigned(json, "events", request->ready);
+    json_unsigned(json, "calls", result.calls);
+    json_unsigned(json, "batches", result.batches);
     return 0;
 }
 
-static int measure_cycle(const struct request *request, struct watched *watched,
+static int measure_cycle(const struct request *request, struct watched *watched, struct json *json,
                          struct error *error)
 {
     struct cycle result;
 
     if (cycle_measure(watched, request->span_ns, &result, error) < 0)
         return -1;
-    print_request(request);
-    (void)printf("\"figures\": {\"cycle_us\": %.4f, \"cycle_us_least\": %.4f, \"wait_us\": %.4f, "
-                 "\"waits\": %.3f, \"received\": %" PRIu64 ", \"rounds\": %" PRIu64 "}}\n",
-                 result.median_us, result.least_us, result.wait_us, result.waits, request->ready,
-                 result.rounds);
+    print_request(json, request);
+    json_fixed(json, "cycle_us", result.median_us, 4);
+    json_fixed(json, "cycle_us_least", result.least_us, 4);
+    json_fixed(json, "wait_us", result.wait_us, 4);
+    json_fixed(json, "waits", result.waits, 3);
+    json_unsigned(json, "received", request->ready);
+    json_unsigned(json, "rounds", result.rounds);
     return 0;
 }
 
@@ -111,6 +117,7 @@ int main(int argc, char **argv)
 {
     struct request request = {.watched = 1000, .ready = 1, .seed = 1, .span_ns = 500000000};
     struct watched watched;
+    struct json json;
     struct error error;
 
     error_set_program("microbench_wait");
@@ -120,12 +127,14 @@ int main(int argc, char **argv)
     int status = watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
                               (uint32_t)request.ready, request.place, request.seed, &error);
     if (status == 0)
-        status = request.cycle ? measure_cycle(&request, &watched, &error)
-                               : measure_wait(&request, &watched, &error);
+        status = request.cycle ? measure_cycle(&request, &watched, &json, &error)
+                               : measure_wait(&request, &watched, &json, &error);
     watched_close(&watched);
-    if (status < 0)
+    if (status < 0) {
         error_print("%s", error.text);
-    else if (fflush(stdout) != 0)
-        status = -1;
+    } else {
+        json_end(&json);
+        status = request_end_json(&json);
+    }
     return status < 0 ? 1 : 0;
 }
