@@ -4,8 +4,8 @@
 #include <string.h>
 
 enum {
-    LEAST_ROOM = 1024, /* with less room than this, and than half of what is pending, make more */
-    GOOD_ROOM = 4096,  /* make so much room, or as much again as is pending */
+    LEAST_ROOM = 1024, /* enough room is this, or half of what is pending if that is more */
+    GOOD_ROOM = 4096,  /* new room is this, or as much again as is pending if that is more */
 };
 
 void buffer_free(struct buffer *buffer, struct context *context)

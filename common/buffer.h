@@ -28,7 +28,8 @@ struct buffer {
 /* Drops what is pending and frees the memory. */
 void buffer_free(struct buffer *buffer, struct context *context);
 
-/* The two below are for a buffer that has memory of its own, or needs some. */
+/* For a buffer that has memory of its own, or needs some. They return false when memory is short.
+ */
 bool buffer_grow(struct buffer *buffer, struct context *context);
 bool buffer_own(struct buffer *buffer, struct context *context);
 

@@ -4,8 +4,7 @@ uint64_t clock_now(void)
 {
     struct timespec now;
 
-    /* Can fail only for a clock that the system lacks; POSIX systems that we build on have this
-     * one. */
+    /* Fails only for a clock that the system lacks. Linux, macOS and the BSDs have this one. */
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }

@@ -17,14 +17,14 @@ static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
     return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
 }
 
-/* The time from now to a deadline, for a call that takes a timespec: fills left and returns it,
- * zero for a deadline that has passed, or returns NULL, which such calls take for "no timeout", for
- * NEVER. */
+/* The time from now to a deadline, for a call that takes a timespec. Fills left and returns it; the
+ * time is 0 for a deadline that has passed. Returns NULL for NEVER: such calls take NULL for "no
+ * timeout". */
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
 
 /* The same in milliseconds, rounded up, at least 1 and at most a day. Rounded down, the last
- * fraction of a millisecond would be spent waking up again and again. More than a day of ticks
- * overflows in some kernels; who waits so long can wait again. */
+ * fraction of a millisecond would be spent waking up again and again. Some kernels count in ticks,
+ * and a long time overflows there. A caller that wakes up after a day waits again. */
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns);
 
 #endif

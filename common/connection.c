@@ -4,8 +4,9 @@
 
 #include <errno.h>
 
-/* Pending output is dropped: nobody will call send(2) for it any more. The descriptor stays open
- * until the end of the wake-up (connections_reap). */
+/* Pending output is dropped: nobody will call send(2) for it any more. What send(2) took earlier is
+ * in the kernel, and is not touched by this. The descriptor stays open until the end of the wake-up
+ * (connections_reap), because an event of this wake-up may still name it. */
 void connection_close(struct connection *connection, enum close_reason reason)
 {
     if (connection->state == CONNECTION_OPEN)
@@ -13,7 +14,7 @@ void connection_close(struct connection *connection, enum close_reason reason)
     connection->state = CONNECTION_CLOSED;
     connection->input = INPUT_OVER;
     connection->output = 0;
-    connection->buffer.start = connection->buffer.end; /* settled: its memory goes */
+    connection->buffer.start = connection->buffer.end; /* empty: the next settle frees it */
 }
 
 /* Invariant 1: a reset ends this connection and no other. ECONNRESET comes from recv(2) and from
@@ -25,7 +26,9 @@ void connection_failed(struct connection *connection, int number)
                      number == ECONNRESET || number == EPIPE ? CLOSE_reset : CLOSE_error);
 }
 
-/* From here on input does not count. A frame that has begun is dropped: it can never be echoed. */
+/* From here on input does not count. A frame that has begun is dropped: it can never be echoed.
+ * A paused connection reads again. Otherwise it would want nothing when its output has left, and
+ * an API that reports a hang-up unasked would report it for ever (invariant 4). */
 static void stop_taking_frames(struct connection *connection, enum close_reason reason)
 {
     connection->state = CONNECTION_FLUSHING;
@@ -73,8 +76,8 @@ static void take_frames(struct connection *connection, struct context *context)
         connection_finish(connection, CLOSE_oversize);
 }
 
-/* What comes after the last frame that counts is read and thrown away. If nobody read it, the
- * kernel would answer the close with a reset. */
+/* What comes after the last frame that counts is read and thrown away. If nobody read it, close(2)
+ * would send a reset: see connection_fin_sent(). */
 void connection_received(struct connection *connection, struct context *context, size_t count)
 {
     connection->activity_ns = context->now_ns;
@@ -85,8 +88,9 @@ void connection_received(struct connection *connection, struct context *context,
 }
 
 /* Back-pressure. While a connection is paused nobody reads from it: the kernel's receive buffer
- * fills, TCP closes the window, and the peer's own send(2) blocks. There are two marks, because at
- * a single one every byte that leaves would switch reading on and off again. */
+ * fills, TCP closes the window, and the peer's own send(2) blocks. So the memory for one peer has a
+ * bound, however much it sends. There are two marks. With a single one every send that makes a
+ * little room would switch reading on, and the next recv(2) would switch it off again. */
 static void update_pause(struct connection *connection, struct context *context)
 {
     if (connection->input == INPUT_WANTED && connection->output >= context->options->high_water) {
@@ -111,13 +115,14 @@ void connection_settle(struct connection *connection, struct context *context)
         connection->state = CONNECTION_CLOSED;
 }
 
-/* close(2) with input unread makes the kernel send a reset, and a reset makes
- * the peer's kernel throw away echoes that its program has not read yet (RFC 1122, 4.2.2.13). So
- * the server sends FIN first, and lingers: it discards input until the peer closes too. */
+/* close(2) with input unread makes the kernel send a reset (RFC 1122, 4.2.2.13). A reset makes the
+ * peer's kernel throw away echoes that its program has not read yet. So the server sends FIN first,
+ * and lingers: it discards input until the peer closes too. drain-timeout bounds that. With a
+ * drain-timeout of 0 there is no time to linger. */
 void connection_fin_sent(struct connection *connection, const struct context *context)
 {
     if (context->options->drain_timeout_ns == 0)
-        connection_close(connection, CLOSE_stop); /* without effect on its reason, which it has */
+        connection_close(connection, CLOSE_stop); /* it has its reason already, and keeps it */
     else
         connection->state = CONNECTION_LINGERING;
 }

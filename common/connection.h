@@ -33,8 +33,8 @@ enum connection_state {
 
 enum connection_input {
     INPUT_WANTED,
-    INPUT_PAUSED, /* output reached the high-water mark, and not yet the low one again */
-    INPUT_OVER, /* the peer has sent FIN and all before it has come; or the connection is closed */
+    INPUT_PAUSED, /* output reached the high-water mark, and is not down at the low one yet */
+    INPUT_OVER,   /* FIN and all bytes before it have come; or the connection is closed */
 };
 
 /* The buffer serves both directions, since a whole frame is sent from where it was received. Its
@@ -79,7 +79,7 @@ static inline uint8_t *connection_room(struct connection *connection, struct con
 {
     if (connection->state == CONNECTION_OPEN)
         return buffer_room(&connection->buffer, context, size);
-    *size = SCRATCH_BYTES; /* to be discarded, so it needs no place of its own */
+    *size = SCRATCH_BYTES; /* these bytes will be discarded: no memory for them */
     return context->scratch;
 }
 
@@ -112,12 +112,12 @@ void connection_failed(struct connection *connection, int number);
  * on one that is ending already, or closed. */
 void connection_finish(struct connection *connection, enum close_reason reason);
 
-/* It is over now; pending output is dropped. Its first reason stays: a peer that stopped inside a
- * frame counts as truncated, however its last echoes fared. */
+/* Ends the connection now. Pending output is dropped. Its first reason stays: a peer that stopped
+ * inside a frame counts as truncated, even if its last echoes then fail. */
 void connection_close(struct connection *connection, enum close_reason reason);
 
-/* Ends a turn: gives the scratch buffer back, pauses or resumes, closes if nothing is left to do.
- */
+/* Ends a turn: gives the scratch buffer back, pauses or resumes reading, and closes the connection
+ * if nothing is left to do. */
 void connection_settle(struct connection *connection, struct context *context);
 
 /* All output has left, and the peer has not sent FIN yet: send ours (shutdown(2)) and say so. */

@@ -18,9 +18,9 @@
 TAILQ_HEAD(connection_queue, connection);
 
 struct connections {
-    struct connection_queue open;     /* all that the server does not end, oldest first */
-    struct connection_queue idle;     /* the same ones, the longest without activity first */
-    struct connection_queue draining; /* those that the server ends, in the order of its decision */
+    struct connection_queue open;     /* those that the server does not end, oldest first */
+    struct connection_queue idle;     /* the same ones, longest without activity first */
+    struct connection_queue draining; /* those that the server ends, longest ending first */
     struct connection_queue retired;  /* closed in this wake-up */
     size_t count;                     /* in open and in draining */
     struct log_limit oversize_log;
@@ -32,13 +32,13 @@ void connections_init(struct connections *connections);
  * caller's. */
 struct connection *connections_open(struct connections *connections, int fd);
 
-/* Undoes connections_open, for one that the API cannot watch: fd is the caller's again. */
+/* Undoes connections_open, for a connection that the API cannot watch. fd is the caller's again. */
 void connections_discard(struct connections *connections, struct connection *connection);
 
-/* It was active just now: its idle timeout begins again. */
+/* The connection was active just now: its idle timeout begins again. */
 void connections_touch(struct connections *connections, struct connection *connection);
 
-/* The server has begun to end it: from now on only drain-timeout counts. */
+/* The server has begun to end the connection: from now on only drain-timeout counts. */
 void connections_begin_draining(struct connections *connections, const struct context *context,
                                 struct connection *connection);
 

@@ -10,12 +10,12 @@
 
 #include <stdint.h>
 
-/* What one recv(2) can bring: as much as a socket usually holds, and little enough to stay in the
- * processor's cache from recv to send. */
+/* The most that one recv(2) can bring. It is about as much as a socket usually holds, and it stays
+ * in the processor's cache from recv to send. */
 enum { SCRATCH_BYTES = 64 * 1024 };
 
 struct context {
-    uint64_t now_ns;  /* CLOCK_MONOTONIC, read once after each wait */
+    uint64_t now_ns;  /* CLOCK_MONOTONIC, read after each wait, and before accepting */
     uint8_t *scratch; /* SCRATCH_BYTES, lent to one connection at a time */
     const struct options *options;
     struct stats *stats;

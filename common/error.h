@@ -1,4 +1,5 @@
-/* What goes wrong, in one line each: handed up as a value, printed by main or by a log line. */
+/* An error is one line of text. Functions hand it up as a value, and main or a log line prints it.
+ */
 #ifndef COMMON_ERROR_H
 #define COMMON_ERROR_H
 

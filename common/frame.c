@@ -1,6 +1,7 @@
 #include "frame.h"
 
-/* Byte by byte: right on any byte order and at any alignment; compilers make one load of it. */
+/* Byte by byte: this is right for any byte order and any alignment. Compilers make one load of it.
+ */
 static uint32_t payload_length(const uint8_t *header)
 {
     return (uint32_t)header[0] << 24 | (uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 |
@@ -17,8 +18,7 @@ struct frame_scan frame_scan(const uint8_t *bytes, size_t size, uint32_t max_fra
             scan.oversize = true;
             break;
         }
-        /* Compared with what is left, never added to it: the sum could wrap where size_t has 32
-         * bits. */
+        /* Compare with what is left, and add nothing: a sum could wrap where size_t has 32 bits. */
         if (length > size - scan.whole - FRAME_HEADER_BYTES)
             break;
         scan.whole += FRAME_HEADER_BYTES + (size_t)length;

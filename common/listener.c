@@ -15,14 +15,16 @@
 /* Long enough that a server without descriptors sleeps; short enough that peers do not give up. */
 static const uint64_t rest_ns = NANOSECONDS_A_SECOND;
 
-/* Any descriptor will do. This one needs no memory in the kernel besides its own entry. */
+/* A descriptor that is kept to be given up: see out_of_descriptors(). Any would do. This one can be
+ * opened on every system and takes little memory in the kernel. */
 static int open_spare(void)
 {
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* O_NONBLOCK is a flag of the open file, which a duplicate shares. FD_CLOEXEC is one of the
- * descriptor. So there are two pairs of commands (fcntl(2)). */
+/* O_NONBLOCK is a flag of the open file, which every duplicate of the descriptor shares. FD_CLOEXEC
+ * is a flag of the descriptor alone. So there are two pairs of commands (fcntl(2)). F_SETFL sets
+ * all flags of the open file, so they are read first. */
 static int make_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -33,8 +35,8 @@ static int make_nonblocking(int fd)
 }
 
 /* Numeric addresses only: a name would need the resolver, which may wait for a network that is not
- * up yet. getaddrinfo(3) all the same, because it knows both families and the zone of fe80::1%eth0.
- */
+ * up yet. getaddrinfo(3) still does the reading, because it knows both families and the zone of
+ * fe80::1%eth0. With AI_NUMERICHOST it asks nobody, so it cannot block. */
 static struct addrinfo *resolve(const struct options *options, struct error *error)
 {
     const struct addrinfo hints = {
@@ -57,9 +59,11 @@ static struct addrinfo *resolve(const struct options *options, struct error *err
 }
 
 /* Accepted sockets inherit both options (UNP volume 1, 7.4), which saves two calls a connection.
- * TCP_NODELAY: with Nagle's algorithm an echo would wait until the one before it is acknowledged.
+ * TCP_NODELAY: with Nagle's algorithm a small echo would wait until the one before it is
+ * acknowledged. The peer's kernel may delay that acknowledgement, on Linux by 40 ms and more. So
+ * two small messages in a row would take that long.
  * SO_KEEPALIVE: without probes the kernel never learns that a silent peer has vanished (RFC 1122,
- * 4.2.3.6). */
+ * 4.2.3.6). Linux sends the first one after two hours of silence (tcp(7), tcp_keepalive_time). */
 static int set_inherited_options(int fd)
 {
     int on = 1;
@@ -70,8 +74,14 @@ static int set_inherited_options(int fd)
 }
 
 /* IPV6_V6ONLY: without it a socket bound to :: takes IPv4 peers too on Linux, and none on OpenBSD.
- * The listener must not block either: a peer that resets before it is accepted leaves an empty
- * queue behind, and a blocking accept(2) would stop the whole server (UNP volume 1, 16.6). */
+ * The listener must not block either. On the BSDs a peer that resets before it is accepted leaves
+ * an empty queue behind, and on every system another process may share the listener and accept
+ * first. A blocking accept(2) would then stop the whole server (UNP volume 1, 16.6).
+ *
+ * listen(2): from here on the kernel answers SYNs and completes handshakes alone. It queues the
+ * connections that accept(2) takes out. Linux cuts the backlog to net.core.somaxconn and does not
+ * say so (listen(2); 4096, and 128 before Linux 5.4). When the queue is full, Linux drops new SYNs.
+ * The peer's kernel repeats them after a second or more: connect(2) is slow, and has no error. */
 static int bind_and_listen(int fd, const struct addrinfo *where, const struct options *options,
                            struct error *error)
 {
@@ -80,7 +90,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
 
     (void)address_name(where->ai_addr, where->ai_addrlen, name);
     /* Connections of a server that has just stopped stay in TIME_WAIT for a minute. Without this
-     * option bind(2) would fail until then (socket(7)). */
+     * option bind(2) would fail until then. With it Linux still refuses a port on which another
+     * socket listens (socket(7)). */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return error_set(error, "setsockopt SO_REUSEADDR", name, errno);
     if (where->ai_family == AF_INET6 &&
@@ -98,7 +109,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
 }
 
 /* getsockname(2) after bind(2): with --port 0 only the kernel knows the port. The spare is opened
- * now, while there are descriptors. */
+ * now, while there are descriptors. When they run out it is too late to open one.
+ * A numeric address has one result, so there is no second one to try when the first fails. */
 int listener_open(struct listener *listener, const struct options *options, struct error *error)
 {
     struct sockaddr_storage address;
@@ -129,7 +141,8 @@ int listener_open(struct listener *listener, const struct options *options, stru
     return 0;
 }
 
-/* Peers that wait in the queue are reset by the kernel: nobody will ever serve them. */
+/* The kernel resets the peers that still wait in the queue: nobody will ever serve them. A peer
+ * that connects from now on gets a reset for its SYN, which it sees as ECONNREFUSED. */
 void listener_close(struct listener *listener)
 {
     if (listener->watch.fd >= 0)
@@ -139,14 +152,20 @@ void listener_close(struct listener *listener)
     listener->watch.fd = listener->spare = -1;
 }
 
+/* A level-triggered API reports nothing while the interest is empty. An edge-triggered one has no
+ * interest to change, and may report a new peer. So the loop asks this before it accepts, too. */
 unsigned listener_wants(const struct listener *listener)
 {
     return listener->resting_until_ns == 0 ? READABLE : NOTHING;
 }
 
-/* The accepted socket must not block: between the wait and a call its readiness can be gone again.
+/* accept(2) takes the oldest connection out of the kernel's queue and gives it the lowest free
+ * number. It sends nothing: the peer does not notice. The two NULLs say that the peer's address is
+ * not wanted, which saves copying it out; a log line asks for it by getpeername(2).
+ *
+ * The accepted socket must not block: between the wait and a call its readiness can be gone again.
  * accept4(2) sets the flag in the same call. macOS has no accept4. Linux gives no flag of the
- * listener to the accepted socket, the BSDs give O_NONBLOCK: so set it, and rely on neither. */
+ * listener to the accepted socket. The BSDs give O_NONBLOCK. So set it, and rely on neither. */
 static int accept_nonblocking(int listening)
 {
 #ifdef __APPLE__
@@ -163,8 +182,9 @@ static int accept_nonblocking(int listening)
 }
 
 /* The peer left before it was accepted, or the network has an error pending for it, which Linux
- * hands to accept (accept(2), "Error handling"). That says nothing about the peer behind it in the
- * queue: accept the next one. UNP's servers exit here. */
+ * hands to accept (accept(2), "Error handling"). That says nothing about the next peer in the
+ * queue: accept that one. A server that exits here, as many examples in books do, can be stopped by
+ * any peer that connects and resets. */
 static bool peers_own_error(int number)
 {
     switch (number) {
@@ -186,9 +206,9 @@ static bool peers_own_error(int number)
     }
 }
 
-/* Out of descriptors, accept(2) fails, and the peer stays at the head of the queue: a
- * level-triggered API reports it again at once, and the server would spin on EMFILE. So the
- * listener rests, and wants nothing from the API.
+/* Out of descriptors (EMFILE: this process; ENFILE: the whole system), accept(2) fails. The peer
+ * stays at the head of the queue. A level-triggered API reports the listener again at once, and the
+ * server would spin. So the listener rests, and wants nothing from the API.
  *
  * Closing the spare frees a slot: accept one peer and close it, so that it sees a refusal. The
  * other peers keep their place in the queue, and are served when a connection ends. So at most one
@@ -206,20 +226,24 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
     bool nobody_waits = fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (fd >= 0)
         listener_refuse(listener, stats, fd, strerror(number), now_ns);
+    /* This fails when somebody else was faster (ENFILE). Then there is no spare, and the next call
+     * of this function opens one when it can. */
     listener->spare = open_spare();
     if (!nobody_waits) {
         listener->spare_used_ns = clock_now();
         return ACCEPT_EXHAUSTED;
     }
     /* Linux looks for a free descriptor first, and for a peer after it. So EMFILE alone does not
-     * mean that somebody waits. */
+     * mean that somebody waits. With an empty queue there is no reason to rest. */
     stats->would_block++;
     listener_wake(listener);
     return ACCEPT_WOULD_BLOCK;
 }
 
-/* A peer's own error does not end the loop: it costs that peer only. The loop ends, because each
- * round takes a peer out of a queue of limited length. */
+/* A peer's own error costs that peer only: the loop goes on to the next one. The loop ends, because
+ * each round takes a peer out of a queue of limited length. Any error that is not a peer's own is
+ * taken for a lack of descriptors or memory (ENOBUFS, ENOMEM), so an unknown one cannot make the
+ * server spin, nor stop it. */
 enum accept_result listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns,
                                    int *fd)
 {
@@ -237,6 +261,9 @@ enum accept_result listener_accept(struct listener *listener, struct stats *stat
     return out_of_descriptors(listener, stats, errno, now_ns);
 }
 
+/* The peer sees the end of the stream, or a reset if bytes from it have arrived: nobody has read
+ * them. Its descriptor is closed at once and not at the end of the wake-up, because it was never
+ * watched: no event names it. The log line comes first, while the kernel still knows the peer. */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns)
 {
@@ -262,7 +289,8 @@ void listener_admit(struct listener *listener, struct stats *stats)
     listener->refusing = false;
 }
 
-/* Called for each connection that ends, which may have freed the descriptor that was missing. */
+/* A connection that ended may have freed the descriptor that was missing. Without this, a peer that
+ * waits would be served up to a second later than it could be. */
 void listener_wake(struct listener *listener)
 {
     listener->resting_until_ns = 0;

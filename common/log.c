@@ -13,8 +13,8 @@ enum { LINES_A_SECOND = 10 };
 
 /* poll(2) and not O_NONBLOCK: the flag belongs to the open file, which the server shares with its
  * parent and with every other program that writes there. A pipe is writable when a page of it is
- * free (pipe(7)), and a line is shorter than a page. Whatever else poll reports, an error for
- * instance, write(2) will not wait but fail. */
+ * free (pipe(7)), and a line is shorter than a page. If poll reports an error instead, write(2)
+ * fails and does not wait. */
 bool log_can_write(int fd)
 {
     struct pollfd question = {.fd = fd, .events = POLLOUT};

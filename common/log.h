@@ -1,5 +1,5 @@
-/* Log lines about what peers do. A peer must not be able to fill a disk with them, nor to make the
- * server wait for whoever reads them. */
+/* Log lines about what peers do. A peer must not be able to fill a disk with them. Whoever reads
+ * the log must not be able to make the server wait. */
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
@@ -8,16 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of one kind of line. Begins as zeros. */
+/* How many lines of one kind were printed. Begins as zeros. */
 struct log_limit {
-    uint64_t second_ns; /* when the second began that is counted */
-    unsigned lines;     /* printed since */
+    uint64_t second_ns; /* when the present second of counting began */
+    unsigned lines;     /* printed since then */
     uint64_t left_out;  /* since the last line that was printed */
 };
 
-/* Could a line be written to this descriptor now, without waiting? A pipe that nobody reads fills
- * up, and then write(2) waits for ever. True for a descriptor that is no pipe, terminal or socket.
- */
+/* Can a line be written to this descriptor now, without waiting? A pipe that nobody reads fills up,
+ * and then write(2) waits for ever. True for a file. */
 bool log_can_write(int fd);
 
 /* One line on standard error, "NAME: ...". Left out, and counted, when ten of its kind were printed

@@ -13,12 +13,17 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* A flood of new peers must not starve those that are connected: so many in one wake-up. */
+/* How many peers are accepted in one wake-up: a flood of new peers must not starve those that are
+ * connected already. */
 enum { ACCEPTS_A_TURN = 64 };
 
 /* The clock is read here, once a wake-up, and not for each connection: even without a system call
- * (vdso(7)) a reading costs a tenth of what a message costs in user space. EINTR is no error: a
- * signal has come, and take_signals() will find it. */
+ * (vdso(7)) a reading costs a tenth of what a message costs in user space. It is read again only
+ * where a timeout begins, because no timeout may come early by the time that the walk takes.
+ *
+ * EINTR is no error: a signal has come, and take_signals() will find it. The kernel never restarts
+ * such a wait after a handler, not even with SA_RESTART (signal(7)). Nothing was reported then, so
+ * the walk has nothing to do. */
 int loop_woke(struct loop *loop, int result)
 {
     struct listener *listener = &loop->service.listener;
@@ -35,7 +40,9 @@ int loop_woke(struct loop *loop, int result)
     return result;
 }
 
-/* The listener only leaves a note. Peers are accepted when the walk is over: see turn(). */
+/* The listener only leaves a note. Peers are accepted when the walk is over: see turn().
+ * No table leads from a descriptor to its connection. The API gave the watch back, and the watch is
+ * the first member of its connection. */
 void loop_ready(struct loop *loop, struct watch *watch)
 {
     if (watch == &loop->service.listener.watch)
@@ -44,9 +51,10 @@ void loop_ready(struct loop *loop, struct watch *watch)
         serve(loop, connection_of(watch));
 }
 
-/* The one place where a connection changes what it waits for, where it stands in the queues, and
- * where it ends. If the API cannot go on watching it (epoll_ctl(2) has no memory, for instance),
- * the connection is of no use any more: it ends, and no other one notices. */
+/* The only place that tells the API what a connection waits for, moves it between the queues, and
+ * ends it. The order matters: first the bytes, which decide whether FIN is due, then the queues,
+ * then the API. If the API cannot go on watching the connection (the kernel has no memory, for
+ * instance), no event would ever come for it. So it ends, and no other connection notices. */
 void loop_settle(struct loop *loop, struct connection *connection)
 {
     struct context *context = &loop->context;
@@ -63,8 +71,9 @@ void loop_settle(struct loop *loop, struct connection *connection)
 }
 
 /* Takes over an accepted descriptor, or refuses the peer and says why. The kernel has completed the
- * handshake long before accept(2) returns, so a refused peer has seen a successful connect(2). It
- * learns of the refusal when it reads the end of the stream. */
+ * handshake before accept(2) returns, so a refused peer has seen a successful connect(2). It learns
+ * of the refusal when it reads the end of the stream; or a reset, if it has sent something already.
+ * A refusal costs an accept(2) and a close(2), and tells the peer at once to try elsewhere. */
 static void admit(struct loop *loop, int fd)
 {
     struct listener *listener = &loop->service.listener;
@@ -87,20 +96,20 @@ static void admit(struct loop *loop, int fd)
 }
 
 /* [3] Accept: every peer that waits, up to a budget. One accept(2) a wake-up would cost a wait for
- * each new peer; and for an edge-triggered API it would be wrong, because one event may stand for
- * many peers. If the budget runs out, a level-triggered API reports the listener again; for an
- * edge-triggered one mux_update() queues it, because no further event announces the peers that
- * still wait.
+ * each new peer. For an edge-triggered API it would be wrong, because one event may stand for many
+ * peers. The price is one accept(2) more, which returns EAGAIN and so says that the queue is empty.
+ * If the budget runs out, a level-triggered API reports the listener again. For an edge-triggered
+ * one mux_update() queues it, because no further event announces the peers that still wait.
  * [7] Out of descriptors: the listener rests. It wants nothing from the API until a descriptor is
- * free, or a second is over. If it stayed registered, it would be reported at once and for ever:
- * the peer that cannot be accepted still waits. listener.c has the rest. */
+ * free, or a second is over. If it stayed registered, every wait would return at once: the peer
+ * that cannot be accepted still waits. listener.c says what happens to that peer. */
 static void accept_peers(struct loop *loop)
 {
     struct listener *listener = &loop->service.listener;
     int fd = -1;
 
-    loop->context.now_ns =
-        clock_now(); /* the walk took time, and no timeout may come early by it */
+    /* The walk took time. A timeout that begins now must not come early by that time. */
+    loop->context.now_ns = clock_now();
     for (int budget = ACCEPTS_A_TURN; budget > 0; budget--) {
         enum accept_result result =
             listener_accept(listener, loop->context.stats, loop->context.now_ns, &fd);
@@ -112,9 +121,10 @@ static void accept_peers(struct loop *loop)
     }
 }
 
-/* Before the server ends a connection, whatever has come already gets its answer. The wait may not
- * have reported it: a signal ended the wait, or the list of events was full, or the bytes came
- * after it. Returns false when the connection is over after that. */
+/* Before the server ends a connection, it answers what has come already. The wait may not have
+ * reported that: a signal ended the wait, or the list of events was full, or the bytes came after
+ * it. So this asks the socket itself. It costs a recv(2), which mostly returns EAGAIN, and only for
+ * a connection that is about to end. Returns false when the connection is over after that. */
 static bool last_turn(struct loop *loop, struct connection *connection)
 {
     connection->watch.ready |= READABLE | WRITABLE;
@@ -124,7 +134,9 @@ static bool last_turn(struct loop *loop, struct connection *connection)
 
 /* [9] Stop: closing the listener makes the kernel refuse new peers, and reset those that wait in
  * the queue. Each connection has one more turn. Then the server ends it: output leaves, FIN
- * follows, and drain-timeout bounds how long that takes. */
+ * follows, and drain-timeout bounds how long that takes.
+ * The walk takes the head of the queue again and again, because each step takes the head out: it is
+ * retired, or it moves to the queue of draining connections. */
 static void begin_stop(struct loop *loop)
 {
     struct connection *connection;
@@ -134,14 +146,15 @@ static void begin_stop(struct loop *loop)
     loop->stopping = true;
     while ((connection = TAILQ_FIRST(&loop->connections.open)) != NULL) {
         if (!last_turn(loop, connection))
-            continue; /* it is retired: another one is the first now */
+            continue; /* it is retired: another one is at the head now */
         connection_finish(connection, CLOSE_stop);
         loop_settle(loop, connection);
     }
 }
 
 /* Signals are looked at once a wake-up, and never in a handler: a handler may call hardly any
- * function (signal-safety(7)), and this one prints and walks queues. */
+ * function (signal-safety(7)), and this one prints and walks queues. The kernel keeps one pending
+ * signal of each kind, not a count (signal(7)): two SIGTERM that come together may be one. */
 static void take_signals(struct loop *loop)
 {
     int number;
@@ -151,13 +164,15 @@ static void take_signals(struct loop *loop)
             loop->context.stats->log_lines_left_out +=
                 service_print_stats(&loop->service, loop->connections.count, stderr) < 0;
         else if (loop->stopping)
-            loop->done = true; /* told a second time: at once */
+            loop->done = true; /* the second signal: end at once */
         else
             begin_stop(loop);
     }
 }
 
-/* Idle in truth: nothing came in its last turn, and the kernel sends nothing for it either. */
+/* Is it really idle? The last turn may just have brought something. And the kernel may still be
+ * sending what send(2) took long ago: then bytes move, although no call of ours sees them. In that
+ * case the timeout begins again. */
 static bool is_idle(struct loop *loop, struct connection *connection)
 {
     uint64_t timeout_ns = loop->context.options->idle_timeout_ns;
@@ -171,8 +186,10 @@ static bool is_idle(struct loop *loop, struct connection *connection)
 }
 
 /* Expiry costs what has expired: the queues are in order of their deadlines. Most wake-ups come
- * before the deadline that they waited for, and do not even look at the queues. Invariant 8: a
- * timeout never beats data that is waiting. Test: test_timeouts.py */
+ * before the deadline that they waited for, and do not even look at the queues.
+ * Invariant 8: a timeout never beats data that is waiting. A busy server may look at a connection
+ * long after its request has arrived. So each connection has a last turn before it is ended, and
+ * one that was active in it is not idle. Test: test_timeouts.py */
 static void expire(struct loop *loop)
 {
     struct connection *connection;
@@ -192,7 +209,8 @@ static void expire(struct loop *loop)
 }
 
 /* The earliest moment at which something is due although no descriptor is ready: a timeout of a
- * connection, or the end of the listener's rest. */
+ * connection, or the end of the listener's rest. NEVER lets the kernel put the process to sleep
+ * without a timer: an idle server uses no CPU (invariant 2). */
 static uint64_t next_deadline(const struct loop *loop)
 {
     uint64_t deadline_ns = connections_deadline(&loop->connections, loop->context.options);
@@ -221,12 +239,13 @@ static int turn(struct loop *loop)
         loop->done |= loop->connections.count == 0;
         return 0;
     }
-    if (loop->peers_wait && listener_wants(listener)) /* an edge can come while it rests, too */
+    if (loop->peers_wait && listener_wants(listener)) /* an edge can come while it rests */
         accept_peers(loop);
     return mux_update(loop->mux, &listener->watch, listener_wants(listener));
 }
 
-/* The listener is watched like any connection. It never wants WRITABLE. */
+/* The listener is watched like any connection. It never wants WRITABLE. Peers that came since
+ * listen(2) wait in the kernel's queue, and the first wait reports them. */
 static int open_loop(struct loop *loop, struct error *error)
 {
     struct service *service = &loop->service;
@@ -241,7 +260,8 @@ static int open_loop(struct loop *loop, struct error *error)
     return mux_add(loop->mux, &service->listener.watch, error);
 }
 
-/* The ready line comes last: whoever reads it can connect, and is served. */
+/* The ready line comes last: whoever reads it can connect, and is served. A test or a script that
+ * waits for this line needs no sleep and no second attempt. */
 static int run(struct loop *loop, struct error *error)
 {
     int result = open_loop(loop, error);
@@ -254,7 +274,9 @@ static int run(struct loop *loop, struct error *error)
     return result;
 }
 
-/* Nothing here is static, so a process can run several loops, each in a thread of its own. */
+/* The loop stands on the stack, and nothing in this file is static: two loops in one process would
+ * share nothing here. The mux is closed before the connections are destroyed. From then on nothing
+ * is reported, so no connection has to be removed from the API. */
 int loop_main(const struct server *server, int argc, char **argv)
 {
     struct loop loop = {0};

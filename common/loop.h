@@ -25,7 +25,7 @@ struct loop {
     struct mux *mux;
     uint64_t deadline_ns; /* when the next timeout is over, as known before the wait; or NEVER */
     bool peers_wait;      /* the listener was ready in this wake-up */
-    bool stopping;        /* told to stop: accepts nobody, and ends when the last connection has */
+    bool stopping;        /* accepts nobody, and ends when the last connection has ended */
     bool done;
 };
 
@@ -46,7 +46,7 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error);
  * changes. Returns 0, or -1 with errno set. */
 int mux_update(struct mux *mux, struct watch *watch, unsigned wants);
 
-/* Stops watching. The descriptor is still open, and is closed before the next wait. */
+/* Stops watching. The descriptor is still open. The loop closes it before the next wait. */
 void mux_remove(struct mux *mux, struct watch *watch);
 
 /* Waits until something is ready or deadline_ns (CLOCK_MONOTONIC; NEVER: no limit) has passed, and

@@ -71,9 +71,9 @@ static bool bad_decimal(const struct option_row *row, const char *text)
     return bad_value(row, text, expected);
 }
 
-/* A time is rounded up, so that the shortest does not become none. A rate that is no whole number
- * of units is refused: what is measured would not be what was asked for. Products of a double and
- * the scale are off by a few units in the last place, however, and so may look like fractions. */
+/* A time is rounded up, so that a very short one does not become 0. A rate that
+ * is no whole number of units is refused: what is measured would not be what was asked for. The
+ * product of a double and the scale is not exact. A few units in its last place are no fraction. */
 static bool take_decimal(const struct option_row *row, void *options, const char *text)
 {
     char *end = NULL;
@@ -234,7 +234,8 @@ static enum options_result show_help(const struct option_table *table, const voi
     return OPTIONS_BAD;
 }
 
-/* How many names begin with the word, up to an '='; two of them in found. A name in full is one. */
+/* Returns how many names begin with the word, up to an '='. Puts two of them into found. A word
+ * that is a whole name counts as that name only. */
 static size_t find_names(const struct option *names, const char *word, const char *found[2])
 {
     size_t length = strcspn(word, "=");
@@ -268,7 +269,7 @@ static void report_word(const struct option *names, const char *word)
         error_print("'%s': could be --%s or --%s; see --help", word, found[0], found[1]);
 }
 
-/* Whether the word after an option is an option itself, so that a value was forgotten. */
+/* Is the word after an option an option itself? Then its value was forgotten. */
 static bool is_option(const struct option *names, const char *word)
 {
     if (strncmp(word, "--", 2) != 0)

@@ -10,11 +10,11 @@
 
 enum option_kind {
     OPTION_FLAG,   /* takes no value; bool */
-    OPTION_TEXT,   /* taken as it is; const char *, which points into argv */
+    OPTION_TEXT,   /* any text; const char *, which points into argv */
     OPTION_NUMBER, /* whole; an unsigned integer of 2, 4 or 8 bytes, or an int */
     OPTION_TIME,   /* fractions allowed, rounded up to a unit; uint64_t */
-    OPTION_RATE,   /* fractions allowed, but none of a unit; uint64_t */
-    OPTION_CHOICE, /* one of some names, becomes its place among them; unsigned or an enum */
+    OPTION_RATE,   /* fractions allowed if they make whole units; uint64_t */
+    OPTION_CHOICE, /* one of some names, stored as its index; unsigned or an enum */
     OPTION_OTHER,  /* read by a function of the program's own */
 };
 
@@ -23,7 +23,7 @@ enum option_kind {
 struct option_row {
     const char *name;  /* without the dashes */
     const char *value; /* what the help calls its value; NULL for a flag */
-    const char *text;  /* the help, the default included; a newline begins a line below it */
+    const char *text;  /* the help, with the default; a newline begins a second line */
     enum option_kind kind;
     size_t offset; /* of the member */
     size_t size;
@@ -32,7 +32,7 @@ struct option_row {
     double scale;                                  /* the member's units in one of the option's */
     const char *const *names;                      /* end with NULL */
     bool (*take)(void *options, const char *text); /* returns whether it is a good value */
-    const char *expected;                          /* "--NAME: 'TEXT' is not …", if it is not */
+    const char *expected; /* if it is not: "--NAME: 'TEXT' is not EXPECTED" */
     bool required;
 };
 
@@ -42,15 +42,15 @@ struct option_row {
 #define TEXT_INTO(type, member) .kind = OPTION_TEXT, OPTION_MEMBER(type, member)
 #define NUMBER_INTO(type, member, low, high)                                                       \
     .kind = OPTION_NUMBER, OPTION_MEMBER(type, member), .least = (low), .most = (high)
-/* low and high are in the member's units, of which `factor` are one of the option's: seconds that
- * become nanoseconds have 1e9. */
+/* low and high are in the member's units. One unit of the option is `factor` units of the member:
+ * 1e9 for seconds that become nanoseconds. */
 #define TIME_INTO(type, member, low, high, factor)                                                 \
     .kind = OPTION_TIME, OPTION_MEMBER(type, member), .least = (low), .most = (high),              \
     .scale = (factor)
 #define RATE_INTO(type, member, low, high, factor)                                                 \
     .kind = OPTION_RATE, OPTION_MEMBER(type, member), .least = (low), .most = (high),              \
     .scale = (factor)
-/* --help lists the names, and the member's own as the default unless the option is required. */
+/* --help lists the names. If the option is not required, it shows the member's value as default. */
 #define CHOICE_INTO(type, member, list)                                                            \
     .kind = OPTION_CHOICE, OPTION_MEMBER(type, member), .names = (list)
 #define TAKEN_BY(function, wanted) .kind = OPTION_OTHER, .take = (function), .expected = (wanted)
@@ -61,16 +61,16 @@ struct option_table {
     const char *purpose; /* in the help, below the usage */
     const struct option_row *rows;
     size_t count; /* at most OPTION_ROWS_MOST */
-    /* Prints what stands in the help below the options, from an empty line on. */
+    /* Prints the help's text below the options. It begins with an empty line. */
     void (*more)(FILE *stream);
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };
 
-/* Reads the command line by getopt_long(3), so that names may be shortened and --NAME=VALUE is the
- * same as two words, into the struct that the table is of, which holds the defaults before. Prints
- * the help for --help, which has no row, on standard output, and for a bad option one line by
- * error_print. */
+/* Reads the command line into `options`, the struct that the rows describe. It holds the defaults
+ * before the call. getopt_long(3) does the reading: a name may be shortened, and --NAME=VALUE is
+ * the same as two words. --help needs no row: it prints the help on standard output. A bad option
+ * costs one line by error_print. */
 enum options_result option_table_read(const struct option_table *table, void *options, int argc,
                                       char **argv);
 

@@ -34,10 +34,10 @@ static inline bool own_has(const struct own_descriptors *own, const struct watch
  * left. One read(2). */
 int own_signal(struct own_descriptors *own);
 
-/* It was reported ready: reads it, which makes it quiet again (read(2)). */
+/* Call it when the timer was reported ready. Reads it (read(2)): it would stay ready otherwise. */
 void own_timer_fired(struct own_descriptors *own);
 
-/* Sets it to deadline_ns (timerfd_settime(2)). Returns 0, or -1 with errno set. */
+/* Sets the timer to deadline_ns (timerfd_settime(2)). Returns 0, or -1 with errno set. */
 int own_timer_move(struct own_descriptors *own, uint64_t deadline_ns);
 
 /* Makes sure that the timer is readable at deadline_ns (CLOCK_MONOTONIC) or before. A call is made

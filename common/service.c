@@ -19,10 +19,10 @@ static size_t raise_descriptor_limit(void)
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return SIZE_MAX; /* unknown; accept(2) will say when none is left */
+        return SIZE_MAX; /* unknown: accept(2) fails when none is left */
     rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
-#ifdef __APPLE__ /* says RLIM_INFINITY, and accepts no more than OPEN_MAX */
+#ifdef __APPLE__ /* it says RLIM_INFINITY, but accepts no more than OPEN_MAX */
     if (limit.rlim_cur > OPEN_MAX)
         limit.rlim_cur = OPEN_MAX;
 #endif
@@ -45,9 +45,9 @@ static void set_max_conns(struct options *options, size_t descriptor_ceiling)
             options->max_conns, possible);
 }
 
-/* A parent can start a program with standard streams closed. The next open(2) would get such a
- * number, and log lines would end up in the statistics file, or in a peer's connection. So each
- * closed one is opened as something that nobody can write to: a write fails, and is noticed. */
+/* A parent can start a program with standard streams closed. The next open(2) would get one of
+ * these numbers, and log lines would end up in the statistics file, or in a peer's connection. So
+ * each closed one becomes /dev/null, opened for reading: a write to it fails, and is noticed. */
 static void fill_standard_streams(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

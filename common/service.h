@@ -16,7 +16,7 @@ enum { EXIT_STOPPED = 0, EXIT_CANNOT_RUN = 1, EXIT_BAD_USAGE = 2 };
 
 /* What a server says of itself. The strings are constants. */
 struct server {
-    const char *name;           /* of its directory and its program */
+    const char *name;           /* of the program, and of its directory */
     const char *wait;           /* the call that waits, for a message when it fails */
     const char *implementation; /* what provides the API, where there is more than one; or NULL */
     size_t descriptor_ceiling;  /* how many descriptors the API can handle; 0: any number */
@@ -40,8 +40,8 @@ bool service_open(struct service *service, const struct server *server, int argc
 /* Prints the line that says that the server listens. Returns 0, or -1 with error filled. */
 int service_announce(const struct service *service, struct error *error);
 
-/* One line of statistics on stream; connections: open now. Never waits for a reader: EAGAIN when it
- * would have to. Returns 0, or -1 with errno set. */
+/* Prints one line of statistics on stream. connections: how many are open now. Never waits for a
+ * reader: it fails with EAGAIN instead. Returns 0, or -1 with errno set. */
 int service_print_stats(const struct service *service, size_t connections, FILE *stream);
 
 /* Closes the listener and prints the final statistics. error is what made the server give up, or

@@ -10,7 +10,8 @@ enum { SIGNALS = 3 };
 static const int known[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
 static sigset_t wanted; /* those of them that were not ignored at the start */
 
-/* Events that a busy loop handles before it looks for signals: two system calls more for these. */
+/* How many events a busy loop handles before it looks for signals. To look costs two system calls.
+ */
 enum { EVENTS_UNHEARD = 16 };
 
 /* A counter and not a flag: a second SIGTERM means something else than the first. The handler runs
@@ -62,7 +63,7 @@ static void note(int number)
     for (size_t i = 0; i < SIGNALS; i++)
         if (known[i] == number)
             caught[i]++;
-    if (pipe_ends[1] >= 0) /* when the pipe is full, a byte is there already to wake the loop */
+    if (pipe_ends[1] >= 0) /* may be full: then a byte in it wakes the loop already */
         (void)!write(pipe_ends[1], "", 1);
     errno = saved;
 }

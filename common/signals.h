@@ -1,7 +1,7 @@
 /* Signals: SIGTERM, SIGINT and SIGUSR1 are blocked except during the wait, so none is lost between
  * the check for one and the sleep. How they reach the loop is each API's own way.
  *
- * Signal handlers belong to the process, not to a loop: what they note here is for whoever asks. */
+ * Signal handlers belong to the process, not to a loop. The first that asks gets the signal. */
 #ifndef COMMON_SIGNALS_H
 #define COMMON_SIGNALS_H
 
@@ -17,20 +17,20 @@ void signals_set(sigset_t *set);
 /* Takes one wanted signal out of set and returns its number; 0 when there is none. */
 int signals_pop(sigset_t *set);
 
-/* Ignores SIGPIPE, so that a send to a peer that is gone returns EPIPE, and SIGXFSZ, so that a
- * write beyond a limit on file sizes returns EFBIG (setrlimit(2)): either would end the process.
- * Finds out which signals are wanted, and blocks them (sigprocmask(2)). Returns 0, or -1 with error
- * filled. */
+/* Ignores SIGPIPE, so that a send to a peer that is gone returns EPIPE. Ignores SIGXFSZ, so that a
+ * write beyond a limit on file sizes returns EFBIG (setrlimit(2)). Either signal would end the
+ * process. Finds out which signals are wanted, and blocks them (sigprocmask(2)). Returns 0, or -1
+ * with error filled. */
 int signals_block(struct error *error);
 
 /* For an API whose wait takes a signal mask: catches the wanted signals, and fills mask with the
  * one to wait under. Returns 0, or -1 with error filled. */
 int signals_catch(sigset_t *mask, struct error *error);
 
-/* The number of a signal that was caught and not yet taken, or 0. Such a wait delivers signals only
- * when it sleeps: a busy loop would never see SIGTERM. So the caller adds up what its waits
- * reported, and after so many events this unblocks the signals for a moment and sets the sum to
- * 0. */
+/* The number of a signal that was caught and not yet taken, or 0. A wait with a signal mask
+ * delivers signals only when it sleeps: a busy loop would never see SIGTERM. So the caller adds up
+ * in *unheard what its waits reported. When the sum is 16 or more, this unblocks the signals for a
+ * moment and sets the sum to 0. */
 int signals_take(int *unheard);
 
 /* For a system without such a wait: the reading end of a pipe into which each caught signal puts a

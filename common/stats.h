@@ -8,7 +8,7 @@
 /* Why a connection was closed. docs/protocol.md says what a peer does to get each of them. */
 #define CLOSE_REASONS(X)                                                                           \
     X(end)       /* the peer ended its stream after a whole frame */                               \
-    X(truncated) /* … inside a frame */                                                          \
+    X(truncated) /* the peer ended its stream inside a frame */                                    \
     X(oversize)  /* announced more than max-frame */                                               \
     X(reset)     /* ECONNRESET or EPIPE */                                                         \
     X(idle)      /* no byte moved in either direction for idle-timeout */                          \
@@ -24,21 +24,21 @@ enum close_reason {
 };
 
 #define COUNTERS(X)                                                                                \
-    X(accepted)     /* connections that were served */                                             \
-    X(refused)      /* peers closed at once: max-conns, no descriptor, FD_SETSIZE */               \
-    X(frames)       /* whole frames received, each to be echoed once */                            \
-    X(bytes_in)     /* bytes received, bytes discarded after an oversize header included */        \
-    X(bytes_out)    /* bytes sent */                                                               \
-    X(copied_bytes) /* bytes moved from one buffer to another, or within one */                    \
-    X(waits)        /* calls that waited for readiness */                                          \
-    X(events)  /* what they returned, added up; signals and timers are among them in some APIs */  \
-    X(reads)   /* recv(2) calls on connections */                                                  \
-    X(writes)  /* send(2) calls on connections */                                                  \
-    X(accepts) /* accept(2) calls */                                                               \
-    X(interest_changes)   /* changes of what a registered descriptor is watched for */             \
-    X(would_block)        /* recv, send and accept calls that answered EAGAIN */                   \
-    X(partial_writes)     /* send calls that took less than was offered */                         \
-    X(pauses)             /* times that reading stopped at the high-water mark */                  \
+    X(accepted)         /* connections that were served */                                         \
+    X(refused)          /* peers closed at once: max-conns, no descriptor, FD_SETSIZE */           \
+    X(frames)           /* whole frames received, each to be echoed once */                        \
+    X(bytes_in)         /* bytes received, bytes discarded after an oversize header included */    \
+    X(bytes_out)        /* bytes sent */                                                           \
+    X(copied_bytes)     /* bytes moved from one buffer to another, or within one */                \
+    X(waits)            /* calls that waited for readiness */                                      \
+    X(events)           /* the sum of what they returned; in some APIs with signals and timers */  \
+    X(reads)            /* recv(2) calls on connections */                                         \
+    X(writes)           /* send(2) calls on connections */                                         \
+    X(accepts)          /* accept(2) calls */                                                      \
+    X(interest_changes) /* changes of what a registered descriptor is watched for */               \
+    X(would_block)      /* recv, send and accept calls that answered EAGAIN */                     \
+    X(partial_writes)   /* send calls that took less than was offered */                           \
+    X(pauses)           /* times that reading stopped at the high-water mark */                    \
     X(log_lines_left_out) /* too many of their kind, or nobody reads the log */
 
 struct stats {

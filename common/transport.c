@@ -7,9 +7,11 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/* EAGAIN and EWOULDBLOCK are one number on every system that we know; POSIX allows two. Neither is
- * an error: the readiness was used up, by an earlier call or by a checksum that failed after the
- * kernel had reported the packet (select(2), "Bugs"). */
+/* EAGAIN and EWOULDBLOCK are one number on Linux and the BSDs; POSIX allows two. Neither is an
+ * error. The API reported what was true at that moment. An earlier call may have used it up since.
+ * Linux may also have thrown a packet away: it can report data before it checks the checksum, and
+ * drop the packet when it is wrong. A blocking socket would now stop the whole server.
+ * Any other number is about this connection alone (invariant 1). */
 static enum transport_result failed(struct connection *connection, struct context *context,
                                     int number)
 {
@@ -21,9 +23,16 @@ static enum transport_result failed(struct connection *connection, struct contex
     return TRANSPORT_END;
 }
 
-/* recv(2) copies what has come out of the kernel's receive buffer, up to the room that there is. It
- * returns 0 for FIN and for nothing else, as long as the room is not 0: that is why
- * connection_room() never returns an empty one. */
+/* recv(2) copies what has come out of the kernel's receive buffer, up to the room that there is.
+ * That frees space there, and when enough is free the kernel tells the peer so, by a larger window
+ * (RFC 9293, 3.8.6). A server that does not read makes the window shrink to 0: back-pressure.
+ *
+ * recv(2) returns 0 when the peer has sent FIN and all bytes before it have been read. With no room
+ * it returns 0, too, and that would look like the end of a healthy connection. So connection_room()
+ * never returns an empty room.
+ *
+ * EINTR: Linux interrupts only a call that sleeps, and this one does not sleep. POSIX allows EINTR
+ * all the same, and to call again costs nothing. */
 enum transport_result transport_read(struct connection *connection, struct context *context)
 {
     size_t room = 0;
@@ -35,7 +44,7 @@ enum transport_result transport_read(struct connection *connection, struct conte
     do {
         context->stats->reads++;
         count = recv(connection->watch.fd, into, room, 0);
-    } while (count < 0 && errno == EINTR); /* a signal came before any byte: nothing is lost */
+    } while (count < 0 && errno == EINTR); /* no byte was taken, so nothing is lost */
 
     if (count < 0)
         return failed(connection, context, errno);
@@ -49,8 +58,14 @@ enum transport_result transport_read(struct connection *connection, struct conte
 }
 
 /* send(2) copies what fits into the socket's send buffer, and returns: the bytes have left this
- * process, not this machine. A short count is normal. The rest stays pending; a server that forgets
- * it passes every test on an idle machine, and loses bytes under load (invariant 1). */
+ * process, not this machine. The kernel keeps them until the peer's kernel acknowledges them.
+ *
+ * A short count is normal: the buffer is full. The rest stays pending. A server that forgets the
+ * rest passes every test with small messages, and loses bytes when a peer reads slowly (invariant
+ * 1). Linux calls the socket writable again when a third of its buffer is free, so the rest leaves
+ * in large pieces and not in many small ones.
+ *
+ * A peer that has reset costs EPIPE, not the process: signals.c has the kernel ignore SIGPIPE. */
 enum transport_result transport_write(struct connection *connection, struct context *context)
 {
     size_t pending = 0;
@@ -72,10 +87,11 @@ enum transport_result transport_write(struct connection *connection, struct cont
     return TRANSPORT_SHORT;
 }
 
-/* A slow reader: megabytes wait in the kernel's send buffer, so the server has nothing to send and
+/* A slow reader: megabytes wait in the kernel's send buffer. The server has nothing to send and
  * nothing to receive for minutes, and yet bytes move. Linux says how long ago it last sent data and
- * last heard an acknowledgement (tcp(7), TCP_INFO). A peer that does not read keeps the window
- * shut: no data is sent. A peer that has vanished acknowledges nothing. So both must be recent. */
+ * last heard an acknowledgement (tcp(7), TCP_INFO). A peer that does not read keeps its window
+ * shut: no data is sent. A peer that has vanished acknowledges nothing. So both must be recent.
+ * The kernel copies some 200 bytes out for this, and only for a connection that looks idle. */
 bool transport_progressed(const struct connection *connection, uint64_t span_ns)
 {
 #ifdef __linux__
@@ -94,6 +110,8 @@ bool transport_progressed(const struct connection *connection, uint64_t span_ns)
 #endif
 }
 
+/* shutdown(2) queues FIN behind the bytes that are still in the send buffer, and returns at once.
+ * So it destroys no echo, and it cannot block. It fails with ENOTCONN when a reset came first. */
 void transport_send_fin(struct connection *connection, struct context *context)
 {
     if (shutdown(connection->watch.fd, SHUT_WR) == 0)

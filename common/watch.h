@@ -41,8 +41,9 @@ static inline bool watch_change(struct watch *watch, unsigned wants, struct stat
     return true;
 }
 
-/* Which calls are worth making now. Besides what was reported, a send is worth trying on a socket
- * that nobody waits for: its buffer nearly always has room, and send(2) says so when it has not. */
+/* Which calls are worth making now: those for what was reported, and a send when the API was not
+ * asked about writing. A send buffer nearly always has room, and send(2) says so when it has not.
+ */
 static inline unsigned watch_worth_trying(const struct watch *watch)
 {
     return watch->ready | (~(unsigned)watch->interest & WRITABLE);

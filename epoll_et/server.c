@@ -19,8 +19,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* How much one wait can report. What does not fit comes with the next wait: the kernel takes from
- * the head of its list and puts back at the tail, so nobody is forgotten. */
+/* How many events one wait can report. What does not fit comes with the next wait: the kernel takes
+ * entries from the head of its list and adds them at the tail, so nobody is forgotten. */
 enum { EVENTS_A_WAIT = 256 };
 enum { READS_A_TURN = 16 };
 
@@ -72,9 +72,9 @@ void mux_close(struct mux *mux)
 }
 
 /* [1] Register: one system call in the life of a connection. The kernel puts an entry of its own
- * (some 130 bytes) into a tree, and a callback onto the socket's wait queue. From then on a packet
- * that arrives puts the entry on the ready list, whether anybody waits or not.
- * All events at once: an edge that nobody wants now costs little, and interest never changes. */
+ * into a tree, and a callback onto the socket's wait queue: roughly 160 bytes together (epoll(7)).
+ * From then on a packet that arrives puts the entry on the ready list, even if nobody waits.
+ * All events at once: an event that nobody wants now costs little, and interest never changes. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET,
@@ -86,8 +86,8 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 }
 
 /* No system call. But the event for what is wanted now may have been delivered already: before the
- * budget of a turn ran out, or while reading was paused. It will not repeat, so queue the watch
- * (invariant 5). Test: test_backpressure.py */
+ * budget of a turn ran out, or while reading was paused. epoll does not repeat it, so queue the
+ * watch (invariant 5). Test: test_backpressure.py */
 int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
 {
     if ((watch->ready & wants) && !watch->queued) {
@@ -116,8 +116,8 @@ void mux_remove(struct mux *mux, struct watch *watch)
 }
 
 /* [2] Wait: the kernel takes entries from the ready list, asks each socket once more, and copies
- * out an event of 12 bytes for each. The cost follows what is ready, not what is watched. An entry
- * does not go back to the list, even if its socket is still ready: that is all that "edge" means.
+ * out an event for each that is ready. The cost follows what is ready, not what is watched. An
+ * entry does not go back to the list, even if it was ready: this is what "edge" means.
  * [8] Timeouts: the timeout of epoll_wait(2) counts milliseconds. A timer descriptor counts
  * nanoseconds, and costs a call only when a deadline comes nearer. */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
@@ -130,7 +130,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
     if (count < 0)
         return -1;
     for (int i = 0; i < count; i++) {
-        struct watch *watch = mux->events[i].data.ptr; /* the kernel kept it, and never looked */
+        struct watch *watch = mux->events[i].data.ptr; /* the pointer that mux_add() gave it */
         watch->ready |= (uint8_t)epoll_readiness(mux->events[i].events);
         if (!own_has(&mux->own, watch) && !watch->queued)
             loop_ready(loop, watch);
@@ -151,10 +151,10 @@ int mux_signal(struct mux *mux)
 
 /* [4] Read policy: until recv(2) would block, or brings less than it had room for: then the socket
  * was empty, and whatever comes later makes a new event (epoll(7), "Do I need to continuously
- * read/write a file descriptor until EAGAIN"). Twice a short count does not mean empty: the FIN
- * behind the bytes has had its event, and recv(2) stops short before an urgent byte (tcp(7),
- * SIOCATMARK). Test: test_endings.py The budget keeps one busy peer from starving the others.
- * mux_update() queues what it leaves.
+ * read/write a file descriptor until EAGAIN"). In two cases the socket is not empty after a short
+ * count, and READ_ON says so. FIN may wait behind the bytes, and has had its event. And recv(2)
+ * stops before an urgent byte (tcp(7), SIOCATMARK). Test: test_endings.py
+ * The budget keeps one busy peer from starving the others. mux_update() queues what is left.
  * [5] Partial write: an echo is sent at once. When send(2) takes less than all of it, an event is
  * sure to come when there is room again, because EPOLLOUT is always registered. */
 void serve(struct loop *loop, struct connection *connection)

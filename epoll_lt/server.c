@@ -18,8 +18,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-/* How much one wait can report. What does not fit comes with the next wait: the kernel takes from
- * the head of its list and puts back at the tail, so nobody is forgotten. */
+/* How many events one wait can report. What does not fit comes with the next wait: the kernel takes
+ * entries from the head of its list and adds them at the tail, so nobody is forgotten. */
 enum { EVENTS_A_WAIT = 256 };
 
 struct mux {
@@ -67,8 +67,8 @@ void mux_close(struct mux *mux)
 }
 
 /* [1] Register: one system call in the life of a connection. The kernel puts an entry of its own
- * (some 130 bytes) into a tree, and a callback onto the socket's wait queue. From then on a packet
- * that arrives puts the entry on the ready list, whether anybody waits or not. */
+ * into a tree, and a callback onto the socket's wait queue: roughly 160 bytes together (epoll(7)).
+ * From then on a packet that arrives puts the entry on the ready list, even if nobody waits. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
@@ -101,8 +101,8 @@ void mux_remove(struct mux *mux, struct watch *watch)
 }
 
 /* [2] Wait: the kernel takes entries from the ready list, asks each socket once more, and copies
- * out an event of 12 bytes for each. The cost follows what is ready, not what is watched. An entry
- * that is still ready goes back to the tail of the list: that is all that "level" means.
+ * out an event for each that is ready. The cost follows what is ready, not what is watched. An
+ * entry that was ready goes back to the tail of the list: this is what "level" means.
  * [8] Timeouts: the timeout of epoll_wait(2) counts milliseconds. A timer descriptor counts
  * nanoseconds, and costs a call only when a deadline comes nearer. */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
@@ -111,7 +111,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
         return -1;
     int count = loop_woke(loop, epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, -1));
     for (int i = 0; i < count; i++) {
-        struct watch *watch = mux->events[i].data.ptr; /* the kernel kept it, and never looked */
+        struct watch *watch = mux->events[i].data.ptr; /* the pointer that mux_add() gave it */
         watch->ready |= (uint8_t)epoll_readiness(mux->events[i].events);
         if (!own_has(&mux->own, watch))
             loop_ready(loop, watch);

@@ -12,15 +12,14 @@
 #include "../common/clock.h"
 #include "../common/loop.h"
 #include "../common/signals.h"
+#include <sys/types.h> /* before sys/event.h, as the BSDs want it */
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/types.h> /* before sys/event.h, as the BSDs want it */
-
 #include <sys/event.h>
 #include <unistd.h>
 
-enum { TIMER = 1 }; /* its number among the timers, which have numbers of their own */
+enum { TIMER = 1 }; /* timers have numbers of their own, apart from descriptors */
 
 struct mux {
     struct stats *stats;
@@ -28,8 +27,7 @@ struct mux {
     sigset_t signalled;
     uint64_t timer_ns; /* when the timer will fire, or NEVER */
     struct kevent *events;
-    size_t capacity;
-    size_t watched;
+    size_t capacity, watched; /* events that fit, descriptors watched */
 };
 
 /* One change, made at once. kevent(2) also takes changes along with a wait, which saves calls. But
@@ -38,14 +36,13 @@ static int change(const struct mux *mux, int ident, short filter, unsigned short
                   int64_t value, void *pointer)
 {
     struct kevent event;
-
-    /* The cast suits NetBSD too, where udata was an integer once. */
+    /* The cast suits NetBSD, too: there udata was an integer once. */
     EV_SET(&event, (uintptr_t)ident, filter, flags, 0, value, (__typeof__(event.udata))pointer);
     return kevent(mux->fd, &event, 1, NULL, 0, NULL);
 }
 
-/* Signals are filters, too: one call waits for everything. They are blocked, and no handler runs.
- */
+/* Signals are filters, too, so that one call waits for everything. They stay blocked for good. So
+ * no handler runs and interrupts this server anywhere. */
 int mux_open(struct loop *loop, struct error *error)
 {
     struct mux *mux = loop->mux = malloc(sizeof *mux);
@@ -94,7 +91,7 @@ static int set_interest(const struct mux *mux, struct watch *watch, unsigned bef
 {
     unsigned short read = wants & READABLE ? EV_ADD : EV_DELETE;
     unsigned short write = wants & WRITABLE ? EV_ADD : EV_DELETE;
-
+    /* Each bit that differs is one filter to add or to delete, and one system call. */
     if ((before ^ wants) & READABLE && change(mux, watch->fd, EVFILT_READ, read, 0, watch) < 0)
         return -1;
     return (before ^ wants) & WRITABLE ? change(mux, watch->fd, EVFILT_WRITE, write, 0, watch) : 0;
@@ -120,9 +117,10 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return watch_change(watch, wants, mux->stats) ? set_interest(mux, watch, before, wants) : 0;
 }
 
-/* A BSD kernel drops the filters of a descriptor at close(2), so these calls are not for its sake.
- * libkqueue on Linux does not see the close, and would report the next owner of the number to this
- * watch. */
+/* A BSD kernel drops the filters of a descriptor at close(2). There these calls are not needed, and
+ * cost a system call for each connection that ends. libkqueue on Linux does not see the close. It
+ * would report events of the next owner of the number to this watch, whose memory is free by then
+ * (invariant 6). */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
     mux->watched--;
@@ -132,9 +130,9 @@ void mux_remove(struct mux *mux, struct watch *watch)
 
 /* [8] Timeouts: a timer is one more filter. It is set only for an earlier deadline: an idle
  * deadline moves on with every byte, and a system call for each byte would double the cost of a
- * message. If it fires too early, the loop finds nothing expired, and sets it again. When the
- * kernel has no memory for a timer, or libkqueue no descriptor, the result is a timeout for the
- * wait itself; else it is NULL. */
+ * message. If it fires too early, the loop finds nothing expired, and sets it again. The kernel may
+ * have no memory for a timer, and libkqueue no descriptor. Then the result is a timeout for the
+ * wait itself. Otherwise it is NULL. */
 static const struct timespec *set_timer(struct mux *mux, uint64_t deadline_ns, uint64_t now_ns,
                                         struct timespec *left)
 {
@@ -148,10 +146,12 @@ static const struct timespec *set_timer(struct mux *mux, uint64_t deadline_ns, u
     return set ? NULL : clock_left(deadline_ns, now_ns, left);
 }
 
-/* [2] Wait: the kernel copies out an event for each filter that became true. The cost follows what
- * is ready, not what is watched.
- * [6] Half-close: EV_EOF stands beside bytes that are still unread. So nobody looks at it: make the
- * call that the connection wants; its return value says what happened. */
+/* [2] Wait: the kernel takes notes from its list of active ones, asks each filter once more, and
+ * copies out an event for each that is true (kqueue(2)). A note without EV_CLEAR then goes back to
+ * the list: this makes it level-triggered. The cost follows what is ready, not what is watched.
+ * [6] Half-close: EV_EOF comes also while bytes are still unread. It does not mean end of input, so
+ * nobody looks at it: a server that closes now loses those bytes. Make the call that the connection
+ * wants; its return value says what happened (invariant 3). Test: test_endings.py */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct timespec left;
@@ -166,7 +166,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
         } else if (event->filter == EVFILT_TIMER) {
             mux->timer_ns = NEVER;
         } else if (watch->interest & ready) {
-            /* It may have ended, by its other filter's event in this batch (invariant 6). */
+            /* An event of its other filter in this batch may have ended it (invariant 6). */
             watch->ready |= (uint8_t)ready;
             loop_ready(loop, watch);
         }

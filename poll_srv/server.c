@@ -18,8 +18,8 @@
 #include <stdlib.h>
 
 /* The array that the kernel reads, and beside it the watch of each entry: the kernel gives back the
- * descriptor's number and nothing of ours. Both stay dense, because the kernel would copy a hole
- * and look at it in every wait. */
+ * descriptor's number, and no pointer of ours. Both stay dense, because the kernel would copy a
+ * hole and look at it in every wait. */
 struct mux {
     struct stats *stats;
     sigset_t wait_mask;
@@ -38,7 +38,9 @@ static short poll_interest(unsigned wants)
 /* [6] Half-close: POLLHUP and POLLERR come unasked, even with an empty interest. They do not mean
  * end of input: bytes that the peer sent before it may still wait in the socket, and a server that
  * closes now loses them. Make the call that the connection wants; its return value says what
- * happened (invariant 3). Test: test_endings.py */
+ * happened (invariant 3). Test: test_endings.py
+ * POLLNVAL says that the descriptor is not open, which only a bug can bring about. Then the call
+ * fails with EBADF and ends the connection. Otherwise every wait would return at once. */
 static unsigned poll_readiness(int events)
 {
     if (events & (POLLHUP | POLLERR | POLLNVAL))
@@ -120,7 +122,7 @@ void mux_remove(struct mux *mux, struct watch *watch)
  * each entry. Before it sleeps it also puts itself on the wait queue of every one, and takes itself
  * off again when it wakes. It says how many entries have an answer, not which: our walk looks at
  * one after the other until it has found so many. All these costs follow what is watched, and most
- * of it is not ready.
+ * of it is not ready. In return, a wait that sees many ready descriptors at once wastes little.
  * [8] Timeouts: an argument of the call, computed for each. Nothing has to be set or stopped. */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {

@@ -31,6 +31,8 @@ struct mux {
     struct watch *watches[FD_SETSIZE];
 };
 
+/* The macros change bits in our own memory. The limit grows here. It comes down in lower_limit(),
+ * once a wait, because a search for the highest bit would be too much for every change. */
 static void set_interest(struct mux *mux, const struct watch *watch)
 {
     FD_CLR(watch->fd, &mux->want_read);
@@ -70,9 +72,9 @@ void mux_close(struct mux *mux)
 }
 
 /* [1] Register: a bit in a set of our own. The kernel is told nothing until the next wait.
- * A set has FD_SETSIZE bits, 1024: FD_SET beyond them writes over other memory (invariant 7). What
- * counts is the descriptor's number. A process with few sockets can have high numbers, when it
- * inherited or opened other descriptors. Test: test_descriptors.py */
+ * A set has FD_SETSIZE bits, 1024: FD_SET beyond them writes over other memory (invariant 7). The
+ * descriptor's number decides, not how many there are. A process with few sockets can have high
+ * numbers, when it inherited or opened other descriptors. Test: test_descriptors.py */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     if (watch->fd >= FD_SETSIZE) {
@@ -108,8 +110,8 @@ void mux_remove(struct mux *mux, struct watch *watch)
     mux->watches[last->slot] = last;
 }
 
-/* The kernel looks at every number below the limit, used or not. When the highest descriptors are
- * closed, the limit must come down again. */
+/* The kernel copies and scans the sets up to the limit, whether a number is used or not. When the
+ * highest descriptors are closed, the limit must come down again. */
 static void lower_limit(struct mux *mux)
 {
     while (mux->limit > 0 && !FD_ISSET(mux->limit - 1, &mux->want_read) &&
@@ -118,9 +120,13 @@ static void lower_limit(struct mux *mux)
 }
 
 /* [2] Wait: the kernel copies the sets in, asks every descriptor whose bit is set, and writes its
- * answer over the question. So it gets copies. It says how many bits are set, not which: our walk
- * looks at one watch after the other until it has found so many. Both costs follow what is watched.
- * [8] Timeouts: an argument of the call, computed for each. Nothing has to be set or stopped. */
+ * answer over the question. So it gets copies. Before it sleeps it also puts itself on the wait
+ * queue of every one, and takes itself off again when it wakes. It says how many bits are set, not
+ * which: our walk looks at one watch after the other until it has found so many. All these costs
+ * follow what is watched, and most of it is not ready.
+ * [8] Timeouts: an argument of the call, computed for each. Nothing has to be set or stopped.
+ * pselect(2) leaves the argument as it is. select(2) on Linux writes the time that was left into
+ * it, so a program that uses it again waits for less and less. */
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct timespec left;
@@ -141,7 +147,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
             continue;
         watch->ready |= (uint8_t)ready;
         loop_ready(loop, watch);
-        count -= ready == (READABLE | WRITABLE) ? 2 : 1; /* it counts bits, not descriptors */
+        count -= ready == (READABLE | WRITABLE) ? 2 : 1; /* the result counts bits */
     }
     return 0;
 }

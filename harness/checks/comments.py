@@ -9,6 +9,9 @@ from pathlib import Path
 from checks import sources
 
 LEAST, MOST = 25, 33  # percent
+# level.c has one function of a few lines. Nothing else explains the policy that four servers follow, so half may be
+# comment.
+MOST_OF = {"common/level.c": 50}
 STUDIED = ("loop", "level", "listener", "connection", "connections", "transport")
 LONGEST = 190
 LONGER = {"epoll_et": 240}  # it has a turn and a queue of its own
@@ -30,8 +33,9 @@ def check(root: Path) -> list[str]:
         print(f"{name:24} {length:4} lines{of:15} {share:3.0f}% comment")
         if limit and length > limit:
             found.append(f"{name}: {length} lines, more than {limit}")
-        if not LEAST <= share <= MOST:
-            found.append(f"{name}: {share:.0f}% of its lines are comment; expected {LEAST} to {MOST}%")
+        most = MOST_OF.get(name, MOST)
+        if not LEAST <= share <= most:
+            found.append(f"{name}: {share:.0f}% of its lines are comment; expected {LEAST} to {most}%")
     return found
 
 

@@ -136,6 +136,12 @@ def test_an_api_named_in_common_is_noticed(tree):
     assert finding.startswith("marks: common/loop.h:1: common/ names a multiplexing API: ")
 
 
+def test_only_the_log_may_ask_whether_a_line_can_be_written(tree):
+    for name in ("common/log.c", "common/log.h", "common/stats.c"):
+        (tree / name).write_text("/* by poll(2) */\n")
+    assert [line.split(": ")[1] for line in check(tree, "marks")] == ["common/log.h:1", "common/stats.c:1"]
+
+
 # -- repeats ---------------------------------------------------------------------------------------
 
 
@@ -238,6 +244,13 @@ def test_the_share_of_comment_lines_has_bounds(tree, comments, passes):
     text = "/* one */\n" * (comments - 2) + "/* two\n * three */\n\n\n"
     (tree / "common/transport.c").write_text(text + "int code; /* trailing */\n" * (100 - comments))
     finding = f"comments: common/transport.c: {comments}% of its lines are comment; expected 25 to 33%"
+    assert check(tree, "comments") == ([] if passes else [finding])
+
+
+@pytest.mark.parametrize("comments, passes", ((24, False), (25, True), (50, True), (51, False)))
+def test_half_of_the_short_turn_may_be_comment(tree, comments, passes):
+    (tree / "common/level.c").write_text("/* why */\n" * comments + "int code;\n" * (100 - comments))
+    finding = f"comments: common/level.c: {comments}% of its lines are comment; expected 25 to 50%"
     assert check(tree, "comments") == ([] if passes else [finding])
 
 
