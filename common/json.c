@@ -108,8 +108,8 @@ int json_finish(struct json *json)
     return -1;
 }
 
-/* How many bytes the character has that begins here, or 0 if it is not UTF-8 (RFC 3629, 4): too long
- * a form, half of a UTF-16 pair, or above U+10FFFF. The text's end is no continuation. */
+/* How many bytes the character has that begins here, or 0 if it is not UTF-8 (RFC 3629, 4): too
+ * long a form, half of a UTF-16 pair, or above U+10FFFF. The text's end is no continuation. */
 static size_t utf8_size(const unsigned char *text)
 {
     unsigned char lead = text[0];

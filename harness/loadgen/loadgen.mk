@@ -6,7 +6,7 @@ loadgen_common  := $(addprefix common/,clock.c option_table.c json.c address.c e
 loadgen_objects := $(call object_of,$(loadgen_sources) $(loadgen_common))
 loadgen_parts   := $(filter-out %/main.o,$(loadgen_objects))
 
-.PHONY: micro test-tsan
+.PHONY: loadgen-steps loadgen-selftest test-tsan
 
 all: $(BUILD)/loadgen $(BUILD)/loadgen_probe
 
@@ -18,10 +18,12 @@ $(BUILD)/loadgen_probe: $(call object_of,harness/loadgen/probe/probe.c) $(loadge
 $(BUILD)/loadgen_steps: $(call object_of,harness/loadgen/steps/steps.c) $(loadgen_parts)
 	$(link)
 
-# What the client costs and what it can do: its steps one by one, then against a built-in echo.
-micro: $(BUILD)/loadgen $(BUILD)/loadgen_steps
+# What the client's single steps cost.
+loadgen-steps: $(BUILD)/loadgen_steps
 	@$(BUILD)/loadgen_steps
-	@echo
+
+# What the client can do against a built-in echo, and the proof that its percentiles are right.
+loadgen-selftest: $(BUILD)/loadgen
 	@$(BUILD)/loadgen --selftest --connections 100
 
 # The only program here that has threads.

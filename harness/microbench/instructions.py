@@ -229,7 +229,7 @@ def main(words: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as directory:
         try:
             print_table(names, arguments.messages, arguments.functions, Path(directory))
-        except (AssertionError, OSError) as error:
+        except AssertionError as error:
             print(f"\ninstructions: {error}", file=sys.stderr)
             return 1
     return 0

@@ -7,7 +7,7 @@ microbench_parts    := $(filter-out %/microbench_wait.o %/microbench_chain.o %/m
 microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
 microbench_common   := $(call object_of,common/clock.c common/option_table.c common/json.c common/error.c)
 
-.PHONY: instructions
+.PHONY: microbench instructions
 
 all: $(microbench_programs)
 
@@ -18,6 +18,11 @@ $(microbench_programs): LDLIBS += $(kqueue_libs)
 $(microbench_programs): $(BUILD)/%: $(BUILD)/obj/harness/microbench/%.o $(microbench_parts) $(microbench_kqueue) \
     $(microbench_common)
 	$(link)
+
+# A quick look at all three, for every API.
+microbench: $(microbench_programs)
+	@harness/require pytest
+	@BUILD_DIR='$(BUILD)' PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 $$(harness/python) -m microbench.table
 
 ifeq ($(SYSTEM),Linux)
 instructions:
