@@ -75,8 +75,8 @@ def server_name(request: pytest.FixtureRequest) -> str:
 def start(
     request: pytest.FixtureRequest, server_name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StartServer]:
-    """start(*options): a server of the kind under test. At the end of the test it must stop cleanly. `if_taken`: options
-    that make the test surer, but are left out for a stranger's server that does not take them."""
+    """start(*options): a server of the kind under test. At the end of the test it must stop cleanly. `if_taken`:
+    options that make the test surer, but are left out for a stranger's server that does not take them."""
     if reason := servers.absent(server_name):
         pytest.skip(f"{server_name}: {reason}")
     if trouble := gate.trouble(server_name):

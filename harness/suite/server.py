@@ -28,7 +28,7 @@ def ending(status: int) -> str:
 
 
 # Where the report of a sanitizer, or of a C library that aborts, begins.
-REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free|malloc|realloc|corrupted|double free)\b.*")
+REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free|malloc|realloc|corrupted|double free)\b")
 REPORT_LINES = 8
 
 
@@ -207,7 +207,8 @@ class Server:
         try:
             status = self.process.wait(waiting.PATIENCE)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name}: still runs {waiting.PATIENCE:.0f} s after it should have ended") from None
+            late = f"{waiting.PATIENCE:.0f} s after it should have ended"
+            raise AssertionError(f"{self.name}: still runs {late}") from None
         self._reader.join(waiting.PATIENCE)
         steps.note(f"{self.name}: {ending(status)}")
         self._asked_to_end |= status >= 0  # the test has expected it

@@ -25,9 +25,9 @@ def test_fails(start, text):
 
 
 def shell(command: str, **environment: str) -> subprocess.CompletedProcess:
+    outer = {name: value for name, value in os.environ.items() if name not in ("BUILD_DIR", "SERVER")}
     return subprocess.run(
-        command, shell=True, cwd=servers.ROOT, capture_output=True, text=True, timeout=100,
-        env={**{name: value for name, value in os.environ.items() if name not in ("BUILD_DIR", "SERVER")}, **environment},
+        command, shell=True, cwd=servers.ROOT, capture_output=True, text=True, timeout=100, env=outer | environment
     )
 
 
