@@ -28,7 +28,7 @@ def ending(status: int) -> str:
 
 
 # Where the report of a sanitizer, or of a C library that aborts, begins.
-REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free|malloc|realloc|corrupted|double free)\b")
+REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free|malloc|realloc|corrupted|double)\b")
 REPORT_LINES = 8
 
 
