@@ -108,8 +108,6 @@ static void accept_peers(struct loop *loop)
     struct listener *listener = &loop->service.listener;
     int fd = -1;
 
-    /* The walk took time. A timeout that begins now must not come early by that time. */
-    loop->context.now_ns = clock_now();
     for (int budget = ACCEPTS_A_TURN; budget > 0; budget--) {
         enum accept_result result =
             listener_accept(listener, loop->context.stats, loop->context.now_ns, &fd);
