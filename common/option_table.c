@@ -209,13 +209,13 @@ static int write_help(const struct option_table *table, const void *options, con
 {
     char *text = NULL;
     size_t size = 0;
-    FILE *memory = open_memstream(&text, &size);
+    FILE *stream = open_memstream(&text, &size);
 
-    if (memory == NULL)
+    if (stream == NULL)
         return -1;
-    print_help(memory, table, options, program);
-    bool whole = !ferror(memory);
-    whole = fclose(memory) == 0 && whole;
+    print_help(stream, table, options, program);
+    bool whole = !ferror(stream);
+    whole = fclose(stream) == 0 && whole;
     if (!whole || text == NULL) { /* glibc: no memory to end the stream with, and yet 0 */
         errno = ENOMEM;
         whole = false;
