@@ -59,9 +59,9 @@ static void send_fin(struct bench *bench)
 
 static void settle(struct bench *bench)
 {
-    memory.failed = false;
+    heap.failed = false;
     connection_settle(&bench->connection, &bench->context);
-    if (memory.failed)
+    if (heap.failed)
         model_failed(&model, ENOMEM);
     model_settle(&model, &bench->server);
     memset(bench->context.scratch, 0x5A, SCRATCH_BYTES);
@@ -84,9 +84,9 @@ static void receive(struct bench *bench, size_t most)
         settle(bench);
     if (!(connection_wants(&bench->connection) & READABLE))
         return;
-    memory.failed = false;
+    heap.failed = false;
     uint8_t *into = connection_room(&bench->connection, &bench->context, &room);
-    CHECK((into == NULL) == memory.failed, "room: %d", into != NULL);
+    CHECK((into == NULL) == heap.failed, "room: %d", into != NULL);
     if (into == NULL) {
         connection_failed(&bench->connection, ENOMEM);
         model_failed(&model, ENOMEM);
@@ -198,7 +198,7 @@ static void time_passes(struct bench *bench)
 
 static void run_out_of_memory(struct bench *bench)
 {
-    memory.fail_in = 1 + script_byte(&bench->script) % 4;
+    heap.fail_in = 1 + script_byte(&bench->script) % 4;
 }
 
 static const struct operation {
@@ -231,7 +231,7 @@ static void check_counts(const struct bench *bench)
     CHECK(is->frames == bench->server.stats.frames, "%llu frames", (unsigned long long)is->frames);
     CHECK(is->pauses == bench->server.stats.pauses, "%llu pauses", (unsigned long long)is->pauses);
     CHECK(is->buffers == owned, "%llu buffers", (unsigned long long)is->buffers);
-    CHECK(memory.blocks == owned, "%zu pieces of memory are held", memory.blocks);
+    CHECK(heap.blocks == owned, "%zu pieces of memory are held", heap.blocks);
     /* Every byte is moved once from the shared buffer at most; a buffer that is moved to its front
      * or grows leaves room for as much again, so the rest is paid for by what comes then. */
     CHECK(is->copied_bytes <= 6 * bench->server.stats.bytes_in, "%llu bytes copied of %llu",
@@ -259,7 +259,7 @@ int connection_target(const uint8_t *bytes, size_t size)
     static uint8_t scratch[SCRATCH_BYTES];
     struct bench bench = {.script = {.bytes = bytes, .size = size}, .undelayed = true};
 
-    memory = (struct memory){0};
+    heap = (struct heap){0};
     read_options(&bench.options, &bench.script);
     bench.context = (struct context){
         .now_ns = 1000, .scratch = scratch, .options = &bench.options, .stats = &bench.stats};
@@ -274,6 +274,6 @@ int connection_target(const uint8_t *bytes, size_t size)
         check_counts(&bench);
     }
     retire(&bench);
-    CHECK(memory.blocks == 0, "%zu pieces of memory were not freed", memory.blocks);
+    CHECK(heap.blocks == 0, "%zu pieces of memory were not freed", heap.blocks);
     return 0;
 }

@@ -22,7 +22,8 @@ int epoll_script_ctl(int fd, int operation, int which, const struct epoll_event 
     descriptor->data = event->data.ptr;
     descriptor->by_edges = event->events & EPOLLET;
     descriptor->interest = READABLE | (event->events & EPOLLOUT ? WRITABLE : NOTHING) |
-                           (event->events & EPOLLRDHUP ? HANGUP : NOTHING);
+                           (event->events & EPOLLRDHUP ? HANGUP : NOTHING) |
+                           (event->events & EPOLLPRI ? URGENT : NOTHING);
     descriptor->news = true;
     return 0;
 }
@@ -37,7 +38,8 @@ int epoll_script_wait(int fd, struct epoll_event *events, int most, int timeout)
         events[i].data.ptr = ready[i].data;
         events[i].events = (ready[i].ready & READABLE ? EPOLLIN : 0U) |
                            (ready[i].ready & WRITABLE ? EPOLLOUT : 0U) |
-                           (ready[i].ready & HANGUP ? EPOLLRDHUP : 0U);
+                           (ready[i].ready & HANGUP ? EPOLLRDHUP : 0U) |
+                           (ready[i].ready & URGENT ? EPOLLPRI : 0U);
     }
     return count;
 }
@@ -49,6 +51,7 @@ int epoll_script_settime(int fd, const struct itimerspec *when)
         (uint64_t)when->it_value.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)when->it_value.tv_nsec;
     if (kernel.timer_ns == 0)
         kernel.timer_ns = NEVER;
+    kernel_find(fd)->news = true; /* once it is over: one event for each setting */
     return 0;
 }
 

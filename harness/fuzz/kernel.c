@@ -6,8 +6,11 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
+#include <unistd.h>
 
 struct kernel kernel;
 
@@ -24,8 +27,10 @@ void kernel_reset(void)
     kernel.timer_ns = NEVER;
 }
 
+/* The kernel gives the lowest free number: a closed standard stream would become a socket. */
 int kernel_descriptor(enum kind kind)
 {
+    CHECK(kernel.closed_streams == 0, "a descriptor takes the place of a standard stream");
     for (int i = 0; i < kernel.limit; i++)
         if (kernel.descriptors[i].kind == NO_DESCRIPTOR) {
             kernel.descriptors[i] = (struct descriptor){.kind = kind};
@@ -33,6 +38,19 @@ int kernel_descriptor(enum kind kind)
         }
     errno = EMFILE;
     return -1;
+}
+
+int kernel_open(const char *path, int flags, ...)
+{
+    if (kernel.closed_streams == 0)
+        return kernel_descriptor(A_OTHER);
+    CHECK(strcmp(path, "/dev/null") == 0 && flags == O_RDONLY, "%s for a standard stream", path);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (kernel.closed_streams >> fd & 1) {
+            kernel.closed_streams &= ~(1U << fd);
+            return fd;
+        }
+    return -1; /* not reached */
 }
 
 struct descriptor *kernel_find(int fd)
@@ -74,6 +92,7 @@ struct peer *kernel_first(enum place place)
 unsigned kernel_readiness(const struct descriptor *descriptor)
 {
     const struct peer *peer = descriptor->peer;
+    unsigned urgent = peer != NULL && peer->urgent ? URGENT : NOTHING;
 
     switch (descriptor->kind) {
     case A_LISTENER:
@@ -88,8 +107,9 @@ unsigned kernel_readiness(const struct descriptor *descriptor)
         return NOTHING;
     }
     if (peer->broken != 0 || peer->ended)
-        return READABLE | HANGUP | (peer->broken != 0 || peer->window > 0 ? WRITABLE : NOTHING);
-    return (peer->model.arrived > peer->model.received ? READABLE : NOTHING) |
+        return READABLE | HANGUP | urgent |
+               (peer->broken != 0 || peer->window > 0 ? WRITABLE : NOTHING);
+    return (peer->model.arrived > peer->model.received ? READABLE : NOTHING) | urgent |
            (peer->window > 0 ? WRITABLE : NOTHING);
 }
 
@@ -126,6 +146,17 @@ static int peer_fails(struct peer *peer, int number)
     return fails(number);
 }
 
+/* recv stops short before an urgent byte. The next recv drops it and goes on behind it. */
+static size_t until_mark(struct peer *peer)
+{
+    size_t received = peer->model.received;
+
+    if (peer->urgent && peer->mark > received)
+        return peer->mark - received;
+    peer->urgent = false;
+    return SIZE_MAX;
+}
+
 ssize_t kernel_recv(int fd, void *bytes, size_t room, int flags)
 {
     struct peer *peer = kernel_peer(fd);
@@ -140,6 +171,12 @@ ssize_t kernel_recv(int fd, void *bytes, size_t room, int flags)
     memset(bytes, 0xA5, room); /* all of it must be writable */
     if (answer.number != 0)
         return peer_fails(peer, answer.number);
+    bool cut = count < least(room, model->arrived - model->received); /* by the script */
+    size_t marked = until_mark(peer);
+    if (marked < count) {
+        count = marked;
+        cut = false;
+    }
     if (count == 0 && peer->broken != 0)
         return peer_fails(peer, peer->broken);
     if (count == 0 && !peer->ended)
@@ -150,8 +187,8 @@ ssize_t kernel_recv(int fd, void *bytes, size_t room, int flags)
     }
     memcpy(bytes, model->stream + model->received, count);
     model_received(model, &kernel.server, count);
-    if (model->arrived > model->received && count < room)
-        kernel_peer_news(peer); /* cut short by the script: see peer_fails */
+    if (cut)
+        kernel_peer_news(peer); /* see peer_fails */
     return (ssize_t)count;
 }
 
@@ -239,7 +276,8 @@ int kernel_close(int fd)
     CHECK(!kernel.in_batch, "descriptor %d is closed in the midst of a batch", fd);
     if (descriptor->kind == A_SOCKET) {
         CHECK(descriptor->peer->connection == NULL, "descriptor %d is closed, and not retired", fd);
-        kernel.server.stats.refused += !descriptor->peer->served;
+        if (!descriptor->peer->served)
+            check_refused();
         kernel.freed |= descriptor->peer->served;
         descriptor->peer->place = AWAY;
     }
@@ -275,6 +313,45 @@ int kernel_clock(struct timespec *now)
     now->tv_sec = (time_t)(kernel.server.now_ns / NANOSECONDS_A_SECOND);
     now->tv_nsec = (long)(kernel.server.now_ns % NANOSECONDS_A_SECOND);
     return 0;
+}
+
+/* Only asked about a connection that is idle. What it answers decides: see check_decision(). */
+int kernel_tcp_info(int fd, void *info, socklen_t *size)
+{
+    struct peer *peer = kernel_peer(fd);
+    struct model *model = &peer->model;
+    enum progress progress = peer->progress;
+    const struct tcp_info answer = {
+        .tcpi_last_data_sent = progress == DATA_SENT || progress == BOTH ? 0 : 1000,
+        .tcpi_last_ack_recv = progress == ACK_RECEIVED || progress == BOTH ? 0 : 1000};
+
+    CHECK(*size == sizeof answer, "TCP_INFO of %u bytes", *size);
+    CHECK(!model->ending && kernel.server.now_ns >= model_cut(model, &kernel.server),
+          "asks for progress, and is not idle");
+    if (progress == BOTH)
+        model->activity_ns = kernel.server.now_ns;
+    else
+        peer->no_progress_ns = kernel.server.now_ns;
+    if (progress == UNKNOWN)
+        return fails(EINVAL);
+    memcpy(info, &answer, sizeof answer);
+    return 0;
+}
+
+int kernel_fcntl(int fd, int command, ...)
+{
+    if (fd > STDERR_FILENO)
+        return kernel_fine(fd);
+    CHECK(fd >= 0 && command == F_GETFD, "fcntl %d on standard stream %d", command, fd);
+    return kernel.closed_streams >> fd & 1 ? fails(EBADF) : 0;
+}
+
+int kernel_poll(const struct pollfd *which, nfds_t count, int timeout)
+{
+    CHECK(count == 1 && timeout == 0, "poll of %lu, timeout %d", (unsigned long)count, timeout);
+    CHECK(which->fd == STDERR_FILENO && which->events == POLLOUT, "poll of descriptor %d",
+          which->fd);
+    return !kernel.log_full;
 }
 
 int kernel_fine(int fd, ...)

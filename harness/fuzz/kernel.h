@@ -7,6 +7,7 @@
 
 #include "model.h"
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,12 @@ enum {
     DESCRIPTORS = 16,
     FIRST_FD = 1000, /* no real descriptor: a call that goes past the shim fails */
 };
+
+/* Readiness that some APIs report besides: the peer has sent FIN; an urgent byte has come. */
+enum { HANGUP = 8, URGENT = 16 };
+
+/* What TCP_INFO says of a socket: which of the two happened within the idle timeout. */
+enum progress { UNKNOWN, DATA_SENT, ACK_RECEIVED, BOTH };
 
 /* What the next call on a socket is told; all zero: what is so. */
 struct answer {
@@ -37,7 +44,12 @@ struct peer {
     bool shut;       /* the server has sent FIN */
     bool blocked;    /* a send took less than was offered: room again is news */
     bool served;     /* the server watches, or watched, this socket */
-    bool given_up;   /* the API could not go on watching it */
+    bool urgent;     /* an urgent byte has come; recv stops short before it (tcp(7)) */
+    size_t mark;     /* where in the stream it was */
+    enum progress progress;
+    uint64_t no_progress_ns; /* when the server last heard that there was not enough */
+    bool logged;             /* the oversize line about it is due or printed */
+    bool given_up;           /* the API could not go on watching it */
     int fd;
     int shutdown_number; /* errno for shutdown, or 0 */
     struct answer on_recv;
@@ -60,15 +72,17 @@ struct descriptor {
 struct kernel {
     struct peer peers[PEERS];
     struct descriptor descriptors[DESCRIPTORS];
-    int limit;             /* of descriptors */
-    uint64_t timer_ns;     /* when the server asked to be woken, or NEVER */
-    uint64_t exhausted_ns; /* when an accept last failed for want of something */
-    bool freed;            /* a connection has been closed since then */
-    int signals[2];        /* pending, the next one first; 0: none */
-    int accept_number;     /* errno for the next accept, or 0 */
-    bool interrupted;      /* the last call was, and must be repeated */
-    bool in_batch;         /* events are being handed out */
-    size_t calls;          /* since the last wait */
+    int limit;               /* of descriptors */
+    uint64_t timer_ns;       /* when the server asked to be woken, or NEVER */
+    uint64_t exhausted_ns;   /* when an accept last failed for want of something */
+    bool freed;              /* a connection has been closed since then */
+    int signals[2];          /* pending, the next one first; 0: none */
+    int accept_number;       /* errno for the next accept, or 0 */
+    unsigned closed_streams; /* bit 0: standard input is closed, and so on */
+    bool log_full;           /* a write to standard error would wait */
+    bool interrupted;        /* the last call was, and must be repeated */
+    bool in_batch;           /* events are being handed out */
+    size_t calls;            /* since the last wait */
     uint64_t connects;
     struct server_model server;
 };
@@ -79,6 +93,7 @@ void kernel_reset(void);
 
 /* A new descriptor, the lowest that is free; -1, errno EMFILE: above the limit. */
 int kernel_descriptor(enum kind kind);
+int kernel_open(const char *path, int flags, ...);
 struct descriptor *kernel_find(int fd);
 struct peer *kernel_peer(int fd);
 
@@ -108,6 +123,10 @@ int kernel_close(int fd);
 int kernel_name(int fd, struct sockaddr *address, socklen_t *size);
 int kernel_take_signal(void);
 int kernel_clock(struct timespec *now);
+
+int kernel_tcp_info(int fd, void *info, socklen_t *size);
+int kernel_fcntl(int fd, int command, ...);
+int kernel_poll(const struct pollfd *which, nfds_t count, int timeout);
 
 /* A call that always succeeds, on an open descriptor. */
 int kernel_fine(int fd, ...);

@@ -8,6 +8,53 @@
 
 struct loop_bench loop_bench;
 
+enum { LINES_A_SECOND = 10 };
+
+/* -- log lines -------------------------------------------------------------------------------- */
+
+/* A line is due now: at most ten within a second, and none that would wait. */
+static void expect_line(struct log_model *log)
+{
+    uint64_t now_ns = kernel.server.now_ns;
+
+    if (log->second_ns == 0 || now_ns - log->second_ns >= NANOSECONDS_A_SECOND)
+        *log = (struct log_model){.second_ns = now_ns};
+    if (kernel.log_full || log->lines == LINES_A_SECOND) {
+        kernel.server.stats.log_lines_left_out++;
+        return;
+    }
+    log->lines++;
+    loop_bench.lines++;
+}
+
+/* One line for a run of refusals, at most one a second. */
+void check_refused(void)
+{
+    uint64_t now_ns = kernel.server.now_ns;
+    struct log_model log = {0}; /* one a second never reaches ten */
+
+    kernel.server.stats.refused++;
+    if (loop_bench.refusing || now_ns - loop_bench.refused_ns < NANOSECONDS_A_SECOND)
+        return;
+    expect_line(&log);
+    loop_bench.refusing = true;
+    loop_bench.refused_ns = now_ns;
+}
+
+void check_admitted(void)
+{
+    kernel.server.stats.accepted++;
+    loop_bench.refusing = false;
+}
+
+/* -- a connection ----------------------------------------------------------------------------- */
+
+/* What has come already gets its answer before the server ends a connection by itself. */
+static void check_last_turn(const struct peer *peer)
+{
+    CHECK(loop_bench.last_turn == peer, "ended by the server without a last turn");
+}
+
 void check_decision(struct peer *peer)
 {
     const struct connection *connection = peer->connection;
@@ -18,17 +65,23 @@ void check_decision(struct peer *peer)
     if (connection->ending && !model->ending && model->state != CONNECTION_CLOSED) {
         if (model->state == CONNECTION_OPEN && connection->reason == CLOSE_stop)
             old = false;
+        check_last_turn(peer);
         CHECK(old || loop_bench.stopping, "ended before its time, reason %d", connection->reason);
         model_finish(model, server, old ? CLOSE_lifetime : CLOSE_stop);
     }
     bool over = model_output(model) == 0 && model->input_ended;
     if (connection->state != CONNECTION_CLOSED || model->state == CONNECTION_CLOSED || over)
         return;
-    if (memory.failed)
+    if (heap.failed)
         model_failed(model, ENOMEM);
-    CHECK(memory.failed || server->now_ns >= model_cut(model, server),
+    CHECK(heap.failed || server->now_ns >= model_cut(model, server),
           "closed before its time, %zu bytes unsent, reason %d", model_output(model),
           connection->reason);
+    if (model->state != CONNECTION_CLOSED) {
+        check_last_turn(peer);
+        CHECK(model->ending || peer->no_progress_ns == server->now_ns,
+              "idle, and the kernel was not asked whether bytes still leave");
+    }
     model_close(model, CLOSE_idle); /* without effect on a reason that it has */
 }
 
@@ -38,10 +91,14 @@ void check_settled(struct peer *peer)
 
     CHECK(!kernel.interrupted, "a call that was interrupted was not made again");
     check_decision(peer);
+    if (model->ending && model->reason == CLOSE_oversize && !peer->logged) {
+        peer->logged = true;
+        expect_line(&loop_bench.oversize_log);
+    }
     model_settle(model, &kernel.server);
     CHECK(!model_owes_fin(model), "all echoes are sent, and no FIN after them");
     model_compare_settled(model, peer->connection, kernel.server.options);
-    memory.failed = false;
+    heap.failed = false;
 }
 
 void check_removed(struct peer *peer)
@@ -139,16 +196,19 @@ static void check_counts(const struct connections *connections, size_t buffers)
     SAME(would_block);
     SAME(partial_writes);
     SAME(pauses);
+    SAME(log_lines_left_out);
     for (int reason = 0; reason < CLOSE_REASON_COUNT; closed += is->closed[reason++])
         SAME(closed[reason]);
 #undef SAME
+    CHECK(reported_lines == loop_bench.lines, "%llu log lines, expected %llu",
+          (unsigned long long)reported_lines, (unsigned long long)loop_bench.lines);
     CHECK(is->accepted == closed + connections->count, "%zu connections, %llu closed",
           connections->count, (unsigned long long)closed);
     CHECK(is->buffers == buffers, "counts %llu buffers, there are %zu",
           (unsigned long long)is->buffers, buffers);
     /* The scratch buffer, and what epoll_et remembers. */
-    CHECK(memory.blocks == connections->count + buffers + 1 + loop_bench.edges,
-          "%zu pieces of memory are held", memory.blocks);
+    CHECK(heap.blocks == connections->count + buffers + 1 + loop_bench.edges,
+          "%zu pieces of memory are held", heap.blocks);
 }
 
 static void check_listener(const struct listener *listener)

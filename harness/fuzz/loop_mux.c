@@ -15,7 +15,7 @@ void level_serve(struct loop *loop, struct connection *connection);
 #ifdef __linux__
 int edge_open(struct loop *loop, struct error *error);
 void edge_close(struct mux *mux);
-int edge_add(struct mux *mux, struct watch *watch, unsigned wants, struct error *error);
+int edge_add(struct mux *mux, struct watch *watch, struct error *error);
 int edge_update(struct mux *mux, struct watch *watch, unsigned wants);
 void edge_remove(struct mux *mux, struct watch *watch);
 int edge_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns);
@@ -46,16 +46,16 @@ static int level_open(struct loop *loop)
     return 0;
 }
 
-static int level_add(struct watch *watch, unsigned wants, struct error *error)
+static int level_add(struct watch *watch, struct error *error)
 {
     struct descriptor *descriptor = kernel_find(watch->fd);
 
     if (loop_bench.add_fails)
         return error_set(error, "add", "", ENOSPC);
     CHECK(descriptor->data == NULL, "descriptor %d is watched twice", watch->fd);
-    watch->interest = (uint8_t)wants;
+    watch->interest = READABLE;
     descriptor->data = watch;
-    descriptor->interest = wants;
+    descriptor->interest = READABLE;
     return 0;
 }
 
@@ -105,9 +105,9 @@ void mux_close(struct mux *mux)
     EDGE(edge_close(mux), (void)mux);
 }
 
-int mux_add(struct mux *mux, struct watch *watch, unsigned wants, struct error *error)
+int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    int result = EDGE(edge_add(mux, watch, wants, error), level_add(watch, wants, error));
+    int result = EDGE(edge_add(mux, watch, error), level_add(watch, error));
 
     (void)mux;
     loop_bench.add_fails = false;
@@ -115,7 +115,7 @@ int mux_add(struct mux *mux, struct watch *watch, unsigned wants, struct error *
         struct peer *peer = kernel_peer(watch->fd);
         peer->connection = connection_of(watch);
         peer->served = true;
-        kernel.server.stats.accepted++;
+        check_admitted();
     }
     return result;
 }
@@ -151,6 +151,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
     (void)mux;
     check_loop(deadline_ns);
     loop_bench.deadline_ns = deadline_ns;
+    loop_bench.last_turn = NULL;
     int result = EDGE(edge_wait(mux, loop, deadline_ns), level_wait(loop, deadline_ns));
     kernel.in_batch = false;
     return result;
@@ -161,6 +162,8 @@ int mux_signal(struct mux *mux)
     int number = EDGE(edge_signal(mux), kernel_take_signal());
 
     (void)mux;
+    if (number == SIGUSR1 && kernel.log_full)
+        kernel.server.stats.log_lines_left_out++;
     loop_bench.stopping += number != 0 && number != SIGUSR1;
     return number;
 }
@@ -168,12 +171,16 @@ int mux_signal(struct mux *mux)
 void serve(struct loop *loop, struct connection *connection)
 {
     const struct peer *peer = kernel_peer(connection->watch.fd);
-    unsigned ready = kernel_readiness(kernel_find(peer->fd)) & connection->watch.ready;
+    bool last = !kernel.in_batch; /* no event: the loop is going to end it, and tries all */
+    unsigned tried = last ? READABLE | WRITABLE : connection->watch.ready;
+    unsigned ready = kernel_readiness(kernel_find(peer->fd)) & tried;
     bool useful = ready & model_wants(&peer->model);
     size_t calls = kernel.calls;
 
     CHECK(peer->connection == connection, "an event for a connection that is retired");
+    if (last)
+        loop_bench.last_turn = peer;
     EDGE(edge_serve(loop, connection), level_serve(loop, connection));
     CHECK(kernel.calls > calls || !useful || peer->connection == NULL,
-          "no call for what was reported: it will be reported for ever");
+          "no call for what is ready: it waits, or is reported, for ever");
 }

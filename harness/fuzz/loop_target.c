@@ -128,7 +128,6 @@ static void pass_time(struct peer *peer, struct script *script)
     kernel.server.now_ns += number & 0x8000 ? number : number % 512; /* mostly within a timeout */
     if (number == UINT16_MAX)
         kernel.server.now_ns += NANOSECONDS_A_SECOND;
-    kernel_news(A_TIMER);
 }
 
 static void run_out(struct peer *peer, struct script *script)
@@ -137,7 +136,7 @@ static void run_out(struct peer *peer, struct script *script)
 
     (void)peer;
     if (number & 0x80)
-        memory.fail_in = 1 + number % 4;
+        heap.fail_in = 1 + number % 4;
     else
         kernel.limit = 2 + number % (DESCRIPTORS - 1);
 }
@@ -148,6 +147,7 @@ static void raise_signal(struct peer *peer, struct script *script)
 
     (void)peer; /* most do not stop it, or most scripts would be short */
     kernel.signals[kernel.signals[0] != 0] = numbers[script_byte(script) % 8];
+    kernel_news(A_SIGNALS);
 }
 
 static void fail_rarely(struct peer *peer, struct script *script)
@@ -173,6 +173,25 @@ static void fail_rarely(struct peer *peer, struct script *script)
     }
 }
 
+static void happens_rarely(struct peer *peer, struct script *script)
+{
+    uint8_t number = script_byte(script);
+
+    switch (number % 4) {
+    case 0: /* the byte itself is not in the stream, only its place is marked there */
+        if (!sends(peer))
+            break;
+        peer->urgent = true;
+        peer->mark = peer->model.arrived;
+        break;
+    case 1:
+        kernel.log_full = !kernel.log_full;
+        break;
+    default:
+        peer->progress = (enum progress)(number / 4 % 4);
+    }
+}
+
 static const struct operation {
     const char *name;
     void (*run)(struct peer *peer, struct script *script); /* NULL: the wait returns */
@@ -192,6 +211,7 @@ static const struct operation {
     {"memory or descriptors run out", run_out},
     {"signal", raise_signal},
     {"a call will fail", fail_rarely},
+    {"an urgent byte, progress, or the log fills up", happens_rarely},
 };
 
 /* -- the wait --------------------------------------------------------------------------------- */
@@ -230,7 +250,7 @@ static unsigned due(const struct descriptor *descriptor)
     if (descriptor->data == NULL || (descriptor->by_edges && !descriptor->news))
         return NOTHING;
     if (descriptor->peer != NULL && descriptor->peer->broken != 0) /* comes unasked */
-        return READABLE | WRITABLE | (descriptor->interest & HANGUP);
+        return READABLE | WRITABLE | (descriptor->interest & (HANGUP | URGENT));
     return kernel_readiness(descriptor) & descriptor->interest;
 }
 
@@ -257,7 +277,7 @@ static void help_server(void)
 {
     kernel.limit = DESCRIPTORS;
     kernel.accept_number = 0;
-    memory.fail_in = 0;
+    heap.fail_in = 0;
     for (struct peer *peer = kernel.peers; peer < kernel.peers + PEERS; peer++) {
         peer->on_recv = peer->on_send = (struct answer){0};
         take(peer, SIZE_MAX / 2);
@@ -274,10 +294,12 @@ static void wind_up(bool something, bool sleeps)
         return;
     CHECK(loop_bench.stubborn || kernel_first(CONNECTED) == NULL, "peer %d waits for ever",
           (int)(kernel_first(CONNECTED) - kernel.peers));
-    if (!loop_bench.stopping && (loop_bench.stubborn || kernel_first(QUEUED) == NULL))
-        kernel.signals[0] = SIGTERM;
-    else
+    if (loop_bench.stopping || (!loop_bench.stubborn && kernel_first(QUEUED) != NULL)) {
         CHECK(kernel.timer_ns != NEVER, "the loop sleeps for ever");
+        return;
+    }
+    kernel.signals[0] = SIGTERM;
+    kernel_news(A_SIGNALS);
 }
 
 static int wait_for(struct kernel_event *events, int most, bool sleeps)
@@ -315,7 +337,7 @@ int kernel_wait(struct kernel_event *events, int most, bool sleeps)
     CHECK(kernel.timer_ns <= loop_bench.deadline_ns, "sleeps beyond the deadline");
     kernel.server.stats.waits++;
     kernel.calls = 0;
-    memory.failed = false; /* for a peer that was refused */
+    heap.failed = false; /* for a peer that was refused */
     int count = wait_for(events, most, sleeps);
     step("    %d events at %" PRIu64 " ns", count, kernel.server.now_ns);
     kernel.in_batch = true;
@@ -334,6 +356,7 @@ int stats_print(FILE *stream, const struct stats *stats, const struct stats_gaug
         CHECK(gauges->connections == loop_bench.loop->connections.count, "connections: %" PRIu64,
               gauges->connections);
     }
+    CHECK(!kernel.log_full, "prints statistics, though that write would wait");
     loop_bench.printed +=
         loop_bench.closed || loop_bench.loop == NULL || loop_bench.loop->mux == NULL;
     return 0;
@@ -398,20 +421,25 @@ int loop_target(const uint8_t *bytes, size_t size)
     struct script script = {.bytes = bytes, .size = size < MOST_BYTES ? size : MOST_BYTES};
 
     kernel_reset();
-    memory = (struct memory){0};
+    heap = (struct heap){0};
     uint8_t flags = script_byte(&script);
     loop_bench = (struct loop_bench){.edges = flags & 1, .stubborn = flags & 2};
 #ifndef __linux__
     loop_bench.edges = false;
 #endif
-    memory.fail_in = flags >= 0xFC ? 1 + loop_bench.edges : 0; /* to begin with */
+    reported_lines = 0;
+    kernel.closed_streams = flags >> 2 & 7;
+    heap.fail_in = flags >= 0xFC ? 1 + loop_bench.edges : 0; /* to begin with */
     loop_bench.script = script;
     int status = run_server(&loop_bench.script);
-    CHECK(status == (loop_bench.broken || flags >= 0xFC), "exit status %d", status);
-    CHECK(loop_bench.printed == 1, "final statistics: %d times", loop_bench.printed);
+    bool fails = loop_bench.broken || flags >= 0xFC;
+    CHECK(status == (fails || kernel.log_full), "exit status %d", status);
+    CHECK(loop_bench.printed == !kernel.log_full, "final statistics: %d times", loop_bench.printed);
+    CHECK(reported_lines == loop_bench.lines + (fails && !kernel.log_full),
+          "%" PRIu64 " lines, expected %" PRIu64, reported_lines, loop_bench.lines);
     for (int i = 0; i < DESCRIPTORS; i++)
         CHECK(kernel.descriptors[i].kind == NO_DESCRIPTOR, "descriptor %d was left open",
               FIRST_FD + i);
-    CHECK(memory.blocks == 0, "%zu pieces of memory were not freed", memory.blocks);
+    CHECK(heap.blocks == 0, "%zu pieces of memory were not freed", heap.blocks);
     return 0;
 }

@@ -12,13 +12,13 @@ union prefix {
     max_align_t alignment;
 };
 
-struct memory memory;
+struct heap heap;
 
 static bool refuses(void)
 {
-    if (memory.fail_in == 0 || --memory.fail_in > 0)
+    if (heap.fail_in == 0 || --heap.fail_in > 0)
         return false;
-    memory.failed = true;
+    heap.failed = true;
     errno = ENOMEM;
     return true;
 }
@@ -31,7 +31,7 @@ static void *allocate(size_t size, int filling)
         return NULL;
     prefix->size = size;
     memset(prefix + 1, filling, size);
-    memory.blocks++;
+    heap.blocks++;
     return prefix + 1;
 }
 
@@ -63,8 +63,8 @@ void memory_free(void *address)
     if (address == NULL)
         return;
     union prefix *prefix = (union prefix *)address - 1;
-    CHECK(memory.blocks > 0, "freed more than there was");
-    memory.blocks--;
+    CHECK(heap.blocks > 0, "freed more than there was");
+    heap.blocks--;
     memset(address, 0x5A, prefix->size);
     free(prefix);
 }

@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct memory {
+struct heap {
     size_t blocks;  /* pieces that are held */
     size_t fail_in; /* the allocation that will fail, counted from the next one; 0: none */
     bool failed;    /* one has failed since this was cleared */
 };
 
-extern struct memory memory;
+extern struct heap heap;
 
 /* As in the C library; what is new is filled with rubbish, and realloc always moves. */
 void *memory_malloc(size_t size);

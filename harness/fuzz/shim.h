@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -21,14 +22,16 @@
 #define shutdown(fd, how)                   kernel_shutdown(fd, how)
 #define socket(family, type, protocol)      kernel_descriptor(A_LISTENER)
 #define setsockopt(fd, level, name, at, of) kernel_fine(fd, at, of)
-#define fcntl(fd, ...)                      kernel_fine(fd, __VA_ARGS__)
+#define getsockopt(fd, level, name, at, of) kernel_tcp_info(fd, at, of)
+#define fcntl(fd, ...)                      kernel_fcntl(fd, __VA_ARGS__)
 #define bind(fd, address, size)             kernel_fine(fd, address, size)
 #define listen(fd, backlog)                 kernel_fine(fd, backlog)
 #define accept(fd, address, size)           kernel_accept(fd)
 #define accept4(fd, address, size, flags)   kernel_accept(fd)
 #define getsockname(fd, address, size)      kernel_name(fd, address, size)
 #define getpeername(fd, address, size)      kernel_name(fd, address, size)
-#define open(path, flags)                   kernel_descriptor(A_OTHER)
+#define open(path, ...)                     kernel_open(path, __VA_ARGS__)
+#define poll(which, count, timeout)         kernel_poll(which, count, timeout)
 #define close(fd)                           kernel_close(fd)
 #define clock_gettime(clock, now)           kernel_clock(now)
 #define getrlimit(what, limit)              (*(limit) = (struct rlimit){1000, 1000}, 0)
