@@ -4,6 +4,8 @@ notices. strace makes exactly one call fail, which a run before has found by wha
 from __future__ import annotations
 
 import functools
+import json
+import os
 import re
 import signal
 import subprocess
@@ -463,19 +465,34 @@ def test_no_memory_for_a_buffer(start, no_memory, call, size):
     assert statistics["buffers"] == 0
 
 
+@pytest.mark.inside
 @preload.needed
-@pytest.mark.cause("statistics that cannot be printed are taken for printed")
-@pytest.mark.parametrize("when", (("open_memstream", 0, 0, 0), ("realloc", 380, 511, 0)), ids=("first", "last"))
-def test_no_memory_for_the_statistics(start, server_name, no_memory, when):
-    """To begin with the line; to end it, which glibc's fclose keeps to itself."""
+@pytest.mark.cause("statistics ask for memory, which may be what has run out when they are wanted most")
+@pytest.mark.parametrize(
+    "when", (("open_memstream", 0, 0, 0), ("malloc", 1024, 9000, 0), ("realloc", 380, 511, 0)), ids=lambda when: when[0]
+)
+def test_statistics_need_no_memory(start, server_name, no_memory, when):
+    """A stream in memory would need it to begin, to hold the text and to end; so would a buffer of the stream's."""
     server = start(environment=no_memory(*when))
-    server.connect().echo(b"x")
     server.signal(signal.SIGUSR1)
-    server.connect().echo(b"goes on")
+    server.wait_error('"server": ')
     server.signal(signal.SIGTERM)
-    server._close_peers()
-    assert server.wait_exit() == 1
-    assert server.errors() == [f"{server_name}: write stderr: Cannot allocate memory"]
+    assert server.wait_exit() == 0
+    assert [json.loads(line)["server"] for line in server.errors()] == [server_name] * 2
+
+
+@pytest.mark.inside
+@preload.needed
+@pytest.mark.cause("help that cannot be printed is taken for printed")
+@pytest.mark.parametrize("when", (("open_memstream", 0, 0, 0), ("realloc", 1000, 4000, 0)), ids=("first", "last"))
+def test_no_memory_for_the_help(server_name, no_memory, when):
+    """To begin with it; to end it, which glibc's fclose keeps to itself."""
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    command, environment = [str(servers.program(server_name)), "--help"], {**os.environ, **no_memory(*when)}
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, env=environment)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"{server_name}: --help: write standard output: Cannot allocate memory\n"
 
 
 # -- what nothing else reaches ---------------------------------------------------------------------
