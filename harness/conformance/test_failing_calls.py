@@ -90,7 +90,7 @@ AT_THE_START = [
     ("openat", "/dev/null", "ENFILE", "open /dev/null: Too many open files in system", EVERYWHERE),
     ("rt_sigaction", "SIGPIPE", "EINVAL", "sigaction SIGPIPE: Invalid argument", EVERYWHERE),
     ("rt_sigprocmask", "SIG_BLOCK, \\[(INT|USR1|TERM)", "EINVAL", "sigprocmask: Invalid argument", EVERYWHERE),
-    ("rt_sigaction", "SIGUSR1", "EINVAL", "sigaction: Invalid argument", MASKED),
+    ("rt_sigaction", "SIGUSR1, \\{", "EINVAL", "sigaction: Invalid argument", MASKED),
     ("rt_sigprocmask", "SIG_BLOCK, NULL", "EINVAL", "sigprocmask: Invalid argument", MASKED),
     ("epoll_create1", "", "EMFILE", "epoll_create1: Too many open files", TIMERFD),
     ("signalfd4", "", "EMFILE", "signalfd: Too many open files", TIMERFD),
@@ -408,9 +408,9 @@ def test_no_memory_for_poll_to_grow(start, no_memory, number):
 @pytest.mark.only(name="kqueue_srv")
 @pytest.mark.cause("the array of events is taken for larger than it is")
 def test_no_memory_for_events(server_name, no_memory):
-    """64 events of the size that struct kevent has here, which is told by no header that Python could ask."""
+    """12 events of the size that struct kevent has here. Python has no header to ask for that size."""
     assert_refuses_to_start(server_name, [], "kevent EV_ADD: Cannot allocate memory",
-                            **no_memory("realloc", 64 * 24, 64 * 72, 1))
+                            **no_memory("realloc", 12 * 24, 12 * 72, 1))
 
 
 @pytest.mark.inside
@@ -418,13 +418,13 @@ def test_no_memory_for_events(server_name, no_memory):
 @pytest.mark.only(name="kqueue_srv")
 @pytest.mark.cause("without its timer a server sleeps past every timeout")
 def test_no_memory_for_a_timer(start, no_memory):
-    """The emulation's list of timers, the second of its kind: the first is that of the signals."""
-    server = start("--idle-timeout", "60", environment=no_memory("realloc", 160, 250, 2))
+    """The emulation's list of timers, the second of its kind: the first is that of the signals. Without a timer the
+    wait has a timeout of its own, and the server goes on."""
+    server = start("--idle-timeout", "0.5", environment=no_memory("realloc", 160, 250, 2))
     if server.implementation != "emulation":
         pytest.skip("timers are the kernel's here")
     server.connect().expect_gone()
-    assert server.wait_exit() == 1
-    assert server.errors()[0] == "kqueue_srv: kevent: Cannot allocate memory"
+    assert server.stop()["closed"]["idle"] == 1
 
 
 @preload.needed
@@ -469,7 +469,7 @@ def test_no_memory_for_a_buffer(start, no_memory, call, size):
 @preload.needed
 @pytest.mark.cause("statistics ask for memory, which may be what has run out when they are wanted most")
 @pytest.mark.parametrize(
-    "when", (("open_memstream", 0, 0, 0), ("malloc", 1024, 9000, 0), ("realloc", 380, 511, 0)), ids=lambda when: when[0]
+    "when", (("open_memstream", 0, 0, 0), ("malloc", 4000, 4200, 0), ("realloc", 400, 511, 0)), ids=lambda when: when[0]
 )
 def test_statistics_need_no_memory(start, server_name, no_memory, when):
     """A stream in memory would need it to begin, to hold the text and to end; so would a buffer of the stream's."""

@@ -336,7 +336,8 @@ class Play:
         self._between("frames", grown["frames"], models, lambda model: model.frames)
         self._between("bytes_in", grown["bytes_in"], models, lambda model: len(model.sent))
         self._between("bytes_out", grown["bytes_out"], models, lambda model: model.whole)
-        self._between("oversize lines", self._oversize_lines() - self._lines_before, models, lambda m: m.oversize)
+        lines = self._oversize_lines() - self._lines_before + grown["log_lines_left_out"]
+        self._between("oversize lines", lines, models, lambda m: m.oversize)
         assert last["buffers"] == 0, f"{last['buffers']} buffers are held, without a connection"
 
     def _over(self, statistics: dict) -> bool:

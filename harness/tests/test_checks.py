@@ -172,7 +172,7 @@ def test_comments_and_blank_lines_hide_no_repeat_and_make_none(tree):
     assert check(tree, "repeats") == []
 
 
-@pytest.mark.parametrize("function, found", (("add_own", 0), ("mux_wait", 1)))
+@pytest.mark.parametrize("function, found", (("mux_open", 0), ("mux_wait", 1)))
 def test_only_the_epoll_pair_may_register_its_own_descriptors_alike(tree, function, found):
     body = "".join(f"    call({number});\n" for number in range(8))
     for name in ("epoll_lt", "epoll_et"):

@@ -165,7 +165,7 @@ def test_make_says_which_compiler_is_missing(tmp_path):
     """Whatever the target, and before any command fails; as a user without rights, so that nothing is installed."""
     build = tmp_path / "build"
     command = ["make", "-C", str(ROOT), f"BUILD={build}", "CC=no-such-cc"]
-    for target in ("all", "micro", str(build / "epoll_lt")):
+    for target in ("all", "microbench", str(build / "epoll_lt")):
         done = subprocess.run([*command, target], capture_output=True, text=True, timeout=60, env={**os.environ})
         assert done.returncode == 2
         assert done.stderr.splitlines()[:2] == [
