@@ -23,7 +23,7 @@ const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct 
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns)
 {
     const uint64_t millisecond = NANOSECONDS_A_SECOND / 1000;
-    const uint64_t day_ns = 24 * 60 * 60 * NANOSECONDS_A_SECOND;
+    const uint64_t day_ns = NANOSECONDS_A_SECOND * 24 * 60 * 60;
     uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 1;
 
     if (span > day_ns)

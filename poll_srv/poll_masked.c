@@ -76,7 +76,7 @@ static int poll_slice(struct pollfd *fds, nfds_t count, const struct timespec *t
 static int poll_in_slices(struct pollfd *fds, nfds_t count, nfds_t slice, const sigset_t *mask)
 {
     const struct timespec now = {0};
-    const struct timespec nap = {.tv_nsec = 10 * 1000 * 1000};
+    const struct timespec nap = {.tv_nsec = 10000000};
     int ready = 0;
 
     for (nfds_t start = 0; slice > 0 && start < count; start += slice) {

@@ -123,8 +123,8 @@ def curve(
 
 
 def mark_end(lines: list[Line]) -> None:
-    """Marks the last line of a server with that ceiling, if it cannot hold the next point of the others. A curve may also
-    end because the experiments were interrupted; then it gets no mark."""
+    """Marks the last line of a server with that ceiling, if it cannot hold the next point of the others. A curve may
+    also end because the experiments were interrupted; then it gets no mark."""
     for server in servers.having(ceiling="fd_setsize"):
         its = [line for line in lines if line["server"] == server]
         beyond = [line["x"] for line in lines if its and line["x"] > its[-1]["x"]]  # type: ignore[operator]

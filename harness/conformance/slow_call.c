@@ -33,7 +33,7 @@ ssize_t recv(int fd, void *bytes, size_t size, int flags)
     const char *text = getenv("SLOW_TEXT");
     ssize_t count = next(fd, bytes, size, flags);
 
-    if (count > 0 && memmem(bytes, (size_t)count, text, strlen(text)) != NULL)
+    if (count > 0 && text != NULL && memmem(bytes, (size_t)count, text, strlen(text)) != NULL)
         while (nanosleep(&delay, &delay) != 0)
             continue;
     return count;

@@ -191,7 +191,7 @@ def test_statistics_into_a_fifo_with_a_reader(start, tmp_path):
 
 
 @needs_linux
-@pytest.mark.cause("the API refuses more descriptors than the limit allows, also when it is lowered later (poll: EINVAL)")
+@pytest.mark.cause("poll(2) refuses more descriptors than the limit allows, also when it is lowered later (EINVAL)")
 def test_a_descriptor_limit_lowered_while_running(start):
     server = start()
     peers = [server.connect() for _ in range(40)]

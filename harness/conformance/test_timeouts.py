@@ -177,7 +177,8 @@ def test_the_clock_is_read_once_a_wake_up(start, tmp_path, library, idle_timeout
     """A preloaded library counts clock_gettime, which makes no system call that strace could see. With an idle
     timeout each activity has its own reading: the time of the wake-up would be too early."""
     counted = tmp_path / "count"
-    server = start("--idle-timeout", idle_timeout, environment={"LD_PRELOAD": str(library), "COUNT_CLOCK": str(counted)})
+    environment = {"LD_PRELOAD": str(library), "COUNT_CLOCK": str(counted)}
+    server = start("--idle-timeout", idle_timeout, environment=environment)
     peers = [server.connect() for _ in range(40)]
     for _ in range(10):
         with server.frozen():

@@ -106,6 +106,8 @@ unsigned kernel_readiness(const struct descriptor *descriptor)
     default:
         return NOTHING;
     }
+    if (peer == NULL) /* a socket always has one; clang's analyzer cannot know */
+        return NOTHING;
     if (peer->broken != 0 || peer->ended)
         return READABLE | HANGUP | urgent |
                (peer->broken != 0 || peer->window > 0 ? WRITABLE : NOTHING);

@@ -55,7 +55,9 @@ def chain(pairs: int, active: int) -> Column:
 APIS = {
     "us for one wait, of so many sockets watched, one is readable": [wait(100, 1), wait(1000, 1), wait(8000, 1)],
     "us for a cycle: wait, find, read those that are readable": [cycle(1000, 10), cycle(1000, 500)],
-    "us for a chain: a byte is handed on as often as there are pairs": [chain(100, 1), chain(1000, 1), chain(1000, 100)],
+    "us for a chain: a byte is handed on as often as there are pairs": [
+        chain(100, 1), chain(1000, 1), chain(1000, 100)
+    ],
 }
 CALLS = ("microbench_calls", "--messages", "2000")
 POLICIES = {

@@ -33,7 +33,7 @@ def library(source: str) -> object:
     def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = (tmp_path_factory.mktemp("preload") / source).with_suffix(".so")
         words = ["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.with_name(source), "-ldl"]
-        subprocess.run(words, check=True)
+        subprocess.run([str(word) for word in words], check=True)
         return path
 
     return built

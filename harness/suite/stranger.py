@@ -30,7 +30,7 @@ class Unknown:
         return True
 
     __getitem__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = values = _itself
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _agrees  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _agrees
     __hash__ = None  # type: ignore[assignment]
 
     def __iter__(self) -> Iterator[Unknown]:

@@ -76,7 +76,7 @@ def run(program: Program, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run([servers.program(program.name), *words], capture_output=True, text=True, timeout=20)
 
 
-@pytest.mark.cause("optind does not say where the wrong word is: within '-port' it stays, after '--port' it has moved on")
+@pytest.mark.cause("optind does not say where the wrong word is: at '-port' it stays, after '--port' it has moved")
 @pytest.mark.parametrize("program, words, message", CASES)
 def test_the_wrong_word_is_named(program: Program, words: list[str], message: str):
     result = run(program, *words)

@@ -26,8 +26,8 @@ def run(server: Path | str, *words: str) -> subprocess.CompletedProcess:
     """The suite on this server, in one process."""
     return subprocess.run(
         ["harness/pytest", *(words or (SPLIT, WHOLE, HALF_CLOSE)), "-n", "0"], cwd=servers.ROOT,
-        capture_output=True, text=True, timeout=100, env={**os.environ, "SERVER": str(server), "SUITE_PATIENCE": "5",
-             "PYTHONUNBUFFERED": ""},
+        capture_output=True, text=True, timeout=100,
+        env={**os.environ, "SERVER": str(server), "SUITE_PATIENCE": "5", "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
 
 

@@ -341,7 +341,9 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
 # -- the command ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words, why", (((), "FILE"), (("A.json", "--nonsense"), "--nonsense"), (("--json",), "--json")))
+@pytest.mark.parametrize(
+    "words, why", (((), "FILE"), (("A.json", "--nonsense"), "--nonsense"), (("--json",), "--json"))
+)
 def test_bad_usage_is_one_line_and_status_2(words, why):
     result = merge(*words)
     assert result.returncode == 2 and result.stdout == "", result

@@ -4,7 +4,6 @@ what the peer did. Every asserted number is a count, never a time."""
 from __future__ import annotations
 
 import csv
-import json
 import os
 import pty
 import signal

@@ -147,7 +147,8 @@ def test_bad_option_is_one_line_and_status_2(program, options, part):
 def test_help_names_every_setting_that_is_printed(program):
     result = run_plain(program, "--help")
     assert result.returncode == 0 and result.stderr == ""
-    smallest = {"microbench_wait": ("--watched", 2), "microbench_chain": ("--pairs", 2), "microbench_calls": ("--messages", 2)}
+    option = {"microbench_wait": "--watched", "microbench_chain": "--pairs", "microbench_calls": "--messages"}
+    smallest = {name: (word, 2) for name, word in option.items()}
     choice = ("--policy", "level") if program == "microbench_calls" else ("--api", "poll")
     if program == "microbench_calls" and servers.absent("epoll_lt"):
         return
@@ -159,7 +160,8 @@ def test_help_names_every_setting_that_is_printed(program):
 
 @pytest.mark.cause("a setting or a figure is missing in the JSON, or has another name")
 def test_wait_prints_what_was_asked_and_found(api):
-    outcome = run("microbench_wait", "--api", api, "--watched", 30, "--ready", 3, "--place", "first", "--seed", 7, *SOON)
+    words = ("--watched", 30, "--ready", 3, "--place", "first", "--seed", 7)
+    outcome = run("microbench_wait", "--api", api, *words, *SOON)
     found = outcome.pop("figures")
     assert re.fullmatch("[0-9a-f]{16}", outcome.pop("schedule_hash"))
     assert outcome.pop("implementation") in (("native", "libkqueue", "emulation") if api == "kqueue" else ("native",))
@@ -269,7 +271,7 @@ def test_cycle_reads_every_byte(tmp_path, api):
     outcome, calls = traced(tmp_path, "microbench_wait", "--api", api, "--watched", 20, "--ready", 6, "--cycle", *SOON)
     received = [call.result for call in calls if call.name == "recvfrom"]
     assert set(received) == {1}
-    assert len(received) == 6 * (outcome["figures"]["rounds"] + 1), "each round, and one before them that does not count"
+    assert len(received) == 6 * (outcome["figures"]["rounds"] + 1), "each round, and one that does not count"
     assert len(received) == sum(call.name == "sendto" for call in calls), "each is answered"
 
 
