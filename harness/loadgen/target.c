@@ -1,5 +1,7 @@
 #include "target.h"
 
+#include "../../common/address.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -17,9 +19,10 @@ static int look_up(const char *option, const char *host, uint16_t port, int fami
     const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found = NULL;
     char service[8];
+    char bare[ADDRESS_BYTES]; /* a server's ready line has brackets: what it prints is taken here */
 
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
-    int result = getaddrinfo(host, service, &hints, &found);
+    int result = getaddrinfo(address_without_brackets(host, bare), service, &hints, &found);
     if (result != 0) {
         (void)snprintf(error->text, sizeof error->text, "--%s %s: %s", option, host,
                        gai_strerror(result));

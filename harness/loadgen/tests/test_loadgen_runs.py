@@ -87,15 +87,17 @@ def test_load_is_echoed_and_verified(server, load):
     assert ("churn" in load) == (counts["reconnects"] > 0)
 
 
-def test_ipv6():
+@pytest.mark.parametrize("written", ("::1", "[::1]"))
+def test_ipv6(written):
+    """With the brackets that the ready line prints, too."""
     if not socket.has_ipv6:
         pytest.skip("no IPv6 here")
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip(f"no IPv6 here: {error}")
-    with Server(SERVER, "--bind", "::1") as one:
-        outcome = generator.run(*at(one, "--host", "::1", "--connections", 3))
+    with Server(SERVER, "--bind", written) as one:
+        outcome = generator.run(*at(one, "--host", written, "--connections", 3))
     assert_valid(outcome)
     assert outcome.json["options"]["target"].startswith("[::1]:")
 
