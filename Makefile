@@ -103,16 +103,16 @@ all: $(programs) $(test_programs)
 	@$(foreach each,$(filter-out $(SERVERS),$(all_servers)),\
 	    echo 'skipped: $(each) ($(or $($(each)_ABSENT),needs Linux))' | tee -a $(BUILD)/skipped;)
 
-# Objects depend on this file: it changes when the compiler or a flag does.
+# Objects depend on this file: it is written anew when the compiler or a flag has changed, and only then. A make that
+# builds nothing leaves it alone, whatever its flags.
 flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
              $(foreach each,$(SERVERS),$($(each)_CFLAGS) $($(each)_LDLIBS)) $(KQUEUE)
-ifneq ($(flags_now),$(shell cat $(BUILD)/flags 2>/dev/null))
-$(shell rm -f $(BUILD)/flags)
-endif
-$(BUILD)/flags:
-	@echo '#include <stdio.h>' | $(CC) -x c -E - >/dev/null 2>&1 || CC='$(CC)' harness/require cc
-	@mkdir -p $(BUILD)
-	@printf '%s\n' '$(subst ','\'',$(flags_now))' > $@
+quoted_flags = '$(subst ','\'',$(flags_now))'
+$(BUILD)/flags: FORCE
+	@printf '%s\n' $(quoted_flags) | cmp -s - $@ || { \
+	    { echo '#include <stdio.h>' | $(CC) -x c -E - >/dev/null 2>&1 || CC='$(CC)' harness/require cc; } && \
+	    mkdir -p $(BUILD) && printf '%s\n' $(quoted_flags) > $@; }
+FORCE:
 
 # make test SERVER=...: one of the list by its name, or anybody's, by its path; what a stranger's directory holds is
 # built here. docs/adding-a-server.md says what may be there.

@@ -15,11 +15,16 @@ enum { LINES_A_SECOND = 10 };
  * parent and with every other program that writes there. A pipe is writable when a page of it is
  * free (pipe(7)), and a line is shorter than a page. If poll reports an error instead, write(2)
  * fails and does not wait. */
-bool log_can_write(int fd)
+bool log_can_write_within(int fd, int milliseconds)
 {
     struct pollfd question = {.fd = fd, .events = POLLOUT};
 
-    return poll(&question, 1, 0) != 0;
+    return poll(&question, 1, milliseconds) != 0;
+}
+
+bool log_can_write(int fd)
+{
+    return log_can_write_within(fd, 0);
 }
 
 static bool may_print(struct log_limit *limit, uint64_t now_ns)

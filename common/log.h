@@ -19,6 +19,9 @@ struct log_limit {
  * and then write(2) waits for ever. True for a file. */
 bool log_can_write(int fd);
 
+/* The same, after waiting for at most so long. Only for the end, when nobody is served any more. */
+bool log_can_write_within(int fd, int milliseconds);
+
 /* One line on standard error, "NAME: ...". Left out, and counted, when ten of its kind were printed
  * within a second or when it would have to wait. The next line says how many were left out. */
 __attribute__((format(printf, 4, 5))) void log_line(struct log_limit *limit, uint64_t now_ns,

@@ -14,6 +14,9 @@
 /* Standard streams, listener, spare, statistics, and what an API needs for itself. */
 enum { RESERVED_DESCRIPTORS = 16 };
 
+/* How long the end waits for somebody to read the log. */
+enum { FINAL_PATIENCE_MS = 1000 };
+
 static size_t raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -154,6 +157,9 @@ int service_close(struct service *service, const struct error *error)
     listener_close(&service->listener);
     if (error != NULL && log_can_write(STDERR_FILENO))
         error_print("%s", error->text);
+    /* A reader that is only slow gets the final statistics; one that has stopped does not hold up
+     * the end. */
+    (void)log_can_write_within(fileno(service->stats_stream), FINAL_PATIENCE_MS);
     int result = service_print_stats(service, 0, service->stats_stream);
     if (close_stats(service) != 0)
         result = -1;

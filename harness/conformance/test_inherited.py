@@ -80,6 +80,25 @@ def test_a_log_that_nobody_reads_stops_nobody(server_name, kind, tmp_path):
         server.close()
 
 
+@pytest.mark.cause("the end waits for a reader of the log that has stopped reading")
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux can")
+def test_statistics_that_nobody_reads_do_not_hold_up_the_end(server_name):
+    """They cannot be written: exit status 1, as promised."""
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    server = Bare(server_name)
+    try:
+        witness = Peer(server.address, "witness")
+        for _ in range(30):  # lines of some 700 bytes, into a pipe of 4,096
+            server.process.send_signal(signal.SIGUSR1)
+            witness.echo(b"still here")
+        witness.close()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(waiting.PATIENCE) == 1
+    finally:
+        server.close()
+
+
 @pytest.mark.cause("a flood of bad headers is a flood of lines")
 def test_lines_of_one_kind_are_limited_and_counted(start):
     server = start()
