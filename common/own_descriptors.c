@@ -38,10 +38,14 @@ void own_close(struct own_descriptors *own)
 int own_signal(struct own_descriptors *own)
 {
     struct signalfd_siginfo info;
+    ssize_t count;
 
     if (own->signals.ready == NOTHING)
         return 0;
-    if (read(own->signals.fd, &info, sizeof info) == sizeof info)
+    do
+        count = read(own->signals.fd, &info, sizeof info);
+    while (count < 0 && errno == EINTR);
+    if (count == sizeof info)
         return (int)info.ssi_signo;
     own->signals.ready = NOTHING;
     return 0;

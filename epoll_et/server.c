@@ -77,9 +77,10 @@ void mux_close(struct mux *mux)
  * All events at once: an event that nobody wants now costs little, and interest never changes. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET,
-                                .data.ptr = watch};
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = watch};
 
+    if (!own_has(&mux->own, watch))
+        event.events |= EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
     if (epoll_ctl(mux->fd, EPOLL_CTL_ADD, watch->fd, &event) < 0)
         return error_set(error, "epoll_ctl", "EPOLL_CTL_ADD", errno);
     return 0;
