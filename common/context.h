@@ -15,7 +15,7 @@
 enum { SCRATCH_BYTES = 64 * 1024 };
 
 struct context {
-    uint64_t now_ns;  /* CLOCK_MONOTONIC, read after each wait, and before accepting */
+    uint64_t now_ns;  /* CLOCK_MONOTONIC, read once after each wait */
     uint8_t *scratch; /* SCRATCH_BYTES, lent to one connection at a time */
     const struct options *options;
     struct stats *stats;

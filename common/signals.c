@@ -87,11 +87,8 @@ int signals_catch(sigset_t *mask, struct error *error)
 
 static void let_in(void)
 {
-    sigset_t set;
-
-    signals_set(&set);
-    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)sigprocmask(SIG_UNBLOCK, &wanted, NULL);
+    (void)sigprocmask(SIG_BLOCK, &wanted, NULL);
 }
 
 static void empty_pipe(void)
