@@ -79,25 +79,27 @@ static int poll_in_slices(struct pollfd *fds, nfds_t count, nfds_t slice, const 
     const struct timespec nap = {.tv_nsec = 10000000};
     int ready = 0;
 
-    for (nfds_t start = 0; slice > 0 && start < count; start += slice) {
+    for (nfds_t start = 0; slice > 0 && start < count && ready >= 0; start += slice) {
         nfds_t size = count - start < slice ? count - start : slice;
         int found = poll_slice(fds + start, size, &now, mask);
-        if (found < 0)
-            return -1;
-        ready += found;
+        ready = found < 0 ? -1 : ready + found;
     }
-    return ready > 0 ? ready : poll_slice(fds, slice, &nap, mask);
+    if (ready == 0)
+        ready = poll_slice(fds, slice, &nap, mask);
+    if (ready < 0 && errno == EINVAL)
+        errno = EINTR; /* the limit has changed again: let the caller ask again */
+    return ready;
 }
 
+/* The limit may have been raised again since poll() looked at it. Then one slice holds all. */
 int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
                 const sigset_t *mask)
 {
     int ready = poll_slice(fds, count, timeout, mask);
     struct rlimit limit;
 
-    if (ready >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
-        limit.rlim_cur >= count + POLL_MASKED_SPARE)
+    if (ready >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return ready;
     nfds_t slice = limit.rlim_cur > POLL_MASKED_SPARE ? limit.rlim_cur - POLL_MASKED_SPARE : 0;
-    return poll_in_slices(fds, count, slice, mask);
+    return poll_in_slices(fds, count, slice < count ? slice : count, mask);
 }

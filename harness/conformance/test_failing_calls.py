@@ -195,7 +195,7 @@ def test_the_descriptor_limit_cannot_be(start, server_name, pattern):
 @needs_strace
 @pytest.mark.cause("a wait that fails for good is tried for ever, or forgets the connections")
 def test_gives_up_when_it_cannot_wait(start, server_name):
-    server = start(wrapper=makes(wait_call(server_name), "EINVAL", 12))
+    server = start(wrapper=makes(wait_call(server_name), "ENOMEM", 12))
     peer = server.connect()
     try:
         while server.process.poll() is None:  # each frame is a wake-up, the twelfth at the latest the last
@@ -205,8 +205,20 @@ def test_gives_up_when_it_cannot_wait(start, server_name):
     assert server.wait_exit() == 1
     call = servers.OF[server_name].wait
     *lines, statistics = server.errors()
-    assert lines == [f"{server_name}: {call}: Invalid argument"]
+    assert lines == [f"{server_name}: {call}: Cannot allocate memory"]
     assert '"stop": 1' in statistics and '"connections": 0' in statistics
+
+
+@needs_strace
+@pytest.mark.only(name="poll_srv")
+@pytest.mark.cause("between poll(2), which refused the array, and getrlimit(2) the limit was raised again")
+def test_a_refused_array_is_offered_again(start, server_name):
+    """The limit of descriptors is high enough here whenever the server looks: only poll(2) has refused."""
+    server = start(wrapper=makes(wait_call(server_name), "EINVAL", 12))
+    peer = server.connect()
+    for _ in range(20):
+        peer.echo(b"one more")
+    server.stop()
 
 
 @needs_strace

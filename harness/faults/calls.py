@@ -65,7 +65,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "open_memstream": ("ENOMEM",),
     "pipe": OUT_OF_DESCRIPTORS,
     "poll": ("EINTR", "EAGAIN", "ENOMEM"),
-    "ppoll": ("EINTR", "EAGAIN", "ENOMEM"),
+    "ppoll": ("EINTR", "EAGAIN", "EINVAL", "ENOMEM"),
     "printf": ("ENOMEM", *DISK),
     "pselect": ("EINTR", "ENOMEM"),
     "pthread_sigmask": ("EINVAL",),

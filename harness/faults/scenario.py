@@ -269,6 +269,7 @@ class Traffic(Scenario):
             self.back_pressure,
             self.bad_endings,
             self.out_of_descriptors,
+            self.lowered_limit,
             self.quiet,
             self.stop,
         ):
@@ -366,6 +367,14 @@ class Traffic(Scenario):
         last = self.server.connect("served again")
         last.send_frames(b"at last")
         last.collect()
+
+    def lowered_limit(self) -> None:
+        """a descriptor limit below what the server has open: poll(2) refuses its array then"""
+        pid = self.server.process.pid
+        limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limit[1]))
+        self.ping()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
 
     def quiet(self) -> None:
         """no wake-up without a cause"""
