@@ -2,11 +2,35 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 enum {
     LEAST_ROOM = 1024, /* enough room is this, or half of what is pending if that is more */
     GOOD_ROOM = 4096,  /* new room is this, or as much again as is pending if that is more */
+    KEPT_BYTES = 32 * 1024 * 1024,
+    MAPPED_BYTES = 4 * 1024 * 1024,
+    MAPPED_BYTES_32 = 512 * 1024,
 };
+
+/* By itself glibc gives memory back to the kernel whenever 128 KiB are free at the end of its heap.
+ * Then the next buffer is made of new pages: the kernel zeroes each of them at a page fault. A
+ * level-triggered server fills the buffers of many connections in turns, and all of them are empty
+ * soon after. It paid 12 page faults for a message of 64 KiB, which cost more than the message.
+ *
+ * So let up to KEPT_BYTES stay, however many buffers there were: what is above goes back to the
+ * kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and its memory goes back
+ * when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other systems' allocators
+ * keep freed memory for a while by themselves. Test: test_memory.py */
+void buffer_keep_memory(void)
+{
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
+        (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
+#endif
+}
 
 void buffer_free(struct buffer *buffer, struct context *context)
 {

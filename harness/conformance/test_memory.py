@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+
 import pytest
 
 from suite import kernel, servers
@@ -66,6 +68,60 @@ def test_a_buffer_exists_only_while_bytes_are_pending(start):
     peer.send(frame(payload(1000))[500:])
     peer.expect_frame(payload(1000))
     server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer after it")
+
+
+needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt(3) is glibc's")
+
+
+@pytest.mark.inside
+@needs_glibc
+@pytest.mark.cause("freed memory goes back to the kernel at once: each large frame is received into new pages")
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@pytest.mark.parametrize("size", (100_000, 400_000), ids=("more than the scratch buffer", "several times as much"))
+def test_large_frames_need_no_new_pages(start, size):
+    """All peers send before the server looks, so that many connections hold a part of a frame at the same time."""
+    server = start()
+    peers = [server.connect() for _ in range(20)]
+
+    def exchange(rounds: int) -> None:
+        for _ in range(rounds):
+            with server.frozen():
+                for peer in peers:
+                    peer.send(header(size) + data[: size // 4])
+            for peer in peers:
+                peer.send(data[size // 4 :])
+                peer.expect_frame(data)
+
+    data = payload(size)
+    exchange(5)
+    before = kernel.page_faults(server.pid)
+    exchange(10)
+    faults = kernel.page_faults(server.pid) - before
+    assert faults < 0.1 * 10 * len(peers), f"{faults} page faults for {10 * len(peers)} frames of {size} bytes"
+
+
+@pytest.mark.inside
+@pytest.mark.cause("memory that a burst needed is never given back")
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+def test_memory_comes_back_after_a_burst(start):
+    """What stays is bounded, however large the burst was: 32 MiB of freed memory, see common/buffer.c."""
+    server = start()
+    before = kernel.memory_bytes(server.pid, "VmRSS")
+    data = payload(1_000_000)
+    peers = [server.connect() for _ in range(100)]
+    for peer in peers:
+        peer.send(header(len(data)) + data[:-1])
+    server.wait_statistics(lambda s: s["bytes_in"] == len(peers) * (len(data) + 3), "all but one byte of each frame")
+    most = kernel.memory_bytes(server.pid, "VmRSS") - before
+    for peer in peers:
+        peer.send(data[-1:])
+        peer.expect_frame(data)
+    server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer left")
+    left = kernel.memory_bytes(server.pid, "VmRSS") - before
+    assert most > 95_000_000, f"{most} bytes for 100 MB that are held"
+    assert left < 33 << 20, f"{left} of {most} bytes are still held"
 
 
 @pytest.mark.cause("memory is reserved for what a header announces, before it has come")

@@ -98,6 +98,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "gives the name of an interface, or none, and then its number is printed": ("if_indextoname",),
     "fails only for a clock that the system lacks": ("clock_gettime",),
     "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
+    "sets limits of the allocator, or leaves them as they are": ("mallopt",),
     "looks at a flag": ("ferror", "fileno"),
     "ends the program": ("__stack_chk_fail", "__fdelt_chk"),
     "is data": ("optarg", "opterr", "optind", "stderr", "stdout"),

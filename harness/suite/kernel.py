@@ -89,6 +89,11 @@ def memory_bytes(pid: int, which: str) -> int:
     raise AssertionError(f"process {pid} has no {which}")
 
 
+def page_faults(pid: int) -> int:
+    """Minor ones: each maps a page, and a new page is filled with zeros first."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[7])
+
+
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
