@@ -17,6 +17,9 @@
  * connected already. */
 enum { ACCEPTS_A_TURN = 64 };
 
+/* What is read from a peer at most before the server ends it: about as much as a socket holds. */
+enum { LAST_BYTES = 4 * 1024 * 1024 };
+
 /* The clock is read here, once a wake-up, and not for each connection: even without a system call
  * (vdso(7)) a reading costs a tenth of what a message costs in user space. It is read again only
  * where a timeout begins, because no timeout may come early by the time that the walk takes.
@@ -121,12 +124,21 @@ static void accept_peers(struct loop *loop)
 
 /* Before the server ends a connection, it answers what has come already. The wait may not have
  * reported that: a signal ended the wait, or the list of events was full, or the bytes came after
- * it. So this asks the socket itself. It costs a recv(2), which mostly returns EAGAIN, and only for
- * a connection that is about to end. Returns false when the connection is over after that. */
+ * it. So this asks the socket itself, until a turn brings nothing: one turn may read only a part.
+ * It costs a recv(2), which mostly returns EAGAIN, and only for a connection that is about to end.
+ * A peer that never stops sending gets no more than LAST_BYTES. Returns false when the connection
+ * is over after that. Test: test_alike.py */
 static bool last_turn(struct loop *loop, struct connection *connection)
 {
-    connection->watch.ready |= READABLE | WRITABLE;
-    serve(loop, connection);
+    const uint64_t *bytes_in = &loop->context.stats->bytes_in;
+    uint64_t before, begin = *bytes_in;
+
+    do {
+        before = *bytes_in;
+        connection->watch.ready |= READABLE | WRITABLE;
+        serve(loop, connection);
+    } while (connection->state != CONNECTION_CLOSED && *bytes_in != before &&
+             *bytes_in - begin < LAST_BYTES);
     return connection->state != CONNECTION_CLOSED;
 }
 

@@ -26,6 +26,9 @@ class PeerModel:
     cut: bool = False  # the peer has reset the connection, or closed it with echoes under way
     saw_end: bool = False
     idled: bool = False  # the server has closed it as idle
+    refused: bool = False  # the server was stopped before it accepted the connection
+    stopped: bool = False  # the server was stopped while the connection was open
+    owed_at_stop: bool = True  # all that was sent had reached the server, which was reading: all of it is due
 
     def send(self, data: bytes) -> None:
         self.sent += data
@@ -50,7 +53,7 @@ class PeerModel:
     @property
     def ends(self) -> bool:
         """Will the server end its stream once the echoes are sent?"""
-        return self.oversize or self.half_closed
+        return self.oversize or self.half_closed or self.stopped
 
     def receive(self, data: bytes) -> None:
         """Fails unless these bytes are the next ones that are due."""
@@ -70,13 +73,22 @@ class PeerModel:
     def end(self) -> None:
         """Fails unless the server may end its stream now, in order."""
         assert self.ends, f"the server ended the stream, with {self.due} bytes due and no reason to"
+        if not self.owed_at_stop:
+            assert self._at_a_boundary(), f"the server stopped inside a frame, {self.received} bytes from the beginning"
+            self.whole = self.received
         assert self.due == 0, f"the server ended the stream with {self.due} of {self.whole} bytes not echoed"
         self.saw_end = True
+
+    def _at_a_boundary(self) -> bool:
+        at = 0
+        while at < self.received:
+            at += HEADER.size + HEADER.unpack_from(self.sent, at)[0]
+        return at == self.received
 
     @property
     def exact(self) -> bool:
         """Has the server certainly taken all that was sent?"""
-        return not (self.cut and not self.saw_end) and not self.idled
+        return not (self.cut and not self.saw_end) and not self.idled and self.owed_at_stop
 
     def reasons(self) -> set[str]:
         """Which of the close reasons the server may count. More than one only where the peer's cut and
@@ -87,6 +99,8 @@ class PeerModel:
             natural = {"truncated" if self.tail else "end"}
         else:
             natural = set()
+        if self.stopped and (not natural or not self.owed_at_stop):
+            natural = natural | {"stop"}
         if self.saw_end and not self.idled:
             return natural
         if self.idled:
@@ -95,13 +109,16 @@ class PeerModel:
 
 
 def possible(counted: dict[str, int], allowed: Iterable[set[str]]) -> bool:
-    """Can each connection be given one of its reasons so that the server's counts come out?"""
+    """Can each connection be given one of its reasons so that the server's counts come out? A connection with the reason
+    "" may be one that the server has not counted."""
     left = Counter({reason: count for reason, count in counted.items() if count})
 
     def assign(rest: list[set[str]]) -> bool:
         if not rest:
             return not +left
         for reason in rest[0]:
+            if not reason and assign(rest[1:]):
+                return True
             if left[reason] > 0:
                 left[reason] -= 1
                 if assign(rest[1:]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import select
+import signal
 import socket
 import struct
 import sys
@@ -40,6 +41,10 @@ class ScriptedPeer:
         self.reading = True
         self.gone = False  # the socket is closed
         self.ending = False  # half-closes when the outbox is empty
+        self.urged = False
+        self.end = "none before its own"
+        self.queued = True  # connected, but perhaps not accepted yet
+        self.waits = False  # for an echo of what it sent while the server was stopped
         self.moved = 0
         self._composed = 0
         self._held = b""
@@ -71,6 +76,19 @@ class ScriptedPeer:
         self._held = data[cut:]
         self.push()
 
+    def urge(self) -> None:
+        """Once: Linux makes an urgent byte that nobody has read an ordinary one when another one comes (tcp(7))."""
+        if not self.urged and not self._outbox:
+            with contextlib.suppress(OSError):
+                self.urged = self.socket.send(b"!", socket.MSG_OOB) == 1
+
+    def stop(self) -> None:
+        """The server gets SIGTERM now. Whatever of this peer it had certainly read is due, in full."""
+        sure = not self._outbox and len(self.model.sent) - self.model.received <= CERTAIN_TO_FIT
+        self.model.stopped = True
+        self.model.owed_at_stop = sure
+        self._outbox.clear()
+
     def half_close(self) -> None:
         self.ending = True
         self.push()
@@ -93,7 +111,11 @@ class ScriptedPeer:
     def _over(self, error: OSError | None) -> None:
         """The server has ended the stream, or reset it: may it?"""
         self.moved += 1
-        if self.may_idle and time.monotonic() - self._connected >= self.may_idle:
+        self.end = "reset" if error is not None else "end of stream"
+        if self.queued and self.model.stopped and error is not None:
+            self.model.refused = True
+        elif self.may_idle and time.monotonic() - self._connected >= self.may_idle:
+            assert not self.waits or not self.model.due, f"{self.name}: closed as idle, with a request waiting"
             self.model.idled = True
         elif error is not None:
             raise AssertionError(f"{self.name}: {error}, with {self.model.due} bytes due") from None
@@ -102,7 +124,7 @@ class ScriptedPeer:
                 self.model.end()
             except AssertionError as failure:
                 raise AssertionError(f"{self.name}: {failure}") from None
-        if self.model.idled or error is not None:
+        if self.model.idled or self.model.refused or error is not None:
             self.socket.close()
             self.gone = True
 
@@ -119,7 +141,7 @@ class ScriptedPeer:
         except OSError as error:
             self._over(error)
             return
-        if self.ending and not self.gone and not self.model.half_closed:
+        if self.ending and not self.gone and not self.model.half_closed and not self.model.stopped:
             self.model.half_closed = True
             with contextlib.suppress(OSError):  # the server may have closed already, as oversize
                 self.socket.shutdown(socket.SHUT_WR)
@@ -174,6 +196,8 @@ class Play:
         self.patience = patience
         self.peers: dict[int, ScriptedPeer] = {}
         self._frozen: contextlib.AbstractContextManager | None = None
+        self._stopping = False
+        self.closed: dict[str, int] = {}  # by reason, when the script has been played
         self._before = server.statistics()
         self._lines_before = self._oversize_lines()
 
@@ -206,6 +230,10 @@ class Play:
             self._thaw()
         elif action.do == "settle":
             self._settle()
+        elif action.do == "stall":
+            self._stall()
+        elif action.do == "stop":
+            self._stop()
         elif action.do == "idle":
             self._idle()
         else:
@@ -233,6 +261,8 @@ class Play:
             peer.send(frames.header(min(MAX_FRAME + action.size, 0xFFFFFFFF)) + b"\0\0\0\1more")
         elif action.do == "half_close":
             peer.half_close()
+        elif action.do == "urgent":
+            peer.urge()
 
     def _freeze(self) -> None:
         if self._frozen is None:
@@ -257,7 +287,40 @@ class Play:
         everyone = self.peers.values()
         self._until(lambda: all(each.answered() for each in everyone), "every echo that is due")
         self._until(lambda: all(each.delivered() for each in everyone), "delivery")
-        self.server.statistics()
+        self._look()
+
+    def _look(self) -> None:
+        """By now the server has accepted everyone."""
+        if not self.server.tells:
+            return
+        total = self._before["accepted"] + len(self.peers)
+        self.server.wait_statistics(lambda s: s["accepted"] == total, "every connection accepted")
+        for peer in self.peers.values():
+            peer.queued = False
+
+    def _stall(self) -> None:
+        """Those that have sent nothing meanwhile may be called idle. Those that have may not."""
+        if self._frozen is None or not self.script.idle_timeout:
+            return
+        time.sleep(1.2 * self.script.idle_timeout)
+        for peer in self.peers.values():
+            peer.waits = peer.reading and not peer.gone
+        self._thaw()
+        self._settle()
+        for peer in self.peers.values():
+            peer.waits = False
+
+    def _stop(self) -> None:
+        """The server gets the signal after it has got everything that the peers have sent."""
+        self._until(lambda: all(each.delivered() for each in self.peers.values()), "delivery")
+        if self._frozen is None:
+            self._look()
+        self._stopping = True
+        self.server.signal(signal.SIGTERM)
+        for peer in self.peers.values():
+            if not peer.gone and not peer.model.saw_end:
+                peer.stop()
+        self._thaw()
 
     def _idle(self) -> None:
         """What the server has begun to end is under drain-timeout, which outlasts us: there the peer answers."""
@@ -312,7 +375,7 @@ class Play:
         self._thaw()
         for peer in self.peers.values():
             peer.reading = True
-            if not peer.gone:
+            if not peer.gone and not self._stopping:
                 peer.half_close()
         self._until(lambda: all(each.answered() for each in self.peers.values()), "every echo and every end")
         for peer in self.peers.values():
@@ -323,13 +386,14 @@ class Play:
         return sum("announced a frame above" in line for line in self.server.errors())
 
     def _compare_statistics(self) -> None:
-        last = self.server.wait_statistics(self._over, "every connection accepted and closed")
+        last = self._last_statistics()
         if not self.server.tells:
             return
         grown = self._grown(last)
-        closed = {reason: count - self._before["closed"][reason] for reason, count in last["closed"].items()}
-        models = [peer.model for peer in self.peers.values()]
-        allowed = [model.reasons() for model in models]
+        closed = self.closed = {reason: count - self._before["closed"][reason] for reason, count in last["closed"].items()}
+        counted = [peer for peer in self.peers.values() if not peer.model.refused]
+        models = [peer.model for peer in counted]
+        allowed = [peer.model.reasons() | ({""} if self._missed(peer) else set()) for peer in counted]
         if self.server.implementation == "libkqueue":  # there recv may answer 0 after a reset
             allowed = [each | {"end", "truncated"} if model.cut else each for each, model in zip(allowed, models)]
         assert possible(closed, allowed), f"closed {closed}, expected one reason of each of {allowed}"
@@ -340,8 +404,22 @@ class Play:
         self._between("oversize lines", lines, models, lambda m: m.oversize)
         assert last["buffers"] == 0, f"{last['buffers']} buffers are held, without a connection"
 
+    def _last_statistics(self) -> dict:
+        if not self._stopping:
+            return self.server.wait_statistics(self._over, "every connection accepted and closed")
+        finals = self.server.stop()
+        if self.server.tells:
+            assert self._over(finals), f"not every connection accepted and closed: {finals}"
+        return finals
+
+    def _missed(self, peer: ScriptedPeer) -> bool:
+        """The server may have been stopped before it accepted this one."""
+        return self._stopping and peer.queued
+
     def _over(self, statistics: dict) -> bool:
-        return statistics["connections"] == 0 and statistics["accepted"] - self._before["accepted"] == len(self.peers)
+        accepted = statistics["accepted"] - self._before["accepted"]
+        surely = sum(not self._missed(peer) for peer in self.peers.values())
+        return statistics["connections"] == 0 and surely <= accepted <= len(self.peers)
 
     def _grown(self, statistics: dict) -> dict[str, int]:
         return {

@@ -26,6 +26,9 @@ ACTIONS = {
     "settle": "everyone waits until the server has answered all that it can answer",
     "freeze": "the server is stopped (SIGSTOP); what peers do now meets in one wake-up",
     "thaw": "it goes on, once all that was sent has reached its kernel",
+    "urgent": "sends one urgent byte (MSG_OOB), once a peer: it is no part of the stream",
+    "stall": "while the server is stopped: for longer than its idle-timeout",
+    "stop": "the last action: SIGTERM, and everyone reads to the end",
     "idle": "the last action: everyone waits until the server has closed all connections",
 }
 
