@@ -9,28 +9,11 @@
 enum {
     LEAST_ROOM = 1024, /* enough room is this, or half of what is pending if that is more */
     GOOD_ROOM = 4096,  /* new room is this, or as much again as is pending if that is more */
+    LARGE_BYTES = 16 * 1024,
     KEPT_BYTES = 32 * 1024 * 1024,
     MAPPED_BYTES = 4 * 1024 * 1024,
     MAPPED_BYTES_32 = 512 * 1024,
 };
-
-/* By itself glibc gives memory back to the kernel whenever 128 KiB are free at the end of its heap.
- * Then the next buffer is made of new pages: the kernel zeroes each of them at a page fault. A
- * level-triggered server fills the buffers of many connections in turns, and all of them are empty
- * soon after. It paid 12 page faults for a message of 64 KiB, which cost more than the message.
- *
- * So let up to KEPT_BYTES stay, however many buffers there were: what is above goes back to the
- * kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and its memory goes back
- * when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other systems' allocators
- * keep freed memory for a while by themselves. Test: test_memory.py */
-void buffer_keep_memory(void)
-{
-#ifdef __GLIBC__
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
-    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
-        (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
-#endif
-}
 
 void buffer_free(struct buffer *buffer, struct context *context)
 {
@@ -39,6 +22,27 @@ void buffer_free(struct buffer *buffer, struct context *context)
         context->stats->buffers--;
     }
     *buffer = (struct buffer){0};
+}
+
+/* By itself glibc gives memory back to the kernel whenever 128 KiB are free at the end of its heap.
+ * Then the next buffer is made of new pages: the kernel zeroes each of them at a page fault. A
+ * level-triggered server fills the buffers of many connections in turns, and all of them are empty
+ * soon after. It paid 12 page faults for a message of 64 KiB, which cost more than the message.
+ *
+ * So from the first large buffer on up to KEPT_BYTES stay, however many buffers there were: what is
+ * above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and
+ * its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other
+ * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
+static void keep_memory(struct context *context, uint32_t capacity)
+{
+    if (context->keeps_memory || capacity < LARGE_BYTES)
+        return;
+    context->keeps_memory = true;
+#ifdef __GLIBC__
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
+        (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
+#endif
 }
 
 /* Moves what is pending to the front of data. Invariant 10, "the common case copies nothing": every
@@ -58,6 +62,7 @@ static void move_pending(struct buffer *buffer, struct context *context, uint8_t
  * come for a long time, and ten thousand such buffers may wait. */
 bool buffer_own(struct buffer *buffer, struct context *context)
 {
+    keep_memory(context, buffer->end - buffer->start);
     uint8_t *data = malloc(buffer->end - buffer->start);
 
     if (data == NULL) {
@@ -85,6 +90,7 @@ bool buffer_grow(struct buffer *buffer, struct context *context)
         move_pending(buffer, context, buffer->data);
     if (buffer->capacity - pending >= wanted)
         return true;
+    keep_memory(context, pending + wanted);
     uint8_t *data = realloc(buffer->data, (size_t)pending + wanted);
     if (data == NULL)
         return false;

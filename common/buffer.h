@@ -25,10 +25,6 @@ struct buffer {
     bool borrowed; /* data is the scratch buffer: only within a turn */
 };
 
-/* Once, before the first buffer: memory that buffers give back stays in the process for the next
- * ones, up to 32 MiB in all. */
-void buffer_keep_memory(void);
-
 /* Drops what is pending and frees the memory. */
 void buffer_free(struct buffer *buffer, struct context *context);
 

@@ -45,18 +45,18 @@ struct connection {
     uint8_t reason; /* enum close_reason, once the state is not OPEN */
     uint8_t input;  /* enum connection_input */
     bool ending;    /* the server ends it: drain-timeout bounds what is left to do */
-    bool draining;  /* stands in connections.draining */
     uint32_t output;
     struct buffer buffer;
     uint64_t activity_ns;                /* when a byte last came or left */
     uint64_t opened_ns;                  /* this and what follows is kept by connections.c */
-    uint64_t draining_ns;                /* when the server began to end it */
+    uint64_t draining_ns;                /* when the server began to end it; 0: it has not */
     TAILQ_ENTRY(connection) by_age;      /* in connections.open, .draining or .retired */
     TAILQ_ENTRY(connection) by_activity; /* in connections.idle, unless draining */
 };
 
-/* Invariant 9: an idle connection holds a small struct and no buffer. Test: test_memory.py */
-_Static_assert(sizeof(struct connection) <= 128, "a connection must stay small");
+/* Invariant 9: an idle connection holds a small struct and no buffer. glibc adds 8 bytes, and hands
+ * out memory in steps of 16: 120 bytes cost 128. Test: test_memory.py */
+_Static_assert(sizeof(struct connection) <= 120, "a connection must stay small");
 _Static_assert(offsetof(struct connection, watch) == 0, "connection_of() is a cast");
 
 static inline struct connection *connection_of(struct watch *watch)

@@ -41,7 +41,7 @@ struct connection *connections_open(struct connections *connections, int fd)
  * pointer has 8. */
 static void leave_queues(struct connections *connections, struct connection *connection)
 {
-    if (connection->draining) {
+    if (connection->draining_ns != 0) {
         TAILQ_REMOVE(&connections->draining, connection, by_age);
     } else {
         TAILQ_REMOVE(&connections->open, connection, by_age);
@@ -76,7 +76,6 @@ void connections_begin_draining(struct connections *connections, const struct co
                                 struct connection *connection)
 {
     leave_queues(connections, connection);
-    connection->draining = true;
     connection->draining_ns = clock_now(); /* not now_ns: see connections_touch() */
     TAILQ_INSERT_TAIL(&connections->draining, connection, by_age);
     if (connection->reason == CLOSE_oversize) {

@@ -47,9 +47,9 @@ void connections_begin_draining(struct connections *connections, const struct co
 static inline void connections_update(struct connections *connections,
                                       const struct context *context, struct connection *connection)
 {
-    if (connection->ending && !connection->draining)
+    if (connection->ending && connection->draining_ns == 0)
         connections_begin_draining(connections, context, connection);
-    if (context->options->idle_timeout_ns != NEVER && !connection->draining &&
+    if (context->options->idle_timeout_ns != NEVER && connection->draining_ns == 0 &&
         connection->activity_ns == context->now_ns) /* a byte came or left in this wake-up */
         connections_touch(connections, connection);
 }

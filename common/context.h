@@ -8,6 +8,7 @@
 #include "options.h"
 #include "stats.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The most that one recv(2) can bring. It is about as much as a socket usually holds, and it stays
@@ -15,8 +16,9 @@
 enum { SCRATCH_BYTES = 64 * 1024 };
 
 struct context {
-    uint64_t now_ns;  /* CLOCK_MONOTONIC, read once after each wait */
-    uint8_t *scratch; /* SCRATCH_BYTES, lent to one connection at a time */
+    uint64_t now_ns;   /* CLOCK_MONOTONIC, read once after each wait */
+    uint8_t *scratch;  /* SCRATCH_BYTES, lent to one connection at a time */
+    bool keeps_memory; /* buffer.c has told malloc(3) to keep what large buffers give back */
     const struct options *options;
     struct stats *stats;
 };

@@ -295,7 +295,6 @@ int loop_main(const struct server *server, int argc, char **argv)
 
     if (!service_open(&loop.service, server, argc, argv, &status))
         return status;
-    buffer_keep_memory();
     connections_init(&loop.connections);
     int result = run(&loop, &error);
     if (loop.mux != NULL)

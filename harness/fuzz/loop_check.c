@@ -5,6 +5,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 struct loop_bench loop_bench;
 
@@ -131,7 +132,8 @@ static struct peer *check_queued(const struct connection *connection, bool drain
     struct peer *peer = kernel_peer(connection->watch.fd);
 
     CHECK(peer->connection == connection, "a connection that nobody watches is in a queue");
-    CHECK(connection->draining == draining, "draining: %d", connection->draining);
+    CHECK((connection->draining_ns != 0) == draining, "draining since %" PRIu64,
+          connection->draining_ns);
     CHECK(connection->ending == draining, "ending: %d, draining: %d", connection->ending, draining);
     CHECK(connection->state != CONNECTION_CLOSED, "closed, and in a queue");
     return peer;
