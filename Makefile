@@ -92,7 +92,7 @@ help:
 	@echo 'WERROR=1 makes warnings errors.'
 
 # What a server.mk sets, beside the server.c of whoever has one: NAME_SOURCES (besides the directory's own *.c),
-# NAME_CFLAGS, NAME_LDLIBS, NAME_ABSENT (why it cannot be built here).
+# NAME_CFLAGS, NAME_LDLIBS, NAME_ABSENT (why it cannot be built here), NAME_NOTE (a line to print when it is built).
 include $(wildcard $(addsuffix /server.mk,$(server_directories)))
 SERVERS  := $(foreach each,$(SERVERS),$(if $($(each)_ABSENT),,$(each)))
 programs := $(addprefix $(BUILD)/,$(SERVERS))
@@ -102,6 +102,7 @@ all: $(programs) $(test_programs)
 	@: > $(BUILD)/skipped
 	@$(foreach each,$(filter-out $(SERVERS),$(all_servers)),\
 	    echo 'skipped: $(each) ($(or $($(each)_ABSENT),needs Linux))' | tee -a $(BUILD)/skipped;)
+	@$(foreach each,$(SERVERS),$(if $($(each)_NOTE),echo '$(each): $($(each)_NOTE)';))
 
 # Objects depend on this file: it is written anew when the compiler or a flag has changed, and only then. A make that
 # builds nothing leaves it alone, whatever its flags.

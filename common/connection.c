@@ -115,10 +115,10 @@ void connection_settle(struct connection *connection, struct context *context)
         connection->state = CONNECTION_CLOSED;
 }
 
-/* close(2) with input unread makes the kernel send a reset (RFC 1122, 4.2.2.13). A reset makes the
- * peer's kernel throw away echoes that its program has not read yet. So the server sends FIN first,
- * and lingers: it discards input until the peer closes too. drain-timeout bounds that. With a
- * drain-timeout of 0 there is no time to linger. */
+/* Linux sends a reset at close(2) with input unread (RFC 1122, 4.2.2.13). A BSD sends FIN, and a
+ * reset when more input comes. A reset makes the peer's kernel throw away echoes that its program
+ * has not read yet. So the server sends FIN first, and lingers: it discards input until the peer
+ * closes too, or until drain-timeout. With a drain-timeout of 0 there is no time to linger. */
 void connection_fin_sent(struct connection *connection, const struct context *context)
 {
     if (context->options->drain_timeout_ns == 0)

@@ -110,10 +110,10 @@ void connections_retire(struct connections *connections, struct context *context
  * before the accepting.
  *
  * close(2) does not wait for the peer. The kernel goes on alone: it sends what is left in its send
- * buffer, and FIN if that was not sent yet. If input is unread, it sends a reset instead, and drops
- * the send buffer. The result of close is not looked at: Linux has freed the descriptor even when
- * it returns EINTR, and a second close might hit another thread's file (close(2), "Dealing with
- * error returns from close()"). */
+ * buffer, and FIN if that was not sent yet. If input is unread, Linux sends a reset instead, and
+ * drops the send buffer. The result of close is not looked at: Linux has freed the descriptor even
+ * when it returns EINTR, and a second close might hit another thread's file (close(2), "Dealing
+ * with error returns from close()"). */
 size_t connections_reap(struct connections *connections)
 {
     struct connection *connection;

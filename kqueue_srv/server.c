@@ -12,11 +12,10 @@
 #include "../common/clock.h"
 #include "../common/loop.h"
 #include "../common/signals.h"
-#include <sys/types.h> /* before sys/event.h, as the BSDs want it */
+#include "kevent.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/event.h>
 #include <unistd.h>
 
 enum { TIMER = 1 }; /* timers have numbers of their own, apart from descriptors */
@@ -32,12 +31,12 @@ struct mux {
 
 /* One change, made at once. kevent(2) also takes changes along with a wait, which saves calls. But
  * then an error arrives as an event, perhaps after its connection is gone. */
-static int change(const struct mux *mux, int ident, short filter, unsigned short flags,
+static int change(const struct mux *mux, int ident, kevent_filter filter, unsigned short flags,
                   int64_t value, void *pointer)
 {
     struct kevent event;
-    /* The cast suits NetBSD, too: there udata was an integer once. */
-    EV_SET(&event, (uintptr_t)ident, filter, flags, 0, value, (__typeof__(event.udata))pointer);
+    /* kevent.h names the types of the fields, in which systems differ. */
+    EV_SET(&event, (uintptr_t)ident, filter, flags, 0, value, (kevent_udata)pointer);
     return kevent(mux->fd, &event, 1, NULL, 0, NULL);
 }
 
@@ -156,7 +155,8 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct timespec left;
     const struct timespec *timeout = set_timer(mux, deadline_ns, loop->context.now_ns, &left);
-    int count = loop_woke(loop, kevent(mux->fd, NULL, 0, mux->events, (int)mux->capacity, timeout));
+    kevent_count room = (kevent_count)mux->capacity;
+    int count = loop_woke(loop, kevent(mux->fd, NULL, 0, mux->events, room, timeout));
     for (int i = 0; i < count; i++) {
         const struct kevent *event = &mux->events[i];
         struct watch *watch = (struct watch *)event->udata;

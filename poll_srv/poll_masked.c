@@ -100,6 +100,7 @@ int poll_masked(struct pollfd *fds, nfds_t count, const struct timespec *timeout
 
     if (ready >= 0 || errno != EINVAL || getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return ready;
-    nfds_t slice = limit.rlim_cur > POLL_MASKED_SPARE ? limit.rlim_cur - POLL_MASKED_SPARE : 0;
-    return poll_in_slices(fds, count, slice < count ? slice : count, mask);
+    /* Compared before it is cast: nfds_t is the narrower type on the BSDs and on macOS. */
+    rlim_t slice = limit.rlim_cur > POLL_MASKED_SPARE ? limit.rlim_cur - POLL_MASKED_SPARE : 0;
+    return poll_in_slices(fds, count, slice < (rlim_t)count ? (nfds_t)slice : count, mask);
 }

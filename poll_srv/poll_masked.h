@@ -1,4 +1,4 @@
-/* ppoll(2), by the name of what it does, since macOS lacks it.
+/* ppoll(2), by the name of what it does, since macOS lacks it, and NetBSD before version 10.
  *
  * There a self-pipe stands in: the handlers of common/signals.c write a byte into it, so a signal
  * that comes between the change of the mask and the poll is not lost, but ends the poll at once. */
@@ -10,9 +10,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <time.h>
+#ifdef __NetBSD__
+#include <sys/param.h> /* __NetBSD_Version__ */
+#endif
 
-#if defined(__APPLE__) && !defined(WITHOUT_PPOLL)
+#if defined(__APPLE__) || (defined(__NetBSD__) && __NetBSD_Version__ < 1000000000)
+#ifndef WITHOUT_PPOLL
 #define WITHOUT_PPOLL
+#endif
 #endif
 
 /* Entries that the array must have room for beyond count: the pipe's. */

@@ -18,6 +18,9 @@
 #include <stdlib.h>
 #include <sys/select.h>
 
+/* On some BSDs FD_SET and its like make the descriptor unsigned, which would be a warning here. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 /* A bit says nothing about whose descriptor it is. The watches stand in an array beside the sets:
  * dense, so that our own walk costs what is watched, and not what the highest number is. */
 struct mux {

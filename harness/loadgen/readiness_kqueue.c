@@ -45,9 +45,11 @@ void readiness_close(struct readiness *readiness)
 int readiness_add(struct readiness *readiness, int fd, void *owner)
 {
     struct kevent changes[2];
+    /* An integer on NetBSD before 10. */
+    __typeof__(changes[0].udata) udata = (__typeof__(udata))owner;
 
-    EV_SET(&changes[0], (uintptr_t)fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, owner);
-    EV_SET(&changes[1], (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, owner);
+    EV_SET(&changes[0], (uintptr_t)fd, EVFILT_READ, EV_ADD | EV_CLEAR, 0, 0, udata);
+    EV_SET(&changes[1], (uintptr_t)fd, EVFILT_WRITE, EV_ADD | EV_CLEAR, 0, 0, udata);
     return kevent(readiness->fd, changes, 2, NULL, 0, NULL);
 }
 

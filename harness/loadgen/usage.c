@@ -44,7 +44,8 @@ void usage_read(struct usage *usage)
     struct rusage rusage = {0};
 
     usage->wall_ns = clock_now();
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    /* The cast suits NetBSD, where the constant is unsigned and the type is not. */
+    (void)clock_gettime((clockid_t)CLOCK_THREAD_CPUTIME_ID, &cpu);
     usage->cpu_ns = (uint64_t)cpu.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)cpu.tv_nsec;
 #ifdef RUSAGE_THREAD
     (void)getrusage(RUSAGE_THREAD, &rusage);

@@ -19,7 +19,7 @@ int descriptors_reserve(uint64_t count, const char *what, struct error *error)
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
         limit.rlim_cur = soft; /* some systems enforce a lower limit than they report */
-    if (limit.rlim_cur == RLIM_INFINITY || count + DESCRIPTORS_BESIDE <= limit.rlim_cur)
+    if (limit.rlim_cur == RLIM_INFINITY || count + DESCRIPTORS_BESIDE <= (uint64_t)limit.rlim_cur)
         return 0;
     (void)snprintf(error->text, sizeof error->text,
                    "%s: needs %" PRIu64 " descriptors, and the limit is %" PRIu64 " (ulimit -Hn)",

@@ -2,18 +2,17 @@
  * file measures the stand-in, and every output says which one. */
 #include "mechanism.h"
 
+#include "../../kqueue_srv/kevent.h"
+
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/types.h>
-
-#include <sys/event.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 struct kqueue_state {
     int fd;
     uint32_t count;
-    int room;
+    kevent_count room;
     int ready;
     struct kevent events[];
 };
@@ -27,7 +26,7 @@ static void *open_kqueue(uint32_t most, struct error *error)
         (void)error_set(error, "calloc", "for kqueue", errno);
         return NULL;
     }
-    state->room = (int)most + 1;
+    state->room = (kevent_count)most + 1;
     state->fd = kqueue();
     if (state->fd < 0) {
         (void)error_set(error, "kqueue", "", errno);
@@ -50,8 +49,9 @@ static int add(void *opened, int fd, struct error *error)
     struct kqueue_state *state = opened;
     struct kevent change;
 
+    /* NOLINTNEXTLINE(performance-no-int-to-ptr): the API's way */
     EV_SET(&change, (uintptr_t)fd, EVFILT_READ, EV_ADD, 0, 0,
-           (void *)(uintptr_t)state->count); /* NOLINT(performance-no-int-to-ptr): the API's way */
+           (kevent_udata)(uintptr_t)state->count);
     if (kevent(state->fd, &change, 1, NULL, 0, NULL) < 0)
         return error_set(error, "kevent", "EV_ADD", errno);
     state->count++;

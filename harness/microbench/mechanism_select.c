@@ -75,6 +75,9 @@ static void bitmaps_free(struct bitmaps *bitmaps)
 
 #else
 
+/* On some BSDs FD_SET and its like make the descriptor unsigned, which would be a warning here. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 struct bitmaps {
     fd_set want;
     fd_set ready;

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,75 @@ def test_lint_says_for_which_layout_it_was_written(tmp_path, version, line):
     tool.chmod(0o755)
     done = make("lint-layout", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert done.returncode == 2 and done.stderr.splitlines()[0] == line
+
+
+PKG_CONFIG = """#!/bin/sh
+# Knows libkqueue, in the version that a test wants.
+version=%s
+[ "$version" ] || exit 1
+case $1 in
+--modversion) echo "$version" ;;
+--atleast-version=*) printf '%%s\\n' "${1#*=}" "$version" | sort -VC ;;
+--cflags) echo -I/nowhere/libkqueue ;;
+--libs) echo -lkqueue ;;
+*) exit 1 ;;
+esac
+"""
+LEAST = re.search(r"^libkqueue_least := (.*)$", (ROOT / "kqueue_srv/server.mk").read_text(), re.MULTILINE)
+
+
+def make_all_with_libkqueue(version: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
+    """make -n all, where pkg-config finds this version of libkqueue, or none."""
+    program = folder / "pkg-config"
+    program.write_text(PKG_CONFIG % version)
+    program.chmod(0o755)
+    return make("-Bn", "all", "BUILD=build/not-made", *words, PATH=f"{folder}:{os.environ['PATH']}")
+
+
+def kqueue_of(done: subprocess.CompletedProcess) -> tuple[str, bool]:
+    """Which kqueue is built, and whether it is libkqueue's headers and library that are used."""
+    (name,) = set(re.findall(r"-DKQUEUE_IMPLEMENTATION='\"(\w+)\"'", done.stdout))
+    return name, "-I/nowhere/libkqueue" in done.stdout and "-lkqueue" in done.stdout
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kqueue is the system's own")
+
+
+@linux
+@pytest.mark.parametrize("version", ("2.3.1", "2.6.2", "1.0.4", "2.0"))
+def test_an_older_libkqueue_is_not_used_and_make_says_so(version, tmp_path):
+    assert LEAST
+    done = make_all_with_libkqueue(version, tmp_path)
+    assert kqueue_of(done) == ("emulation", False)
+    note = f"kqueue_srv: built with the emulation: libkqueue {version} is older than {LEAST[1]}"
+    assert done.stdout.count(note) == 1
+    done = make_all_with_libkqueue(version, tmp_path, "KQUEUE=libkqueue")
+    assert done.returncode == 2
+    wanted = f"*** KQUEUE=libkqueue: version {version} is too old; it takes {LEAST[1]} or later.  Stop.\n"
+    assert done.stderr.endswith(wanted)
+    assert kqueue_of(make_all_with_libkqueue(version, tmp_path, "KQUEUE=emulation")) == ("emulation", False)
+
+
+@linux
+@pytest.mark.parametrize("version", (LEAST[1] if LEAST else "", "2.10.0", "3.0"))
+def test_a_libkqueue_that_was_tested_is_used(version, tmp_path):
+    for words in ((), ("KQUEUE=libkqueue",)):
+        done = make_all_with_libkqueue(version, tmp_path, *words)
+        assert kqueue_of(done) == ("libkqueue", True) and "built with the emulation" not in done.stdout
+    assert kqueue_of(make_all_with_libkqueue(version, tmp_path, "KQUEUE=emulation")) == ("emulation", False)
+
+
+@linux
+def test_no_libkqueue_is_the_usual_case_and_needs_no_word(tmp_path):
+    done = make_all_with_libkqueue("", tmp_path)
+    assert kqueue_of(done) == ("emulation", False) and "built with the emulation" not in done.stdout
+    done = make_all_with_libkqueue("", tmp_path, "KQUEUE=libkqueue")
+    assert done.returncode == 2 and "KQUEUE=libkqueue: pkg-config finds none; it takes" in done.stderr
+
+
+@linux
+@pytest.mark.parametrize("name", ("native", "libevent", "emulation libkqueue"))
+def test_a_kqueue_that_is_not_there_is_refused(name):
+    done = make("all", f"KQUEUE={name}")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.endswith(f"*** KQUEUE='{name}': libkqueue or emulation on Linux.  Stop.\n")
