@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import signal
 import sys
 from pathlib import Path
 
@@ -20,6 +21,9 @@ STEPS = ("shapes", "charts", "report")
 
 def main() -> int:
     arguments = _parse()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the programs of a run end with it
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     try:
         pin = False if arguments.unpinned else None
         session = Session(

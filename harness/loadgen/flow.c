@@ -16,16 +16,6 @@
  * connection. */
 enum { UNREAD_BYTES = 4096 };
 
-static int latencies_new(struct latencies *latencies)
-{
-    latencies->response = histogram_new();
-    latencies->service = histogram_new();
-    latencies->lag = histogram_new();
-    latencies->censored = histogram_new();
-    return latencies->response && latencies->service && latencies->lag && latencies->censored ? 0
-                                                                                              : -1;
-}
-
 int traffic_init(struct traffic *traffic, const struct load *load, const struct target *target,
                  uint32_t thread, struct error *error)
 {
@@ -47,10 +37,7 @@ int traffic_init(struct traffic *traffic, const struct load *load, const struct 
 
 void traffic_destroy(struct traffic *traffic)
 {
-    free(traffic->latencies.response);
-    free(traffic->latencies.service);
-    free(traffic->latencies.lag);
-    free(traffic->latencies.censored);
+    latencies_free(&traffic->latencies);
     free(traffic->input);
     free(traffic->output);
 }
@@ -60,45 +47,48 @@ uint64_t flow_identity(const struct traffic *traffic, const struct flow *flow, u
     return payload_identity(traffic->key, flow->id, number);
 }
 
-int flow_connect(struct traffic *traffic, struct flow *flow)
+int flow_connect(const struct traffic *traffic, struct flow *flow)
 {
     bool unread = !flow->active && traffic->load->idle == IDLE_NOT_READING;
 
     flow->fd = target_connect(traffic->target, flow->id, unread ? UNREAD_BYTES : 0);
-    if (flow->fd < 0) {
-        enum error_kind kind = errno == EMFILE || errno == ENFILE || errno == EADDRNOTAVAIL
-                                   ? ERROR_failed
-                                   : ERROR_refused;
-        tally_error(&traffic->tally, kind, "connection %" PRIu32 " to %s: %s", flow->id,
-                    traffic->target->name, strerror(errno));
-        flow_end(traffic, flow);
+    if (flow->fd < 0)
         return -1;
-    }
     flow->state = FLOW_CONNECTING;
     return 0;
 }
 
-int flow_connected(struct traffic *traffic, struct flow *flow)
+int flow_connected(struct flow *flow)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {0};
     socklen_t size = sizeof peer;
     int number = 0;
     socklen_t number_size = sizeof number;
 
     if (getsockopt(flow->fd, SOL_SOCKET, SO_ERROR, &number, &number_size) < 0)
         number = errno;
+    if (number == 0 && getpeername(flow->fd, (struct sockaddr *)&peer, &size) < 0)
+        return 0; /* an event meant for the former owner of the number, or a spurious one */
+    if (number == 0 && target_is_self(flow->fd, &peer, size))
+        number = ECONNREFUSED;
     if (number != 0) {
-        tally_error(&traffic->tally, ERROR_refused, "connection %" PRIu32 " to %s: %s", flow->id,
-                    traffic->target->name, strerror(number));
-        flow_end(traffic, flow);
+        errno = number;
         return -1;
     }
-    if (getpeername(flow->fd, (struct sockaddr *)&peer, &size) < 0)
-        return 0; /* an event meant for the former owner of the number, or a spurious one */
     flow->state = FLOW_OPEN;
     flow->writable = true;
     flow->opened = flow->awaited;
     return 1;
+}
+
+void flow_refused(struct traffic *traffic, struct flow *flow)
+{
+    bool ours = errno == EMFILE || errno == ENFILE || errno == EADDRNOTAVAIL;
+
+    tally_error(&traffic->tally, ours ? ERROR_failed : ERROR_refused,
+                "connection %" PRIu32 " to %s: %s", flow->id, traffic->target->name,
+                strerror(errno));
+    flow_end(traffic, flow);
 }
 
 static bool grow(struct flow *flow)
@@ -121,6 +111,21 @@ static bool is_measured(const struct traffic *traffic, uint64_t scheduled_ns)
     return scheduled_ns >= traffic->measure_from_ns && scheduled_ns < traffic->measure_to_ns;
 }
 
+/* Whether a request that ended, or was given up, at end_ns belongs to the figures: it was due in
+ * the measured time, or it was under way for the whole of it. A server that falls silent in the
+ * warm-up holds only requests of the second kind. */
+static bool belongs(const struct traffic *traffic, uint64_t scheduled_ns, uint64_t end_ns)
+{
+    return is_measured(traffic, scheduled_ns) ||
+           (scheduled_ns < traffic->measure_from_ns && end_ns >= traffic->measure_to_ns &&
+            traffic->measure_from_ns < traffic->measure_to_ns);
+}
+
+void flow_forget(struct traffic *traffic, uint64_t count)
+{
+    histogram_set(&traffic->outstanding, histogram_load(&traffic->outstanding) - count);
+}
+
 static struct request *request_at(const struct flow *flow, uint64_t number)
 {
     return &flow->requests[number & (flow->capacity - 1)];
@@ -135,8 +140,10 @@ bool flow_issue(struct traffic *traffic, struct flow *flow, uint64_t scheduled_n
     *request_at(flow, flow->issued++) = (struct request){.scheduled_ns = scheduled_ns};
     if (!flow->active)
         return true;
-    if (traffic->outstanding++ == 0)
+    uint64_t before = histogram_load(&traffic->outstanding);
+    if (before == 0)
         traffic->quiet_since_ns = scheduled_ns;
+    histogram_set(&traffic->outstanding, before + 1);
     if (is_measured(traffic, scheduled_ns))
         traffic->tally.issued++;
     return true;
@@ -283,9 +290,9 @@ void flow_complete(struct traffic *traffic, struct flow *flow, uint64_t received
         traffic->tally.trickled++;
         return;
     }
-    traffic->outstanding--;
+    flow_forget(traffic, 1);
     note_reply(traffic, received_ns);
-    if (is_measured(traffic, request.scheduled_ns))
+    if (belongs(traffic, request.scheduled_ns, received_ns))
         record(traffic, &request, received_ns);
     if (received_ns - request.scheduled_ns > traffic->load->timeout_ns)
         tally_error(&traffic->tally, ERROR_late,
@@ -312,7 +319,7 @@ void flow_close(struct flow *flow, enum close_mode mode)
 void flow_end(struct traffic *traffic, struct flow *flow)
 {
     if (flow->active && flow->state != FLOW_ENDED) {
-        traffic->outstanding -= flow->issued - flow->awaited + misread_missing(flow->missing);
+        flow_forget(traffic, flow->issued - flow->awaited + misread_missing(flow->missing));
         traffic->ended++;
     }
     flow_close(flow, CLOSE_MODE_RESET);
@@ -328,8 +335,11 @@ void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns)
     for (uint64_t number = flow->awaited; number < flow->issued; number++) {
         const struct request *request = request_at(flow, number);
         traffic->tally.unanswered++;
-        if (is_measured(traffic, request->scheduled_ns))
-            histogram_record(traffic->latencies.censored, now_ns - request->scheduled_ns);
+        if (!belongs(traffic, request->scheduled_ns, now_ns))
+            continue;
+        histogram_record(traffic->latencies.censored, now_ns - request->scheduled_ns);
+        if (number < flow->sending || (number == flow->sending && flow->send_offset > 0))
+            histogram_record(traffic->latencies.censored_service, now_ns - request->sent_ns);
     }
     for (size_t i = 0; i < missing; i++)
         tally_error(&traffic->tally, ERROR_lost,

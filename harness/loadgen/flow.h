@@ -10,7 +10,7 @@
 #ifndef LOADGEN_FLOW_H
 #define LOADGEN_FLOW_H
 
-#include "histogram.h"
+#include "latencies.h"
 #include "load.h"
 #include "tally.h"
 #include "target.h"
@@ -56,29 +56,22 @@ struct flow {
     struct missing *missing; /* numbers of requests that later replies have overtaken, or NULL */
 };
 
-struct latencies {
-    struct histogram *response; /* received − scheduled */
-    struct histogram *service;  /* received − sent */
-    struct histogram *lag;      /* sent − scheduled, or − when the server allowed it */
-    struct histogram *censored; /* age of unanswered requests: their response time is longer */
-};
-
 /* What the flows of one thread share. Only that thread uses it. */
 struct traffic {
     const struct load *load;
-    const struct target *target;
-    uint64_t key;             /* from which the payloads are made */
-    uint64_t stream;          /* from which the fragments' sizes are drawn */
-    uint64_t measure_from_ns; /* a request counts when it is due from this time on */
-    uint64_t measure_to_ns;   /* and before this time */
+    const struct target *target; /* which of its addresses is in use, the first flow decides */
+    uint64_t key;                /* from which the payloads are made */
+    uint64_t stream;             /* from which the fragments' sizes are drawn */
+    uint64_t measure_from_ns;    /* a request counts when it is due from this time on */
+    uint64_t measure_to_ns;      /* and before this time */
     uint64_t quarter_end_ns;
     uint64_t quarter_ends_ns[TALLY_QUARTERS];
     uint32_t quarter;
-    bool refill; /* closed loop: a reply issues the next request */
-    uint64_t outstanding;
-    uint32_t ended;          /* active flows that have ended */
-    uint64_t quiet_since_ns; /* the last reply, or the first request after all were answered */
-    uint64_t silence_ns;     /* longest time without a reply while replies were due */
+    bool refill;                  /* closed loop: a reply issues the next request */
+    _Atomic uint64_t outstanding; /* other threads may read it during the run */
+    uint32_t ended;               /* active flows that have ended */
+    uint64_t quiet_since_ns;      /* the last reply, or the first request after all were answered */
+    uint64_t silence_ns;          /* longest time without a reply while replies were due */
     struct latencies latencies;
     struct tally tally;
     uint8_t *input;
@@ -91,13 +84,17 @@ int traffic_init(struct traffic *traffic, const struct load *load, const struct 
                  uint32_t thread, struct error *error);
 void traffic_destroy(struct traffic *traffic);
 
-/* Begins to connect. Returns 0 with the descriptor in flow->fd and the state CONNECTING. Returns -1
- * on failure, and has then counted the error. */
-int flow_connect(struct traffic *traffic, struct flow *flow);
+/* Begins to connect. Returns 0 with the descriptor in flow->fd and the state CONNECTING, or -1 with
+ * errno set. */
+int flow_connect(const struct traffic *traffic, struct flow *flow);
 
 /* A connecting flow was reported ready. Returns 1 when it is open now, 0 when it is not open yet,
- * and -1 on failure, with the error counted. */
-int flow_connected(struct traffic *traffic, struct flow *flow);
+ * and -1 with errno set on failure. ECONNREFUSED can also mean that the socket was connected to
+ * itself, which is what a refused connection looks like when its port was chosen for this side. */
+int flow_connected(struct flow *flow);
+
+/* Counts a connection that could not be made, for the reason in errno, and ends the flow. */
+void flow_refused(struct traffic *traffic, struct flow *flow);
 
 /* A request falls due. Call flow_flush next. Returns false, with the error counted, when memory is
  * short. */
@@ -126,6 +123,9 @@ void flow_close(struct flow *flow, enum close_mode mode);
 
 /* Ends a flow that cannot go on. Nobody waits any longer for what was outstanding on it. */
 void flow_end(struct traffic *traffic, struct flow *flow);
+
+/* So many requests are no longer outstanding. */
+void flow_forget(struct traffic *traffic, uint64_t count);
 
 /* Counts each request that is still unanswered, as unanswered or as lost, and records its age. */
 void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns);

@@ -1,6 +1,7 @@
 #include "gate.h"
 
 #include "../../common/clock.h"
+#include "stop.h"
 
 /* Time from opening the gate to the first request. The threads wake up in this time. */
 static const uint64_t head_start_ns = UINT64_C(10000000);
@@ -61,5 +62,11 @@ void gate_shut(struct gate *gate)
 void gate_end(struct gate *gate, uint64_t now_ns)
 {
     if (now_ns < gate_end_ns(gate))
-        atomic_store_explicit(&gate->measure_to_ns, now_ns, memory_order_relaxed);
+        atomic_store_explicit(&gate->measure_to_ns, now_ns, memory_order_release);
+}
+
+void gate_interrupt(struct gate *gate, uint64_t now_ns)
+{
+    atomic_store(&gate->heard, stop_count());
+    gate_end(gate, now_ns);
 }

@@ -19,6 +19,7 @@ struct gate {
     uint64_t measure_from_ns;
     _Atomic uint64_t measure_to_ns; /* moved to an earlier time to end the run */
     atomic_bool capped;             /* --max-outstanding was reached */
+    atomic_uint heard;              /* signals that had come when one ended the measured time */
 };
 
 void gate_init(struct gate *gate, const struct load *load);
@@ -38,10 +39,13 @@ void gate_shut(struct gate *gate);
 /* Ends the measured time now, unless it has already ended. */
 void gate_end(struct gate *gate, uint64_t now_ns);
 
-/* When the measured time ends. */
+/* A signal ends the measured time now. A later one can end what follows. */
+void gate_interrupt(struct gate *gate, uint64_t now_ns);
+
+/* When the measured time ends. Whoever reads it sees what was written before it was moved. */
 static inline uint64_t gate_end_ns(const struct gate *gate)
 {
-    return atomic_load_explicit(&gate->measure_to_ns, memory_order_relaxed);
+    return atomic_load_explicit(&gate->measure_to_ns, memory_order_acquire);
 }
 
 #endif

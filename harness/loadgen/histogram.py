@@ -67,23 +67,51 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Percentile:
+class Figure:
+    """Of answered and unanswered requests together."""
+
     ns: int
     known: bool  # there are enough requests for it: 10,000 for p99.9, 100,000 for p99.99
     at_least: bool  # it lies among the unanswered: the true value is higher
 
 
-def percentile(done: Histogram, censored: Optional[Histogram], thousandths: int) -> Percentile:
+@dataclass(frozen=True)
+class Timing:
+    """One time, as it is printed: of the answered requests, and of the unanswered at their age."""
+
+    done: Histogram
+    censored: Optional[Histogram]  # None: the time ends before the answer
+
+    @property
+    def joint(self) -> Histogram:
+        return self.done if self.censored is None else self.done + self.censored
+
+    @property
+    def unanswered(self) -> int:
+        return 0 if self.censored is None else self.censored.count
+
+    @property
+    def most(self) -> Figure:
+        joint = self.joint
+        return Figure(joint.most_ns, joint.count > 0, self.unanswered > 0)
+
+
+def timing(times: dict[str, Histogram], name: str) -> Timing:
+    censored = {"response": "censored", "service": "censored_service"}
+    return Timing(times[name], times[censored[name]] if name in censored else None)
+
+
+def percentile(done: Histogram, censored: Optional[Histogram], thousandths: int) -> Figure:
     """In thousandths of a percent: p99.9 is 99,900. Both histograms together are the population."""
     unanswered = censored.count if censored is not None else 0
     count = done.count + unanswered
     known = count > 0 and (thousandths <= 99000 or count >= 1000000 // (100000 - thousandths))
     if count == 0:
-        return Percentile(0, False, False)
+        return Figure(0, False, False)
     rank = max(1, -(-count * thousandths // 100000))
     if censored is None or unanswered == 0:
-        return Percentile(done.at_rank(rank), known, False)
+        return Figure(done.at_rank(rank), known, False)
     joint = done + censored
     slot = min(int(numpy.searchsorted(joint.slots.cumsum(), rank)), SLOTS - 1)
     # Each unanswered one at or below may really belong above, and push the percentile up.
-    return Percentile(joint.at_rank(rank), known, bool(censored.slots[: slot + 1].any()))
+    return Figure(joint.at_rank(rank), known, bool(censored.slots[: slot + 1].any()))

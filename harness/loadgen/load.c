@@ -18,6 +18,9 @@
 /* From 0.001 to 4,000,000 a second; above it, products of schedule_offset would leave 64 bits. */
 #define MESSAGES_INTO(member) RATE_INTO(struct load, member, 1, UINT64_C(4000000000), 1e3)
 
+/* A default that follows from other options, until all are read. */
+#define NOT_GIVEN UINT64_MAX
+
 static const char *const placement_names[] = {"first", "last", "spread", "random", NULL};
 static const char *const idle_names[] = {"silent", "trickle", "half-frame", "not-reading", NULL};
 static const char *const arrivals_names[] = {"constant", "poisson", NULL};
@@ -181,36 +184,108 @@ static const struct option_table table = {
     "how long they took and whether the figures can be trusted.",
     rows, sizeof rows / sizeof rows[0], print_more};
 
-static bool consistent(struct load *load)
+static bool is_standard_output(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+/* Two formats cannot share standard output. */
+static bool outputs_are_apart(const struct load *load)
+{
+    const char *paths[] = {load->json_path, load->hgrm_path, load->csv_path};
+    const char *names[] = {"json", "hgrm", "csv"};
+    const char *taken_by = NULL;
+
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (!is_standard_output(paths[i]))
+            continue;
+        if (taken_by != NULL) {
+            error_print("--%s: standard output is taken by --%s", names[i], taken_by);
+            return false;
+        }
+        taken_by = names[i];
+    }
+    return true;
+}
+
+static bool connections_are_enough(struct load *load)
 {
     if (load->active == UINT32_MAX)
         load->active = load->connections;
-    if (load->active > load->connections) {
+    if (load->active > load->connections)
         error_print("--active: %" PRIu32 " is more than --connections, which is %" PRIu32,
                     load->active, load->connections);
-        return false;
-    }
-    if (load->active > 0 && load->threads > load->active) {
+    else if (load->active > 0 && load->threads > load->active)
         error_print("--threads: %" PRIu32 " is more than there are active connections, %" PRIu32,
                     load->threads, load->active);
-        return false;
-    }
-    if (load->active == 0 && load->rate_milli != 0) {
+    else if (load->active == 0 && load->rate_milli != 0)
         error_print("--rate: there is no active connection to send on");
-        return false;
-    }
-    if (load->max_outstanding < load->threads) {
-        error_print("--max-outstanding: %" PRIu64
-                    " is less than one for each of --threads, %" PRIu32,
-                    load->max_outstanding, load->threads);
-        return false;
-    }
-    if (load->idle == IDLE_HALF_FRAME && load->payload.most == 0) {
+    else if (load->idle != IDLE_SILENT && load->active == load->connections)
+        error_print("--idle: there is no idle connection; see --active");
+    else if (load->idle == IDLE_HALF_FRAME && load->payload.most == 0)
         error_print("--idle: half a frame needs a --payload above 0");
+    else if (load->pins > load->threads)
+        error_print("--pin: names %" PRIu32 " CPUs, and --threads is %" PRIu32, load->pins,
+                    load->threads);
+    else if (load->sources > 0 && (load->connections - 1) / load->ports_per_source >= load->sources)
+        error_print("--source: %" PRIu32 " with %" PRIu32
+                    " --ports-per-source are not enough for %" PRIu32 " --connections",
+                    load->sources, load->ports_per_source, load->connections);
+    else
+        return true;
+    return false;
+}
+
+/* What only one of the two loops has. The self-test has an open loop of its own. */
+static bool loop_has_options(struct load *load)
+{
+    const char *name = load->arrivals != ARRIVALS_CONSTANT  ? "arrivals"
+                       : load->max_outstanding != NOT_GIVEN ? "max-outstanding"
+                       : load->spin_ns != NOT_GIVEN         ? "spin"
+                                                            : NULL;
+
+    if (name != NULL && !load_is_open(load) && !load->selftest) {
+        error_print("--%s: only an open loop has it; see --rate", name);
         return false;
     }
+    if (load->max_outstanding == NOT_GIVEN)
+        load->max_outstanding = 1000000;
+    if (load->spin_ns == NOT_GIVEN)
+        load->spin_ns = 50000;
     if (load->pipeline == 0) /* not given */
         load->pipeline = load_is_open(load) ? UINT32_MAX : 1;
+    if (load->max_outstanding >= load->threads)
+        return true;
+    error_print("--max-outstanding: %" PRIu64 " is less than one for each of --threads, %" PRIu32,
+                load->max_outstanding, load->threads);
+    return false;
+}
+
+/* The self-test has its own server, times and rates. */
+static bool selftest_takes(const struct load *load, const struct load *defaults)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } refused[] = {
+        {"host", load->host != defaults->host},
+        {"port", load->port != defaults->port},
+        {"rate", load_is_open(load)},
+        {"arrivals", load->arrivals != defaults->arrivals},
+        {"duration", load->duration_ns != defaults->duration_ns},
+        {"warmup", load->warmup_ns != defaults->warmup_ns},
+        {"max-outstanding", load->max_outstanding != defaults->max_outstanding},
+        {"source", load->sources > 0},
+        {"server-pid", load->server_pid != 0},
+        {"ceiling", load->ceiling_milli != 0},
+        {"hgrm", load->hgrm_path != NULL},
+    };
+
+    for (size_t i = 0; load->selftest && i < sizeof refused / sizeof refused[0]; i++)
+        if (refused[i].given) {
+            error_print("--%s: --selftest does not take it", refused[i].name);
+            return false;
+        }
     return true;
 }
 
@@ -231,8 +306,8 @@ static void set_defaults(struct load *load, int argc, char **argv)
         .threads = 1,
         .seed = 1,
         .connects = 64,
-        .max_outstanding = 1000000,
-        .spin_ns = 50000,
+        .max_outstanding = NOT_GIVEN,
+        .spin_ns = NOT_GIVEN,
         .ports_per_source = 10000,
         .argc = argc,
         .argv = argv,
@@ -243,9 +318,14 @@ static void set_defaults(struct load *load, int argc, char **argv)
 
 enum options_result load_parse(struct load *load, int argc, char **argv)
 {
-    set_defaults(load, argc, argv);
+    struct load defaults;
+
+    set_defaults(&defaults, argc, argv);
+    *load = defaults;
     enum options_result result = option_table_read(&table, load, argc, argv);
     if (result != OPTIONS_RUN)
         return result;
-    return consistent(load) ? OPTIONS_RUN : OPTIONS_BAD;
+    bool good = selftest_takes(load, &defaults) && connections_are_enough(load) &&
+                loop_has_options(load) && outputs_are_apart(load);
+    return good ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -1,52 +1,59 @@
 /* A load generator for servers that echo length-prefixed frames. README.md says how its sources are
  * laid out, docs/measuring.md how to use it. */
 #include "../../common/error.h"
-#include "deliver.h"
 #include "load.h"
+#include "output.h"
+#include "outputs.h"
 #include "run.h"
 #include "selftest.h"
+#include "stop.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 enum { EXIT_CANNOT_RUN = 1, EXIT_BAD_USAGE = 2 };
 
-static atomic_bool stop;
-
-static void note_stop(int number)
+/* A parent can start a program with standard streams closed. A file or a connection would get one
+ * of these numbers, and what is printed would end up there. So each closed one becomes /dev/null,
+ * opened for reading: a write to it fails, and is noticed. */
+static void fill_standard_streams(void)
 {
-    (void)number;
-    atomic_store(&stop, true);
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", O_RDONLY); /* the lowest free number: this one */
 }
 
-/* The first SIGINT ends the run early, and the client prints what it has measured so far. The
- * second one kills it. SIGPIPE is ignored, because a connection that the server reset must not kill
- * the client. */
-static int catch_signals(struct error *error)
+static int print(struct outputs *outputs, const struct outcome *outcome)
 {
-    const struct sigaction once = {.sa_handler = note_stop, .sa_flags = (int)SA_RESETHAND};
-    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    static int (*const printers[OUTPUT_KINDS])(FILE *, const struct outcome *) = {
+        [OUTPUT_JSON] = output_json,
+        [OUTPUT_HGRM] = output_hgrm,
+        [OUTPUT_CSV] = output_csv,
+        [OUTPUT_TABLE] = output_table,
+    };
 
-    if (sigaction(SIGINT, &once, NULL) < 0 || sigaction(SIGTERM, &once, NULL) < 0 ||
-        sigaction(SIGPIPE, &ignore, NULL) < 0)
-        return error_set(error, "sigaction", "", errno);
-    return 0;
+    for (int kind = 0; kind < OUTPUT_KINDS; kind++) {
+        FILE *page = outputs_page(outputs, (enum output_kind)kind);
+        if (page != NULL)
+            outputs_end_page(outputs, (enum output_kind)kind, printers[kind](page, outcome));
+    }
+    return outputs_deliver(outputs);
 }
 
 /* Does what the command line asks for. Returns the exit status, or -1 with error filled. */
-static int carry_out(const struct load *load, struct error *error)
+static int carry_out(const struct load *load, struct outputs *outputs, struct error *error)
 {
     struct outcome outcome;
     int status = -1;
 
+    if (outputs_open(outputs, load, error) < 0)
+        return -1;
     if (load->selftest)
-        return selftest(load, &stop, error);
-    if (outcome_init(&outcome, load, error) == 0 && run_load(&outcome, &stop, error) == 0) {
-        status = deliver(&outcome, error);
-        if (status == EXIT_CANNOT_RUN)
-            status = -1;
-    }
+        return selftest(load, outputs, error);
+    if (outcome_init(&outcome, load, error) == 0 && run_load(&outcome, error) == 0)
+        status = print(outputs, &outcome) < 0 ? EXIT_CANNOT_RUN
+                                              : verdict_status(outcome.judgement.verdict);
     outcome_destroy(&outcome);
     return status;
 }
@@ -54,9 +61,11 @@ static int carry_out(const struct load *load, struct error *error)
 int main(int argc, char **argv)
 {
     struct load load;
+    struct outputs outputs;
     struct error error;
 
     error_set_program("loadgen");
+    fill_standard_streams();
     switch (load_parse(&load, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
         return 0;
@@ -65,9 +74,11 @@ int main(int argc, char **argv)
     case OPTIONS_RUN:
         break;
     }
-    int status = catch_signals(&error);
-    if (status == 0)
-        status = carry_out(&load, &error);
+    int status = stop_catch(&error);
+    if (status == 0) {
+        status = carry_out(&load, &outputs, &error);
+        outputs_close(&outputs);
+    }
     if (status >= 0)
         return status;
     error_print("%s", error.text);

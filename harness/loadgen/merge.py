@@ -7,6 +7,7 @@ precedence, and each reason names its file. Rates are those of the time in which
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -173,6 +174,13 @@ def add_times(runs: Sequence[Run]) -> dict[str, Histogram]:
     return times
 
 
+def add_partial(runs: Sequence[Run]) -> dict[str, Any]:
+    """Whether a run was ended early. A sum is partial if a part of it is."""
+    partial = [run for run in runs if run.members.get("partial") is True]
+    reasons = [f"{run.path}: {run.members.get('partial_reason', '')}" for run in partial]
+    return {"partial": bool(partial)} | ({"partial_reason": "; ".join(reasons)} if partial else {})
+
+
 def rate(count: int, seconds: float) -> float:
     return round(count / seconds, 6) if seconds > 0 else 0.0
 
@@ -187,7 +195,7 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
     counts, basis = add_counts(runs, "counts"), add_basis(runs)
     basis |= {
         "seconds": seconds,
-        "mean_service": times["service"].mean_ns,
+        "mean_service": histogram.timing(times, "service").joint.mean_ns,
         "response_p99": histogram.percentile(times["response"], times["censored"], 99000).ns,
         "lag_p99": histogram.percentile(times["lag"], None, 99000).ns,
     }
@@ -199,6 +207,7 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
         "reasons": reasons,
         "options": first.options,
         "environment": first.members.get("environment"),
+        **add_partial(runs),
         "runs": sum(whole(run.path, run.members, "runs", 1) for run in runs),
         "in_turn": len(apart) == len(parts),
         "parts": [vars(part) for part in parts],
@@ -245,20 +254,28 @@ def parse_arguments(words: Optional[Sequence[str]]) -> argparse.Namespace:
     parser.add_argument(
         "--force", action="store_true", help="merge unlike runs too, or a run twice; the output says which"
     )
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    paths = [path for path in (arguments.json, arguments.hgrm, arguments.csv) if path is not None]
+    for path in paths:
+        if paths.count(path) > 1:
+            parser.error(f"{'standard output' if path == '-' else path}: two formats cannot go there")
+    return arguments
 
 
 def write(path: str, text: str) -> None:
     """Raises OSError with the name of what could not be written."""
     name = "standard output" if path == "-" else path
     try:
+        if path == "-" and sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if path == "-":
             sys.stdout.write(text)
             sys.stdout.flush()
         else:
             Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        if path == "-":  # what is left in the buffer would be written, and fail, once more at the end
+        if path == "-" and sys.stdout is not None:
+            # What is left in the buffer would be written, and fail, once more at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OSError(error.errno, error.strerror, name) from None
 

@@ -1,6 +1,8 @@
 #include "misread.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +30,21 @@ size_t misread_missing(const struct missing *missing)
 uint64_t misread_missing_number(const struct missing *missing, size_t index)
 {
     return missing->numbers[index];
+}
+
+const char *misread_quote(const uint8_t *bytes, size_t size, char text[MISREAD_QUOTED_BYTES])
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < size && used + sizeof "\\xHH..." < MISREAD_QUOTED_BYTES; i++) {
+        bool plain = isprint(bytes[i]) && bytes[i] != '"' && bytes[i] != '\\';
+        used += (size_t)snprintf(text + used, MISREAD_QUOTED_BYTES - used, plain ? "%c" : "\\x%02x",
+                                 bytes[i]);
+        if (i + 1 < size && used + sizeof "\\xHH..." >= MISREAD_QUOTED_BYTES)
+            used += (size_t)snprintf(text + used, MISREAD_QUOTED_BYTES - used, "...");
+    }
+    text[used] = '\0';
+    return text;
 }
 
 static int no_memory(struct traffic *traffic, struct flow *flow)
@@ -128,7 +145,7 @@ static void judge_own(struct traffic *traffic, struct flow *flow, uint64_t numbe
             flow_complete(traffic, flow, received_ns);
     } else if (forget_missing(flow, number)) {
         if (flow->active)
-            traffic->outstanding--;
+            flow_forget(traffic, 1);
         tally_error(&traffic->tally, ERROR_reordered,
                     "connection %" PRIu32 ", reply %" PRIu64 ": came after reply %" PRIu64,
                     flow->id, number, flow->awaited - 1);
@@ -228,9 +245,36 @@ static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *fra
         judge_own(traffic, flow, number, received_ns);
 }
 
+/* Instead of the reply that proves a connection, it is probably the answer of another kind of
+ * server: it is shown as far as it is there. */
+static void report_header(struct traffic *traffic, struct flow *flow, uint32_t length,
+                          const uint8_t *rest, size_t rest_size)
+{
+    uint8_t start[MISREAD_QUOTED_BYTES];
+    char quoted[MISREAD_QUOTED_BYTES];
+    size_t more = sizeof start - PAYLOAD_HEADER_BYTES;
+
+    if (flow->awaited > 0) {
+        tally_error(&traffic->tally, ERROR_corrupted,
+                    "connection %" PRIu32 ", reply %" PRIu64 ": its header announces %" PRIu32
+                    " bytes",
+                    flow->id, flow->awaited, length);
+        return;
+    }
+    if (more > rest_size)
+        more = rest_size;
+    memcpy(start, flow->misread->bytes, PAYLOAD_HEADER_BYTES);
+    memcpy(start + PAYLOAD_HEADER_BYTES, rest, more);
+    tally_error(&traffic->tally, ERROR_unproven,
+                "connection %" PRIu32 " to %s: no server of this protocol: it sent \"%s\"",
+                flow->id, traffic->target->name,
+                misread_quote(start, PAYLOAD_HEADER_BYTES + more, quoted));
+}
+
 /* How many bytes the frame has in all, as far as that is known. 0 after an impossible length: the
  * client cannot read anything behind it, so the flow has ended. */
-static size_t frame_size(struct traffic *traffic, struct flow *flow)
+static size_t frame_size(struct traffic *traffic, struct flow *flow, const uint8_t *rest,
+                         size_t rest_size)
 {
     const struct misread *misread = flow->misread;
 
@@ -239,9 +283,7 @@ static size_t frame_size(struct traffic *traffic, struct flow *flow)
     uint32_t length = length_of(misread->bytes);
     if (length <= traffic->load->payload.most)
         return PAYLOAD_HEADER_BYTES + (size_t)length;
-    tally_error(&traffic->tally, ERROR_corrupted,
-                "connection %" PRIu32 ", reply %" PRIu64 ": its header announces %" PRIu32 " bytes",
-                flow->id, flow->awaited, length);
+    report_header(traffic, flow, length, rest, rest_size);
     flow_end(traffic, flow);
     return 0;
 }
@@ -252,7 +294,7 @@ size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *b
     size_t taken = 0;
     size_t whole;
 
-    while ((whole = frame_size(traffic, flow)) > 0) {
+    while ((whole = frame_size(traffic, flow, bytes + taken, size - taken)) > 0) {
         struct misread *misread = flow->misread;
         if (misread->used >= PAYLOAD_HEADER_BYTES && misread->used == whole) {
             /* Before judge(): it may complete the request, and the next frame may be wrong too. */

@@ -16,6 +16,12 @@ int misread_begin(struct traffic *traffic, struct flow *flow);
 size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *bytes, size_t size,
                     uint64_t received_ns);
 
+enum { MISREAD_QUOTED_BYTES = 64 };
+
+/* Fills text with the first of the bytes, for people: what is not printable as \xHH. Returns
+ * text. */
+const char *misread_quote(const uint8_t *bytes, size_t size, char text[MISREAD_QUOTED_BYTES]);
+
 /* How many replies later ones have overtaken, and the number of each. missing may be NULL. */
 size_t misread_missing(const struct missing *missing);
 uint64_t misread_missing_number(const struct missing *missing, size_t index);

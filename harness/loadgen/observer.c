@@ -2,6 +2,7 @@
 
 #include "../../common/clock.h"
 #include "progress.h"
+#include "stop.h"
 #include "usage.h"
 
 #include <errno.h>
@@ -20,9 +21,9 @@ static void sleep_towards(struct observer *observer, struct progress *progress, 
             return;
         if (until_ns > end_ns)
             until_ns = end_ns;
-        if (atomic_load(observer->stop)) {
+        if (stop_count() > 0) {
             observer->interrupted = true;
-            gate_end(observer->gate, now_ns);
+            gate_interrupt(observer->gate, now_ns);
             return;
         }
         progress_show(progress, observer->workers, observer->load->threads, now_ns);
@@ -43,6 +44,10 @@ static void look_on(struct observer *observer)
 
     progress_begin(&progress, observer->load->quiet);
     sleep_towards(observer, &progress, observer->gate->measure_from_ns);
+    if (gate_end_ns(observer->gate) <= observer->gate->measure_from_ns) {
+        progress_end(&progress);
+        return;
+    }
     (void)clock_gettime(CLOCK_REALTIME, &now);
     observer->started_unix_ns = (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
     machine_sample_read(&machine_before);
@@ -81,10 +86,9 @@ static void *observe(void *argument)
 }
 
 int observer_start(struct observer *observer, struct gate *gate, const struct load *load,
-                   const struct worker *workers, const atomic_bool *stop, struct error *error)
+                   const struct worker *workers, struct error *error)
 {
-    *observer = (struct observer){
-        .gate = gate, .load = load, .workers = workers, .stop = stop, .sharing = true};
+    *observer = (struct observer){.gate = gate, .load = load, .workers = workers, .sharing = true};
     (void)pthread_mutex_init(&observer->lock, NULL);
     (void)pthread_cond_init(&observer->changed, NULL);
     int number = pthread_create(&observer->thread, NULL, observe, observer);

@@ -13,7 +13,6 @@
 #include "worker.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 
 struct observer {
     pthread_t thread;
@@ -21,21 +20,21 @@ struct observer {
     struct gate *gate;
     const struct load *load;
     const struct worker *workers; /* load->threads of them, running once the gate is open */
-    const atomic_bool *stop;
-    pthread_mutex_t lock; /* guards `sharing` */
+    pthread_mutex_t lock;         /* guards `sharing` */
     pthread_cond_t changed;
     bool sharing;     /* the thread still shares the descriptors of the others */
-    bool interrupted; /* read this and what follows after observer_join */
-    uint64_t started_unix_ns;
+    bool interrupted; /* by a signal, before the measured time was over. Read this and what follows
+                       * after observer_join */
+    uint64_t started_unix_ns; /* 0: the measured time did not begin */
     struct witness witness;
     struct server_sample server;
     struct machine_sample machine;
 };
 
-/* Starts the thread. It waits for the gate. gate, load, workers and stop must outlive it. Returns
+/* Starts the thread. It waits for the gate. gate, load and workers must outlive it. Returns
  * 0, or -1 with error filled. */
 int observer_start(struct observer *observer, struct gate *gate, const struct load *load,
-                   const struct worker *workers, const atomic_bool *stop, struct error *error);
+                   const struct worker *workers, struct error *error);
 
 /* Waits until the thread has seen the end of the measured time, or the gate shut. */
 void observer_join(struct observer *observer);

@@ -49,7 +49,7 @@ static struct load derive(const struct load *load, uint16_t port)
 }
 
 static int run_open(struct omission *omission, const struct load *load, uint16_t port,
-                    const atomic_bool *stop, struct error *error)
+                    struct error *error)
 {
     struct load open = derive(load, port);
 
@@ -59,13 +59,13 @@ static int run_open(struct omission *omission, const struct load *load, uint16_t
     open.duration_ns = 10 * period_ms * MILLISECOND;
     if (outcome_init(&omission->open, &open, error) < 0)
         return -1;
-    int result = run_load(&omission->open, stop, error);
+    int result = run_load(&omission->open, error);
     omission->open.load = load; /* `open` ends with this function */
     return result;
 }
 
 static int run_closed(struct omission *omission, const struct load *load, uint16_t port,
-                      const atomic_bool *stop, struct error *error)
+                      struct error *error)
 {
     struct load closed = derive(load, port);
 
@@ -75,7 +75,7 @@ static int run_closed(struct omission *omission, const struct load *load, uint16
     closed.duration_ns = 2 * period_ms * MILLISECOND;
     if (outcome_init(&omission->closed, &closed, error) < 0)
         return -1;
-    int result = run_load(&omission->closed, stop, error);
+    int result = run_load(&omission->closed, error);
     omission->closed.load = load;
     return result;
 }
@@ -85,9 +85,10 @@ static uint64_t apart(uint64_t one, uint64_t other)
     return one > other ? one - other : other - one;
 }
 
-static uint64_t percentile_ns(const struct histogram *histogram, uint32_t thousandths)
+static uint64_t percentile_ns(const struct outcome *outcome, enum timing_kind kind,
+                              uint32_t thousandths)
 {
-    return outcome_percentile(histogram, NULL, thousandths).ns;
+    return outcome_percentile(latencies_timing(&outcome->latencies, kind), thousandths).ns;
 }
 
 static uint64_t count_above(const struct histogram *histogram, uint64_t value_ns)
@@ -105,12 +106,12 @@ static uint64_t count_above(const struct histogram *histogram, uint64_t value_ns
  * requests. None of these depends on when requests were due, and that is what has to be proved. */
 static void measure_machine(struct omission *omission, const struct echo *echo)
 {
-    const struct latencies *latencies = &omission->open.latencies;
-    uint64_t burst_ns = percentile_ns(latencies->service, 90000);
+    const struct outcome *open = &omission->open;
+    uint64_t burst_ns = percentile_ns(open, TIMING_SERVICE, 90000);
 
     omission->jitter_ns = echo->late_ns + (uint64_t)omission->open.figures.witness_most +
-                          percentile_ns(latencies->lag, 99900) +
-                          percentile_ns(latencies->service, 99000) +
+                          percentile_ns(open, TIMING_LAG, 99900) +
+                          percentile_ns(open, TIMING_SERVICE, 99000) +
                           MILLISECOND; /* requests fall due every half a millisecond */
     omission->drain_ns = burst_ns / connections * (rate * stall_ms / 1000);
 }
@@ -133,9 +134,9 @@ static void judge(struct omission *omission)
             .name = point_list[i].name,
             .thousandths = thousandths,
             .paper_ns = omission_paper_ns(omission, thousandths),
-            .corrected_ns = percentile_ns(omission->open.latencies.response, thousandths),
-            .uncorrected_ns = percentile_ns(omission->open.latencies.service, thousandths),
-            .closed_loop_ns = percentile_ns(closed, thousandths),
+            .corrected_ns = percentile_ns(&omission->open, TIMING_RESPONSE, thousandths),
+            .uncorrected_ns = percentile_ns(&omission->open, TIMING_SERVICE, thousandths),
+            .closed_loop_ns = percentile_ns(&omission->closed, TIMING_SERVICE, thousandths),
         };
         point->tolerance_ns = machine_ns + (point->paper_ns >> HISTOGRAM_STEP_BITS);
         point->right = apart(point->corrected_ns, point->paper_ns) <= point->tolerance_ns;
@@ -145,8 +146,7 @@ static void judge(struct omission *omission)
     }
 }
 
-int omission_prove(struct omission *omission, const struct load *load, const atomic_bool *stop,
-                   struct error *error)
+int omission_prove(struct omission *omission, const struct load *load, struct error *error)
 {
     struct echo echo;
     struct load urgent = *load; /* the proof is of arithmetic, not of a busy machine */
@@ -158,15 +158,17 @@ int omission_prove(struct omission *omission, const struct load *load, const ato
     };
     if (echo_start(&echo, &urgent, omission->period_ns, omission->stall_ns, error) < 0)
         return -1;
-    int result = run_open(omission, load, echo.port, stop, error);
+    int result = run_open(omission, load, echo.port, error);
     if (result == 0)
-        result = run_closed(omission, load, echo.port, stop, error);
+        result = run_closed(omission, load, echo.port, error);
     echo_stop(&echo);
-    if (result == 0 && (!outcome_has_figures(&omission->open) ||
-                        !outcome_has_figures(&omission->closed) || atomic_load(stop)))
-        result = error_set(error, "the proof", "did not run to its end", EINTR);
     if (result < 0)
         return -1;
+    if (omission->open.partial[0] != '\0' || omission->closed.partial[0] != '\0')
+        return 0;
+    if (!outcome_has_figures(&omission->open) || !outcome_has_figures(&omission->closed))
+        return error_set(error, "the proof", "got errors from the built-in echo", EPROTO);
+    omission->finished = true;
     measure_machine(omission, &echo);
     judge(omission);
     return 0;
@@ -185,8 +187,8 @@ int omission_print_curves(FILE *stream, const struct omission *omission)
          thousandths += thousandths < 99000 ? 1000 : (thousandths < 99900 ? 100 : 10))
         (void)fprintf(stream, "%.3f,%.3f,%.3f,%.3f,%.3f\n", thousandths / 1e3,
                       (double)omission_paper_ns(omission, thousandths) / 1e6,
-                      (double)percentile_ns(omission->open.latencies.response, thousandths) / 1e6,
-                      (double)percentile_ns(omission->open.latencies.service, thousandths) / 1e6,
-                      (double)percentile_ns(omission->closed.latencies.service, thousandths) / 1e6);
+                      (double)percentile_ns(&omission->open, TIMING_RESPONSE, thousandths) / 1e6,
+                      (double)percentile_ns(&omission->open, TIMING_SERVICE, thousandths) / 1e6,
+                      (double)percentile_ns(&omission->closed, TIMING_SERVICE, thousandths) / 1e6);
     return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
 }

@@ -14,7 +14,6 @@
 
 #include "outcome.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 
 enum { OMISSION_POINTS = 4 };
@@ -41,14 +40,14 @@ struct omission {
     struct omission_point points[OMISSION_POINTS];
     struct outcome open; /* the open loop's */
     struct outcome closed;
+    bool finished;   /* false: a signal ended it, and nothing of the following is known */
     bool conclusive; /* the machine was quiet enough to tell right from wrong */
     bool right;      /* all points are right */
 };
 
 /* Takes about eight seconds. load gives the pins and the seed. Returns 0, or -1 with error filled.
  * Call omission_destroy in both cases. */
-int omission_prove(struct omission *omission, const struct load *load, const atomic_bool *stop,
-                   struct error *error);
+int omission_prove(struct omission *omission, const struct load *load, struct error *error);
 void omission_destroy(struct omission *omission);
 
 /* x(q) of the formula above. */

@@ -1,7 +1,6 @@
 #include "outcome.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 const struct outcome_column outcome_columns[OUTCOME_PERCENTILES] = {
     {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"p99.99", 99990},
@@ -11,21 +10,16 @@ int outcome_init(struct outcome *outcome, const struct load *load, struct error 
 {
     *outcome = (struct outcome){
         .load = load,
-        .latencies = {histogram_new(), histogram_new(), histogram_new(), histogram_new()},
         .server_bytes_a_connection = -1,
     };
-    if (!outcome->latencies.response || !outcome->latencies.service || !outcome->latencies.lag ||
-        !outcome->latencies.censored)
+    if (latencies_new(&outcome->latencies) < 0)
         return error_set(error, "malloc", "", ENOMEM);
     return 0;
 }
 
 void outcome_destroy(struct outcome *outcome)
 {
-    free(outcome->latencies.response);
-    free(outcome->latencies.service);
-    free(outcome->latencies.lag);
-    free(outcome->latencies.censored);
+    latencies_free(&outcome->latencies);
 }
 
 bool outcome_has_figures(const struct outcome *outcome)
@@ -65,19 +59,45 @@ static uint64_t joint_at_rank(const struct histogram *done, const struct histogr
     return highest < most ? highest : most;
 }
 
-struct percentile outcome_percentile(const struct histogram *done, const struct histogram *censored,
-                                     uint32_t thousandths)
+static uint64_t count_of(const struct histogram *histogram)
 {
-    uint64_t unanswered = censored == NULL ? 0 : histogram_load(&censored->count);
-    uint64_t count = histogram_load(&done->count) + unanswered;
+    return histogram == NULL ? 0 : histogram_load(&histogram->count);
+}
+
+struct percentile outcome_percentile(struct timing timing, uint32_t thousandths)
+{
+    uint64_t unanswered = count_of(timing.censored);
+    uint64_t count = count_of(timing.done) + unanswered;
     struct percentile percentile = {.known = enough(count, thousandths)};
     uint64_t rank = histogram_rank(count, thousandths);
 
     if (count == 0)
         return percentile;
     if (unanswered == 0)
-        percentile.ns = histogram_at_rank(done, rank);
+        percentile.ns = histogram_at_rank(timing.done, rank);
     else
-        percentile.ns = joint_at_rank(done, censored, rank, &percentile.at_least);
+        percentile.ns = joint_at_rank(timing.done, timing.censored, rank, &percentile.at_least);
     return percentile;
+}
+
+struct percentile outcome_most(struct timing timing)
+{
+    uint64_t done_ns = histogram_load(&timing.done->most_ns);
+    uint64_t censored_ns = timing.censored == NULL ? 0 : histogram_load(&timing.censored->most_ns);
+
+    return (struct percentile){
+        .ns = censored_ns > done_ns ? censored_ns : done_ns,
+        .known = count_of(timing.done) + count_of(timing.censored) > 0,
+        .at_least = count_of(timing.censored) > 0,
+    };
+}
+
+double outcome_mean(struct timing timing)
+{
+    uint64_t count = count_of(timing.done) + count_of(timing.censored);
+    double sum = (double)histogram_load(&timing.done->sum_ns);
+
+    if (timing.censored != NULL)
+        sum += (double)histogram_load(&timing.censored->sum_ns);
+    return count == 0 ? 0.0 : sum / (double)count;
 }

@@ -16,6 +16,7 @@ struct outcome {
     const struct load *load;
     char target[ADDRESS_BYTES];
     uint64_t schedule_hash;
+    char partial[96];         /* what ended the run early; "": nothing did */
     uint64_t started_unix_ns; /* when the measured time began; 0: it did not begin */
     double setup_seconds;
     double seconds; /* of measured time */
@@ -40,17 +41,22 @@ void outcome_destroy(struct outcome *outcome);
 /* Whether it has figures. A run with errors has none. */
 bool outcome_has_figures(const struct outcome *outcome);
 
-/* What a percentile is among answered and unanswered requests. */
+/* A figure among answered and unanswered requests. */
 struct percentile {
     uint64_t ns;
     bool known;    /* there are enough requests for it: 10,000 for p99.9, 100,000 for p99.99 */
     bool at_least; /* it lies among the unanswered: the true value is higher */
 };
 
-/* In thousandths of a percent: p99.9 is 99,900. done and censored together are the population;
- * censored may be NULL. */
-struct percentile outcome_percentile(const struct histogram *done, const struct histogram *censored,
-                                     uint32_t thousandths);
+/* In thousandths of a percent: p99.9 is 99,900. The answered and the unanswered together are the
+ * population, here and below. */
+struct percentile outcome_percentile(struct timing timing, uint32_t thousandths);
+
+/* The largest. */
+struct percentile outcome_most(struct timing timing);
+
+/* Nanoseconds; 0 when there is nothing. A lower bound when some are unanswered. */
+double outcome_mean(struct timing timing);
 
 /* The percentiles that are printed. */
 enum { OUTCOME_PERCENTILES = 5 };

@@ -13,14 +13,12 @@ int output_table(FILE *stream, const struct outcome *outcome);
 int output_json(FILE *stream, const struct outcome *outcome);
 
 /* The percentiles of the response time (open loop) or the service time (closed loop), in
- * milliseconds, in the format that HdrHistogram's plotters read. */
+ * milliseconds, in the format that HdrHistogram's plotters read. The unanswered stand at their
+ * age. A line that begins with '#' says so, and another that the run was ended early. */
 int output_hgrm(FILE *stream, const struct outcome *outcome);
 
-/* Percentile curves of response and service time, as columns for gnuplot. */
+/* Percentile curves of response and service time, as columns for gnuplot, with the same marks. */
 int output_csv(FILE *stream, const struct outcome *outcome);
-
-/* The main histogram of the run: response in open loop, service in closed loop. */
-const struct histogram *output_headline(const struct outcome *outcome, const char **name);
 
 /* "loadgen/1" changes when a reader of the old format would misunderstand the new one. */
 #define OUTPUT_SCHEMA "loadgen/1"

@@ -3,18 +3,11 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 
 /* Steps for each halving of the remaining distance to 1, as HdrHistogram prints them. So the curve
  * is as detailed at its far end as at its near end. */
 enum { STEPS_A_HALVING = 5 };
-
-const struct histogram *output_headline(const struct outcome *outcome, const char **name)
-{
-    bool open = outcome->figures.open_loop > 0;
-
-    *name = open ? "response" : "service";
-    return open ? outcome->latencies.response : outcome->latencies.service;
-}
 
 /* The next quantile of the curve after this one. */
 static double next_quantile(double quantile)
@@ -62,17 +55,12 @@ static void print_point(FILE *stream, const struct histogram *histogram, uint64_
         (void)fprintf(stream, "\n");
 }
 
-int output_hgrm(FILE *stream, const struct outcome *outcome)
+static void print_points(FILE *stream, const struct histogram *histogram)
 {
-    const char *name;
-    const struct histogram *histogram = output_headline(outcome, &name);
     uint64_t count = histogram_load(&histogram->count);
     uint64_t last_ns = UINT64_MAX;
 
-    (void)fprintf(stream, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
-                  "1/(1-Percentile)");
-    for (double quantile = 0; count > 0 && outcome_has_figures(outcome);
-         quantile = next_quantile(quantile)) {
+    for (double quantile = 0; count > 0; quantile = next_quantile(quantile)) {
         uint64_t rank = (uint64_t)ceil(quantile * (double)count);
         uint64_t value_ns = histogram_at_rank(histogram, rank > 0 ? rank : 1);
         if (value_ns != last_ns)
@@ -81,19 +69,60 @@ int output_hgrm(FILE *stream, const struct outcome *outcome)
         if (rank >= count || value_ns >= histogram_load(&histogram->most_ns))
             break;
     }
+}
+
+/* The lines that mark what is not as it seems. Readers of both formats skip what begins with '#'
+ * (gnuplot, HdrHistogram's plotters). */
+static void print_marks(FILE *stream, const struct outcome *outcome, struct timing timing)
+{
+    uint64_t unanswered = histogram_load(&timing.censored->count);
+
+    if (outcome->partial[0] != '\0')
+        (void)fprintf(stream, "# partial: %s\n", outcome->partial);
+    if (!outcome_has_figures(outcome))
+        (void)fprintf(stream, "# no figures: %s\n", verdict_name(outcome->judgement.verdict));
+    else if (unanswered > 0)
+        (void)fprintf(stream,
+                      "# at least: %" PRIu64
+                      " requests were never answered and stand at their age, "
+                      "from %.6f ms on; values from there on are lower bounds\n",
+                      unanswered, (double)histogram_load(&timing.censored->least_ns) / 1e6);
+}
+
+static struct timing headline(const struct outcome *outcome)
+{
+    return latencies_timing(&outcome->latencies,
+                            outcome->figures.open_loop > 0 ? TIMING_RESPONSE : TIMING_SERVICE);
+}
+
+int output_hgrm(FILE *stream, const struct outcome *outcome)
+{
+    struct timing timing = headline(outcome);
+    struct histogram *all = histogram_new();
+
+    if (all == NULL)
+        return -1;
+    if (outcome_has_figures(outcome)) {
+        histogram_add(all, timing.done);
+        histogram_add(all, timing.censored);
+    }
+    (void)fprintf(stream, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
+                  "1/(1-Percentile)");
+    print_points(stream, all);
     (void)fprintf(stream, "#[Mean    = %12.6f, StdDeviation   = %12.6f]\n",
-                  histogram_mean(histogram) / 1e6, deviation(histogram) / 1e6);
+                  histogram_mean(all) / 1e6, deviation(all) / 1e6);
     (void)fprintf(stream, "#[Max     = %12.6f, Total count    = %12" PRIu64 "]\n",
-                  (double)histogram_load(&histogram->most_ns) / 1e6, count);
+                  (double)histogram_load(&all->most_ns) / 1e6, histogram_load(&all->count));
     (void)fprintf(stream, "#[Buckets = %12d, SubBuckets     = %12d]\n",
                   HISTOGRAM_VALUE_BITS - HISTOGRAM_STEP_BITS, 2 << HISTOGRAM_STEP_BITS);
+    free(all);
+    print_marks(stream, outcome, timing);
     return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
 }
 
-static void print_cell(FILE *stream, const struct histogram *done, const struct histogram *censored,
-                       uint32_t thousandths)
+static void print_cell(FILE *stream, struct timing timing, uint32_t thousandths)
 {
-    struct percentile percentile = outcome_percentile(done, censored, thousandths);
+    struct percentile percentile = outcome_percentile(timing, thousandths);
 
     if (percentile.known)
         (void)fprintf(stream, ",%.3f,%d", (double)percentile.ns / 1e3, percentile.at_least);
@@ -103,18 +132,17 @@ static void print_cell(FILE *stream, const struct histogram *done, const struct 
 
 int output_csv(FILE *stream, const struct outcome *outcome)
 {
-    const struct latencies *latencies = &outcome->latencies;
-
     (void)fputs("percentile,response_us,response_at_least,service_us,service_at_least,lag_us,"
                 "lag_at_least\n",
                 stream);
     for (uint32_t thousandths = 1000; outcome_has_figures(outcome) && thousandths < 100000;
          thousandths += thousandths < 99000 ? 1000 : (thousandths < 99900 ? 100 : 10)) {
         (void)fprintf(stream, "%.3f", thousandths / 1e3);
-        print_cell(stream, latencies->response, latencies->censored, thousandths);
-        print_cell(stream, latencies->service, NULL, thousandths);
-        print_cell(stream, latencies->lag, NULL, thousandths);
+        for (int kind = 0; kind < TIMING_KINDS; kind++)
+            print_cell(stream, latencies_timing(&outcome->latencies, (enum timing_kind)kind),
+                       thousandths);
         (void)fputc('\n', stream);
     }
+    print_marks(stream, outcome, headline(outcome));
     return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
 }

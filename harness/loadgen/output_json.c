@@ -67,6 +67,9 @@ static void print_times(struct json *json, const struct outcome *outcome)
 {
     double seconds = outcome->seconds;
 
+    json_bool(json, "partial", outcome->partial[0] != '\0');
+    if (outcome->partial[0] != '\0')
+        json_string(json, "partial_reason", outcome->partial);
     json_unsigned(json, "runs", 1);
     json_bool(json, "in_turn", false);
     json_hash(json, "schedule_hash", outcome->schedule_hash);
@@ -164,23 +167,29 @@ static void print_witness(struct json *json, const struct outcome *outcome)
     json_end(json);
 }
 
-static void print_percentiles(struct json *json, const char *name, const struct histogram *done,
-                              const struct histogram *censored)
+static void print_bound(struct json *json, const char *name, struct percentile figure)
 {
-    json_object(json, name);
-    for (int i = 0; i < OUTCOME_PERCENTILES; i++) {
-        struct percentile percentile =
-            outcome_percentile(done, censored, outcome_columns[i].thousandths);
-        if (!percentile.known) {
-            json_null(json, outcome_columns[i].name);
-            continue;
-        }
-        json_object(json, outcome_columns[i].name);
-        json_unsigned(json, "ns", percentile.ns);
-        json_bool(json, "at_least", percentile.at_least);
-        json_end(json);
+    if (!figure.known) {
+        json_null(json, name);
+        return;
     }
-    json_fixed(json, "mean_ns", histogram_mean(done), 3);
+    json_object(json, name);
+    json_unsigned(json, "ns", figure.ns);
+    json_bool(json, "at_least", figure.at_least);
+    json_end(json);
+}
+
+static void print_percentiles(struct json *json, struct timing timing)
+{
+    struct percentile most = outcome_most(timing);
+
+    json_object(json, timing.name);
+    for (int i = 0; i < OUTCOME_PERCENTILES; i++)
+        print_bound(json, outcome_columns[i].name,
+                    outcome_percentile(timing, outcome_columns[i].thousandths));
+    print_bound(json, "max", most);
+    json_fixed(json, "mean_ns", outcome_mean(timing), 3);
+    json_bool(json, "mean_at_least", most.at_least);
     json_end(json);
 }
 
@@ -218,17 +227,15 @@ static void print_latencies(struct json *json, const struct outcome *outcome)
         return;
     }
     json_object(json, "percentiles");
-    print_percentiles(json, "response", latencies->response, latencies->censored);
-    print_percentiles(json, "service", latencies->service, NULL);
-    print_percentiles(json, "lag", latencies->lag, NULL);
+    for (int kind = 0; kind < TIMING_KINDS; kind++)
+        print_percentiles(json, latencies_timing(latencies, (enum timing_kind)kind));
     json_end(json);
     json_object(json, "histograms");
     json_signed(json, "step_bits", HISTOGRAM_STEP_BITS);
     json_signed(json, "value_bits", HISTOGRAM_VALUE_BITS);
-    print_histogram(json, "response", latencies->response);
-    print_histogram(json, "service", latencies->service);
-    print_histogram(json, "lag", latencies->lag);
-    print_histogram(json, "censored", latencies->censored);
+#define X(name) print_histogram(json, #name, latencies->name);
+    LATENCIES(X)
+#undef X
     json_end(json);
 }
 

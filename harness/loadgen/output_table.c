@@ -1,7 +1,7 @@
 #include "output.h"
 
 #include <inttypes.h>
-#include <string.h>
+#include <stdbool.h>
 
 static void print_load(FILE *stream, const struct outcome *outcome)
 {
@@ -30,81 +30,111 @@ static void print_errors(FILE *stream, const struct outcome *outcome)
                           tally->examples[kind]);
 }
 
-static void print_row(FILE *stream, const char *name, const struct histogram *done,
-                      const struct histogram *censored)
+static void print_cell(FILE *stream, bool known, bool at_least, double nanoseconds)
 {
-    const struct histogram *longest = done;
+    char text[32] = "-";
 
-    (void)fprintf(stream, "%-10s", name);
+    if (known)
+        (void)snprintf(text, sizeof text, "%s%.1f", at_least ? ">" : "", nanoseconds / 1e3);
+    (void)fprintf(stream, " %11s", text);
+}
+
+static void print_row(FILE *stream, struct timing timing)
+{
+    struct percentile most = outcome_most(timing);
+
+    (void)fprintf(stream, "%-10s", timing.name);
     for (int i = 0; i < OUTCOME_PERCENTILES; i++) {
-        struct percentile percentile =
-            outcome_percentile(done, censored, outcome_columns[i].thousandths);
-        char text[32] = "-";
-        if (percentile.known)
-            (void)snprintf(text, sizeof text, "%s%.1f", percentile.at_least ? ">" : "",
-                           (double)percentile.ns / 1e3);
-        (void)fprintf(stream, " %11s", text);
+        struct percentile one = outcome_percentile(timing, outcome_columns[i].thousandths);
+        print_cell(stream, one.known, one.at_least, (double)one.ns);
     }
-    const char *more = "";
-    if (censored != NULL && histogram_load(&censored->count) > 0) {
-        more = ">";
-        if (histogram_load(&censored->most_ns) > histogram_load(&done->most_ns))
-            longest = censored;
-    }
-    char most[32];
-    (void)snprintf(most, sizeof most, "%s%.1f", more,
-                   (double)histogram_load(&longest->most_ns) / 1e3);
-    (void)fprintf(stream, " %11s %11.1f\n", most, histogram_mean(done) / 1e3);
+    print_cell(stream, most.known, most.at_least, (double)most.ns);
+    print_cell(stream, most.known, most.at_least, outcome_mean(timing));
+    (void)fputc('\n', stream);
 }
 
 static void print_latencies(FILE *stream, const struct outcome *outcome)
 {
-    const struct latencies *latencies = &outcome->latencies;
+    int first = outcome->figures.open_loop > 0 ? TIMING_RESPONSE : TIMING_SERVICE;
 
     (void)fprintf(stream, "%-10s", "us");
     for (int i = 0; i < OUTCOME_PERCENTILES; i++)
         (void)fprintf(stream, " %11s", outcome_columns[i].name);
     (void)fprintf(stream, " %11s %11s\n", "max", "mean");
-    if (outcome->figures.open_loop > 0)
-        print_row(stream, "response", latencies->response, latencies->censored);
-    print_row(stream, "service", latencies->service, NULL);
-    print_row(stream, "lag", latencies->lag, NULL);
+    for (int kind = first; kind < TIMING_KINDS; kind++)
+        print_row(stream, latencies_timing(&outcome->latencies, (enum timing_kind)kind));
 }
 
-static double each(uint64_t total, uint64_t count)
+enum { SHARE_BYTES = 32 };
+
+/* How much of the total each message had, in units of `unit`; "-" without messages. */
+static const char *each(uint64_t total, const struct tally *tally, double unit,
+                        char text[SHARE_BYTES])
 {
-    return count == 0 ? 0 : (double)total / (double)count;
+    if (tally->achieved == 0)
+        (void)snprintf(text, SHARE_BYTES, "-");
+    else
+        (void)snprintf(text, SHARE_BYTES, "%.2f", (double)total / (double)tally->achieved / unit);
+    return text;
+}
+
+/* The CPU time that went to work; below the resolution of what is subtracted, only that it is
+ * small is known. */
+static const char *work_of(const struct outcome *outcome, char text[SHARE_BYTES])
+{
+    const struct usage *client = &outcome->client;
+
+    if (client->cpu_ns > client->spun_ns)
+        return each(client->cpu_ns - client->spun_ns, &outcome->tally, 1e3, text);
+    return "-";
+}
+
+static double percent(uint64_t part, uint64_t whole)
+{
+    return whole == 0 ? 0 : 100 * (double)part / (double)whole;
+}
+
+static void print_server(FILE *stream, const struct outcome *outcome)
+{
+    const struct server_sample *server = &outcome->server;
+    const struct tally *tally = &outcome->tally;
+    char cpu[SHARE_BYTES];
+    char user[SHARE_BYTES];
+    char system[SHARE_BYTES];
+    char switches[SHARE_BYTES];
+
+    if (!server->known)
+        return;
+    (void)fprintf(stream,
+                  "server     %s us CPU a message (user %s, system %s), %s switches a message, "
+                  "%.1f MB\n",
+                  each(server->cpu_ns, tally, 1e3, cpu), each(server->user_ns, tally, 1e3, user),
+                  each(server->system_ns, tally, 1e3, system),
+                  each(server->switches, tally, 1, switches), (double)server->resident_bytes / 1e6);
+    if (outcome->server_bytes_a_connection >= 0)
+        (void)fprintf(stream, "           %.0f bytes of its memory a connection\n",
+                      outcome->server_bytes_a_connection);
 }
 
 static void print_sides(FILE *stream, const struct outcome *outcome)
 {
-    const struct tally *tally = &outcome->tally;
-    const struct usage *client = &outcome->client;
-    uint64_t work_ns = client->cpu_ns > client->spun_ns ? client->cpu_ns - client->spun_ns : 0;
+    const struct machine_sample *machine = &outcome->machine;
+    char cpu[SHARE_BYTES];
+    char switches[SHARE_BYTES];
 
     (void)fprintf(stream,
-                  "client     %.2f us CPU a message, %.2f switches a message, busiest thread "
-                  "%.0f%%, %.1f MB\n",
-                  each(work_ns, tally->achieved) / 1e3, each(client->switches, tally->achieved),
+                  "client     %s us CPU a message, %s switches a message, busiest thread %.0f%%, "
+                  "%.1f MB\n",
+                  work_of(outcome, cpu),
+                  each(outcome->client.switches, &outcome->tally, 1, switches),
                   outcome->figures.busy, (double)outcome->client_resident / 1e6);
-    if (outcome->server.known)
-        (void)fprintf(stream,
-                      "server     %.2f us CPU a message (user %.2f, system %.2f), %.2f switches a "
-                      "message, %.1f MB\n",
-                      each(outcome->server.cpu_ns, tally->achieved) / 1e3,
-                      each(outcome->server.user_ns, tally->achieved) / 1e3,
-                      each(outcome->server.system_ns, tally->achieved) / 1e3,
-                      each(outcome->server.switches, tally->achieved),
-                      (double)outcome->server.resident_bytes / 1e6);
-    if (outcome->server.known && outcome->server_bytes_a_connection >= 0)
-        (void)fprintf(stream, "           %.0f bytes of its memory a connection\n",
-                      outcome->server_bytes_a_connection);
-    if (outcome->machine.known)
+    print_server(stream, outcome);
+    if (machine->known)
         (void)fprintf(stream,
                       "machine    softirq %.2f%%, steal %.2f%% of all CPUs' time; worst stall that "
                       "the witness saw %.2f ms\n",
-                      100 * each(outcome->machine.softirq_ticks, outcome->machine.ticks),
-                      100 * each(outcome->machine.steal_ticks, outcome->machine.ticks),
+                      percent(machine->softirq_ticks, machine->ticks),
+                      percent(machine->steal_ticks, machine->ticks),
                       outcome->figures.witness_most / 1e6);
 }
 
@@ -132,6 +162,8 @@ int output_table(FILE *stream, const struct outcome *outcome)
     const struct judgement *judgement = &outcome->judgement;
 
     print_load(stream, outcome);
+    if (outcome->partial[0] != '\0')
+        (void)fprintf(stream, "partial    %s\n", outcome->partial);
     if (outcome_has_figures(outcome))
         print_figures(stream, outcome);
     print_errors(stream, outcome);

@@ -16,21 +16,25 @@ void progress_begin(struct progress *progress, bool quiet)
         progress->shown = false;
 }
 
-static void print_line(const struct progress *progress, double rate, uint64_t errors, double left)
+static void print_line(const struct progress *progress, double rate, uint64_t waiting,
+                       uint64_t errors, double left)
 {
     const struct histogram *all = progress->scratch;
     uint64_t count = histogram_load(&all->count);
 
     (void)fprintf(stderr,
-                  "\r%9.0f/s  p50 %9.1f us  p99 %9.1f us  errors %" PRIu64 "  %5.1f s left \x1b[K",
+                  "\r%9.0f/s  p50 %9.1f us  p99 %9.1f us  waiting %" PRIu64 "  errors %" PRIu64
+                  "  %5.1f s left \x1b[K",
                   rate, (double)histogram_at_rank(all, histogram_rank(count, 50000)) / 1e3,
-                  (double)histogram_at_rank(all, histogram_rank(count, 99000)) / 1e3, errors, left);
+                  (double)histogram_at_rank(all, histogram_rank(count, 99000)) / 1e3, waiting,
+                  errors, left);
     (void)fflush(stderr);
 }
 
 void progress_show(struct progress *progress, const struct worker *workers, uint32_t count,
                    uint64_t now_ns)
 {
+    uint64_t waiting = 0;
     uint64_t errors = 0;
 
     if (!progress->shown || now_ns < progress->next_ns)
@@ -43,13 +47,14 @@ void progress_show(struct progress *progress, const struct worker *workers, uint
     progress->scratch = fresh;
     for (uint32_t i = 0; i < count; i++) {
         histogram_add(fresh, workers[i].traffic.latencies.response);
+        waiting += histogram_load(&workers[i].traffic.outstanding);
         errors += histogram_load(&workers[i].traffic.tally.errors_seen);
     }
     uint64_t replies = histogram_load(&fresh->count);
     double seconds = (double)(now_ns - progress->last_ns) / 1e9;
     uint64_t end_ns = histogram_load(&workers[0].gate->measure_to_ns);
     double left = end_ns > now_ns ? (double)(end_ns - now_ns) / 1e9 : 0;
-    print_line(progress, (double)(replies - progress->last_count) / seconds, errors, left);
+    print_line(progress, (double)(replies - progress->last_count) / seconds, waiting, errors, left);
     progress->last_ns = now_ns;
     progress->last_count = replies;
 }

@@ -4,6 +4,7 @@
 #include "mix.h"
 #include "observer.h"
 #include "setup.h"
+#include "usage.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -18,8 +19,8 @@ enum { RESERVED_DESCRIPTORS = 16 };
 struct run {
     struct outcome *outcome;
     const struct load *load;
-    const atomic_bool *stop;
     struct target target;
+    struct contact contact;
     struct flow *flows;
     struct gate gate;
     struct worker *workers;
@@ -27,6 +28,24 @@ struct run {
     uint32_t started;     /* threads, this one not counted */
     struct observer *observer;
 };
+
+/* Whether the threads can be bound, before anything is measured. */
+static int need_pins(const struct load *load, struct error *error)
+{
+    struct cpu_mask before;
+    int result = 0;
+
+    usage_read_mask(&before);
+    for (uint32_t i = 0; i < load->pins && result == 0; i++) {
+        result = usage_pin(load->pin[i]);
+        if (result < 0)
+            (void)snprintf(error->text, sizeof error->text,
+                           "--pin %d: this CPU cannot be used here: %s", load->pin[i],
+                           strerror(errno));
+    }
+    usage_set_mask(&before);
+    return result;
+}
 
 static int need_descriptors(const struct load *load, struct error *error)
 {
@@ -52,7 +71,7 @@ static int need_descriptors(const struct load *load, struct error *error)
 static int establish(struct run *run, struct error *error)
 {
     struct outcome *outcome = run->outcome;
-    struct server_sample before;
+    struct server_sample before; /* only to know whether it can be read: it may be starting */
     struct server_sample after;
     struct traffic traffic;
     uint64_t begun_ns = clock_now();
@@ -69,15 +88,15 @@ static int establish(struct run *run, struct error *error)
     }
     int result = traffic_init(&traffic, run->load, &run->target, UINT32_MAX, error);
     if (result == 0)
-        result = setup_connect(&traffic, run->flows, run->stop, error);
+        result = setup_connect(&run->contact, &traffic, &run->target, run->flows, error);
     tally_add(&outcome->tally, &traffic.tally);
     traffic_destroy(&traffic);
     outcome->setup_seconds = (double)(clock_now() - begun_ns) / 1e9;
     server_sample_read(&after, run->load->server_pid);
-    if (after.known)
+    if (result == 0 && after.known && run->contact.server.known && run->load->connections > 1)
         outcome->server_bytes_a_connection =
-            ((double)after.resident_bytes - (double)before.resident_bytes) /
-            (double)run->load->connections;
+            ((double)after.resident_bytes - (double)run->contact.server.resident_bytes) /
+            (double)(run->load->connections - 1);
     return result;
 }
 
@@ -142,10 +161,7 @@ static void add_worker(struct outcome *outcome, const struct worker *worker)
     uint64_t work_ns = usage->cpu_ns > usage->spun_ns ? usage->cpu_ns - usage->spun_ns : 0;
 
     tally_add(&outcome->tally, &traffic->tally);
-    histogram_add(outcome->latencies.response, traffic->latencies.response);
-    histogram_add(outcome->latencies.service, traffic->latencies.service);
-    histogram_add(outcome->latencies.lag, traffic->latencies.lag);
-    histogram_add(outcome->latencies.censored, traffic->latencies.censored);
+    latencies_add(&outcome->latencies, &traffic->latencies);
     outcome->client.cpu_ns += usage->cpu_ns;
     outcome->client.user_ns += usage->user_ns;
     outcome->client.system_ns += usage->system_ns;
@@ -157,6 +173,8 @@ static void add_worker(struct outcome *outcome, const struct worker *worker)
     figures->preempted = larger(figures->preempted, share(usage->waited_ns, usage->wall_ns));
     figures->batches = larger(figures->batches, worker->full_share);
     figures->silence = larger(figures->silence, (double)traffic->silence_ns);
+    if (worker->cut_short)
+        figures->interrupted = 1;
 }
 
 static void fill_machine(struct run *run)
@@ -171,7 +189,8 @@ static void fill_machine(struct run *run)
         figures->saturation = share(outcome->server.cpu_ns,
                                     (uint64_t)(outcome->seconds * 1e9) * outcome->server.threads);
     outcome->machine = run->observer->machine;
-    figures->interrupted = run->observer->interrupted;
+    if (run->observer->interrupted)
+        figures->interrupted = 1;
     outcome->witness_looks = (double)witness->looks;
     outcome->witness_privileged = witness->privileged;
     uint64_t counted_ns = (uint64_t)(outcome->seconds * 1e9);
@@ -184,6 +203,31 @@ static void fill_machine(struct run *run)
     figures->listen_overflows = (double)outcome->machine.listen_overflows;
     figures->listen_drops = (double)outcome->machine.listen_drops;
     figures->retransmits = (double)outcome->machine.retransmits;
+}
+
+static double p99_of(const struct outcome *outcome, enum timing_kind kind)
+{
+    return (double)outcome_percentile(latencies_timing(&outcome->latencies, kind), 99000).ns;
+}
+
+/* What ended the run before its time. */
+static void fill_partial(struct run *run)
+{
+    struct outcome *outcome = run->outcome;
+    double wanted = (double)run->load->duration_ns / 1e9;
+    char *text = outcome->partial;
+    size_t size = sizeof outcome->partial;
+
+    if (run->observer->interrupted && outcome->started_unix_ns == 0)
+        (void)snprintf(text, size, "ended by a signal in the warm-up");
+    else if (run->observer->interrupted)
+        (void)snprintf(text, size, "ended by a signal after %.3f of %.3f s", outcome->seconds,
+                       wanted);
+    else if (outcome->figures.interrupted > 0)
+        (void)snprintf(text, size, "ended by a signal while the last replies were awaited");
+    else if (outcome->figures.capped > 0)
+        (void)snprintf(text, size, "ended by --max-outstanding after %.3f of %.3f s",
+                       outcome->seconds, wanted);
 }
 
 static void fill_figures(struct run *run)
@@ -204,11 +248,9 @@ static void fill_figures(struct run *run)
     figures->seconds = outcome->seconds;
     if (!load_is_open(load))
         figures->outstanding = (double)load->active * (double)load->pipeline;
-    figures->mean_service = histogram_mean(outcome->latencies.service);
-    figures->response_p99 =
-        (double)outcome_percentile(outcome->latencies.response, outcome->latencies.censored, 99000)
-            .ns;
-    figures->lag_p99 = (double)outcome_percentile(outcome->latencies.lag, NULL, 99000).ns;
+    figures->mean_service = outcome_mean(latencies_timing(&outcome->latencies, TIMING_SERVICE));
+    figures->response_p99 = p99_of(outcome, TIMING_RESPONSE);
+    figures->lag_p99 = p99_of(outcome, TIMING_LAG);
     figures->unanswered = (double)tally->unanswered;
     figures->oldest_unanswered = (double)histogram_load(&outcome->latencies.censored->most_ns);
     figures->capped = atomic_load(&run->gate.capped);
@@ -217,6 +259,7 @@ static void fill_figures(struct run *run)
     figures->quarter_after = (double)tally->quarters[3];
     figures->churn = load->churn > 0;
     fill_machine(run);
+    fill_partial(run);
 }
 
 /* Returns the same as setup_connect. */
@@ -288,21 +331,39 @@ static uint64_t hash_of(const struct load *load)
 
 static int prepare(struct run *run, struct error *error)
 {
-    if (target_find(&run->target, run->load, error) < 0 || need_descriptors(run->load, error) < 0)
-        return -1;
-    (void)snprintf(run->outcome->target, sizeof run->outcome->target, "%s", run->target.name);
-    return 0;
+    return need_pins(run->load, error) < 0 || need_descriptors(run->load, error) < 0 ||
+                   target_find(&run->target, run->load, error) < 0
+               ? -1
+               : 0;
 }
 
-int run_load(struct outcome *outcome, const atomic_bool *stop, struct error *error)
+/* The verdict, and what is said beside it. */
+static void judge(struct run *run, bool interrupted)
+{
+    struct outcome *outcome = run->outcome;
+    struct judgement *judgement = &outcome->judgement;
+
+    verdict_decide(&outcome->figures, &run->load->limits, judgement);
+    if (interrupted) {
+        judgement_add(judgement, VERDICT_UNSTABLE, "interrupted: while connecting");
+        (void)snprintf(outcome->partial, sizeof outcome->partial,
+                       "ended by a signal while connecting");
+    }
+    if (run->contact.passed_over[0] != '\0' && tally_errors(&outcome->tally) == 0 && !interrupted)
+        judgement_add(judgement, VERDICT_VALID, "address: %s was used; %s", run->target.name,
+                      run->contact.passed_over);
+    if (outcome->started_unix_ns != 0 && run->load->server_pid != 0 && !outcome->server.known)
+        judgement_add(judgement, VERDICT_VALID,
+                      "server: process %d was gone before the measured time was over",
+                      run->load->server_pid);
+}
+
+int run_load(struct outcome *outcome, struct error *error)
 {
     struct worker *workers = calloc(outcome->load->threads, sizeof *workers);
     struct observer observer;
-    struct run run = {.outcome = outcome,
-                      .load = outcome->load,
-                      .stop = stop,
-                      .workers = workers,
-                      .observer = &observer};
+    struct run run = {
+        .outcome = outcome, .load = outcome->load, .workers = workers, .observer = &observer};
 
     if (workers == NULL)
         return error_set(error, "malloc", "", ENOMEM);
@@ -310,17 +371,16 @@ int run_load(struct outcome *outcome, const atomic_bool *stop, struct error *err
     outcome->schedule_hash = hash_of(run.load);
     int result = prepare(&run, error);
     if (result == 0)
-        result = observer_start(&observer, &run.gate, run.load, run.workers, stop, error);
+        result = observer_start(&observer, &run.gate, run.load, run.workers, error);
     if (result == 0)
         result = carry_out(&run, error);
     clean_up(&run);
     free(workers);
     if (result < 0)
         return -1;
+    (void)snprintf(outcome->target, sizeof outcome->target, "%s", run.target.name);
     outcome->client_resident = client_resident();
     outcome->figures.errors = (double)tally_errors(&outcome->tally);
-    verdict_decide(&outcome->figures, &run.load->limits, &outcome->judgement);
-    if (result > 0 && tally_errors(&outcome->tally) == 0)
-        judgement_add(&outcome->judgement, VERDICT_UNSTABLE, "interrupted: while connecting");
+    judge(&run, result > 0 && tally_errors(&outcome->tally) == 0);
     return 0;
 }

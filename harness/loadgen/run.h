@@ -4,11 +4,9 @@
 
 #include "outcome.h"
 
-#include <stdatomic.h>
-
-/* Carries out the load that outcome was initialised with, and fills the outcome. stop ends it
+/* Carries out the load that outcome was initialised with, and fills the outcome. A signal ends it
  * early. Returns 0 when there is an outcome, even one with errors; -1 with error filled when there
  * is none. */
-int run_load(struct outcome *outcome, const atomic_bool *stop, struct error *error);
+int run_load(struct outcome *outcome, struct error *error);
 
 #endif

@@ -13,7 +13,8 @@ from loadgen import histogram
 from loadgen.histogram import Histogram
 
 SCHEMA = "loadgen/1"
-TIMES = ("response", "service", "lag", "censored")
+TIMES = ("response", "service", "lag", "censored", "censored_service")
+NO_TIMES: dict[str, Any] = {"count": 0, "sum_ns": 0, "least_ns": 0, "most_ns": 0, "clamped": 0, "slots": []}
 LARGEST = 2**64 - 1
 LARGEST_SLOT = 2**53  # of some hundred files, the sum of a slot still fits an array of 64 bits
 
@@ -125,6 +126,11 @@ def read_times(path: str, members: dict[str, Any]) -> Optional[dict[str, Histogr
         refuse(path, "histograms in it is damaged")
     if (histograms.get("step_bits"), histograms.get("value_bits")) != (histogram.STEP_BITS, histogram.VALUE_BITS):
         refuse(path, "its histograms have another shape")
+    # An older load generator left what was never answered out of the service time.
+    if "censored_service" not in histograms and not read_histogram(path, histograms, "censored").count:
+        histograms = histograms | {"censored_service": NO_TIMES}
+    if "censored_service" not in histograms:
+        refuse(path, "its service times leave out what was never answered: made by an older loadgen")
     return {name: read_histogram(path, histograms, name) for name in TIMES}
 
 

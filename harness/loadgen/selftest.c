@@ -3,8 +3,8 @@
 #include "../../common/json.h"
 #include "echo.h"
 #include "omission.h"
-#include "output.h"
 #include "run.h"
+#include "stop.h"
 
 #include "../../common/clock.h"
 
@@ -22,8 +22,7 @@ struct selftest {
 };
 
 /* A closed loop against an echo that does not stall, for a second. */
-static int run_plain(struct outcome *outcome, struct load *load, const atomic_bool *stop,
-                     struct error *error)
+static int run_plain(struct outcome *outcome, struct load *load, struct error *error)
 {
     struct echo echo;
 
@@ -39,65 +38,94 @@ static int run_plain(struct outcome *outcome, struct load *load, const atomic_bo
     load->port = echo.port;
     int result = outcome_init(outcome, load, error);
     if (result == 0)
-        result = run_load(outcome, stop, error);
+        result = run_load(outcome, error);
     echo_stop(&echo);
-    if (result == 0 && !outcome_has_figures(outcome))
+    if (result == 0 && tally_errors(&outcome->tally) > 0)
         result = error_set(error, "the self-test", "got errors from the built-in echo", EPROTO);
     if (result < 0)
         outcome_destroy(outcome);
     return result;
 }
 
-static int find_ceiling(struct selftest *test, const atomic_bool *stop, struct error *error)
+static int find_ceiling(struct selftest *test, struct error *error)
 {
     struct load load = *test->load;
     struct outcome outcome;
 
-    if (run_plain(&outcome, &load, stop, error) < 0)
+    if (run_plain(&outcome, &load, error) < 0)
         return -1;
-    uint64_t messages = outcome.tally.achieved > 0 ? outcome.tally.achieved : 1;
-    test->ceiling = (double)messages / outcome.seconds;
-    test->client_cpu_ns = outcome.client.cpu_ns / messages;
+    uint64_t messages = outcome.tally.achieved;
+    if (messages > 0 && outcome.partial[0] == '\0') {
+        test->ceiling = (double)messages / outcome.seconds;
+        test->client_cpu_ns = outcome.client.cpu_ns / messages;
+    }
     outcome_destroy(&outcome);
     return 0;
 }
 
-static int find_floor(struct selftest *test, const atomic_bool *stop, struct error *error)
+static int find_floor(struct selftest *test, struct error *error)
 {
     struct load load = *test->load;
     struct outcome outcome;
 
     load.connections = load.active = load.threads = load.pipeline = 1;
-    if (run_plain(&outcome, &load, stop, error) < 0)
+    load.pins = load.pins > 1 ? 1 : load.pins;
+    if (run_plain(&outcome, &load, error) < 0)
         return -1;
-    test->floor_ns = outcome_percentile(outcome.latencies.service, NULL, 50000).ns;
+    if (outcome.partial[0] == '\0')
+        test->floor_ns =
+            outcome_percentile(latencies_timing(&outcome.latencies, TIMING_SERVICE), 50000).ns;
     outcome_destroy(&outcome);
     return 0;
 }
 
 static enum verdict verdict_of(const struct selftest *test)
 {
+    if (!test->omission.finished)
+        return VERDICT_UNSTABLE;
     if (!test->omission.conclusive)
         return VERDICT_NOISY_HOST;
     return test->omission.right ? VERDICT_VALID : VERDICT_ERRORS;
 }
 
-static int print_table(FILE *stream, const struct selftest *test)
+/* What a signal has left unknown is "-". */
+static void print_capacity(FILE *stream, const struct selftest *test)
 {
-    const struct omission *omission = &test->omission;
     const struct load *load = test->load;
 
     (void)fprintf(stream,
-                  "against an echo that is built in, %" PRIu32 " connections, payload %s:\n"
-                  "ceiling    %.0f messages a second, %.2f us CPU a message of this client\n"
-                  "floor      %.1f us p50 round trip of one connection\n"
-                  "           a server above %.0f a second is near this client's own limit: run\n"
-                  "           with --ceiling %.0f to have that flagged\n\n",
-                  load->connections, load->payload_text, test->ceiling,
-                  (double)test->client_cpu_ns / 1e3, (double)test->floor_ns / 1e3,
-                  test->ceiling * load->limits.value[LIMIT_ceiling] / 100, test->ceiling);
+                  "against an echo that is built in, %" PRIu32 " connections, payload %s:\n",
+                  load->connections, load->payload_text);
+    if (test->ceiling > 0)
+        (void)fprintf(stream,
+                      "ceiling    %.0f messages a second, %.2f us CPU a message of this client\n",
+                      test->ceiling, (double)test->client_cpu_ns / 1e3);
+    else
+        (void)fprintf(stream, "ceiling    -\n");
+    if (test->floor_ns > 0)
+        (void)fprintf(stream, "floor      %.1f us p50 round trip of one connection\n",
+                      (double)test->floor_ns / 1e3);
+    else
+        (void)fprintf(stream, "floor      -\n");
+    if (test->ceiling > 0)
+        (void)fprintf(stream,
+                      "           a server above %.0f a second is near this client's own limit: "
+                      "run\n           with --ceiling %.0f to have that flagged\n",
+                      test->ceiling * load->limits.value[LIMIT_ceiling] / 100, test->ceiling);
+}
+
+static int print_table(FILE *stream, const struct selftest *test)
+{
+    const struct omission *omission = &test->omission;
+
+    print_capacity(stream, test);
+    if (!omission->finished) {
+        (void)fprintf(stream, "partial    ended by a signal\nverdict    %s\n",
+                      verdict_name(verdict_of(test)));
+        return fflush(stream) == 0 && !ferror(stream) ? 0 : -1;
+    }
     (void)fprintf(stream,
-                  "against one that answers nothing for %.0f of every %.0f ms:\n"
+                  "\nagainst one that answers nothing for %.0f of every %.0f ms:\n"
                   "%-8s %12s %12s %12s %12s %12s\n",
                   (double)omission->stall_ns / 1e6, (double)omission->period_ns / 1e6, "ms",
                   "on paper", "tolerance", "corrected", "uncorrected", "closed loop");
@@ -134,6 +162,22 @@ static void print_point(struct json *json, const struct omission_point *point)
     json_end(json);
 }
 
+static void print_proof(struct json *json, const struct omission *omission)
+{
+    json_unsigned(json, "period_ns", omission->period_ns);
+    json_unsigned(json, "stall_ns", omission->stall_ns);
+    json_unsigned(json, "jitter_ns", omission->jitter_ns);
+    json_unsigned(json, "drain_ns", omission->drain_ns);
+    json_unsigned(json, "closed_requests", omission->closed_requests);
+    json_unsigned(json, "closed_stalled", omission->closed_stalled);
+    json_bool(json, "conclusive", omission->conclusive);
+    json_bool(json, "right", omission->right);
+    json_array(json, "points");
+    for (int i = 0; i < OMISSION_POINTS; i++)
+        print_point(json, &omission->points[i]);
+    json_end(json);
+}
+
 static int print_json(FILE *stream, const struct selftest *test)
 {
     const struct omission *omission = &test->omission;
@@ -142,58 +186,53 @@ static int print_json(FILE *stream, const struct selftest *test)
     json_start(&json, stream, true);
     json_string(&json, "schema", "loadgen-selftest/1");
     json_string(&json, "verdict", verdict_name(verdict_of(test)));
-    json_fixed(&json, "ceiling", test->ceiling, 3);
-    json_unsigned(&json, "client_cpu_ns", test->client_cpu_ns);
-    json_unsigned(&json, "floor_ns", test->floor_ns);
-    json_unsigned(&json, "period_ns", omission->period_ns);
-    json_unsigned(&json, "stall_ns", omission->stall_ns);
-    json_unsigned(&json, "jitter_ns", omission->jitter_ns);
-    json_unsigned(&json, "drain_ns", omission->drain_ns);
-    json_unsigned(&json, "closed_requests", omission->closed_requests);
-    json_unsigned(&json, "closed_stalled", omission->closed_stalled);
-    json_bool(&json, "conclusive", omission->conclusive);
-    json_bool(&json, "right", omission->right);
-    json_array(&json, "points");
-    for (int i = 0; i < OMISSION_POINTS; i++)
-        print_point(&json, &omission->points[i]);
-    json_end(&json);
+    json_bool(&json, "partial", !omission->finished);
+    if (test->ceiling > 0) {
+        json_fixed(&json, "ceiling", test->ceiling, 3);
+        json_unsigned(&json, "client_cpu_ns", test->client_cpu_ns);
+    }
+    if (test->floor_ns > 0)
+        json_unsigned(&json, "floor_ns", test->floor_ns);
+    if (omission->finished)
+        print_proof(&json, omission);
     return json_finish(&json);
 }
 
 static int print_curves(FILE *stream, const struct selftest *test)
 {
-    return omission_print_curves(stream, &test->omission);
+    if (test->omission.finished)
+        return omission_print_curves(stream, &test->omission);
+    (void)fputs("# partial: ended by a signal\n", stream);
+    return fflush(stream);
 }
 
-static int write_one(const char *path, const struct selftest *test,
-                     int (*print)(FILE *, const struct selftest *), struct error *error)
+static int print(struct outputs *outputs, const struct selftest *test)
 {
-    if (path == NULL)
-        return 0;
-    FILE *stream = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    if (stream == NULL)
-        return error_set(error, "open", path, errno);
-    int result = print(stream, test);
-    if (stream != stdout && fclose(stream) != 0)
-        result = -1;
-    return result == 0 ? 0 : error_set(error, "write", path, errno);
+    static int (*const printers[OUTPUT_KINDS])(FILE *, const struct selftest *) = {
+        [OUTPUT_JSON] = print_json,
+        [OUTPUT_CSV] = print_curves,
+        [OUTPUT_TABLE] = print_table,
+    };
+
+    for (int kind = 0; kind < OUTPUT_KINDS; kind++) {
+        FILE *page = outputs_page(outputs, (enum output_kind)kind);
+        if (page != NULL)
+            outputs_end_page(outputs, (enum output_kind)kind, printers[kind](page, test));
+    }
+    return outputs_deliver(outputs);
 }
 
-int selftest(const struct load *load, const atomic_bool *stop, struct error *error)
+int selftest(const struct load *load, struct outputs *outputs, struct error *error)
 {
     struct selftest test = {.load = load};
 
-    int result = find_ceiling(&test, stop, error);
+    int result = find_ceiling(&test, error);
+    if (result == 0 && stop_count() == 0)
+        result = find_floor(&test, error);
+    if (result == 0 && stop_count() == 0)
+        result = omission_prove(&test.omission, load, error);
     if (result == 0)
-        result = find_floor(&test, stop, error);
-    if (result == 0)
-        result = omission_prove(&test.omission, load, stop, error);
-    if (result == 0 && !load->quiet)
-        result = write_one("-", &test, print_table, error);
-    if (result == 0)
-        result = write_one(load->json_path, &test, print_json, error);
-    if (result == 0)
-        result = write_one(load->csv_path, &test, print_curves, error);
+        result = print(outputs, &test) < 0 ? 1 : verdict_status(verdict_of(&test));
     omission_destroy(&test.omission);
-    return result < 0 ? -1 : verdict_status(verdict_of(&test));
+    return result;
 }

@@ -4,12 +4,11 @@
 #define LOADGEN_SELFTEST_H
 
 #include "../../common/error.h"
-#include "load.h"
-
-#include <stdatomic.h>
+#include "outputs.h"
 
 /* Returns the exit status: 0 when everything is right, otherwise the verdict that says what is
- * wrong; or -1 with error filled. */
-int selftest(const struct load *load, const atomic_bool *stop, struct error *error);
+ * wrong, or 1 when an output failed; or -1 with error filled. After a signal the outputs hold what
+ * had been found out before. */
+int selftest(const struct load *load, struct outputs *outputs, struct error *error);
 
 #endif

@@ -3,12 +3,16 @@
 #include "../../common/clock.h"
 #include "mix.h"
 #include "readiness.h"
+#include "stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A signal is noticed within this time, whichever thread it came to. */
+static const uint64_t longest_sleep_ns = NANOSECONDS_A_SECOND / 20;
 
 struct setup {
     struct traffic *traffic;
@@ -52,8 +56,10 @@ static bool begin_next(struct setup *setup)
 {
     struct flow *flow = &setup->flows[setup->begun++];
 
-    if (flow_connect(setup->traffic, flow) < 0)
+    if (flow_connect(setup->traffic, flow) < 0) {
+        flow_refused(setup->traffic, flow);
         return false;
+    }
     if (readiness_add(setup->readiness, flow->fd, flow) == 0)
         return true;
     tally_error(&setup->traffic->tally, ERROR_failed, "connection %" PRIu32 ": watching it: %s",
@@ -65,9 +71,13 @@ static void serve(struct setup *setup, struct flow *flow, unsigned bits)
 {
     struct traffic *traffic = setup->traffic;
 
-    if (flow->state == FLOW_CONNECTING && (bits & READY_WRITE) &&
-        flow_connected(traffic, flow) == 1 && flow_issue(traffic, flow, clock_now()))
-        flow_flush(traffic, flow, SIZE_MAX);
+    if (flow->state == FLOW_CONNECTING && (bits & READY_WRITE)) {
+        int result = flow_connected(flow);
+        if (result < 0)
+            flow_refused(traffic, flow);
+        else if (result == 1 && flow_issue(traffic, flow, clock_now()))
+            flow_flush(traffic, flow, SIZE_MAX);
+    }
     if (flow->state != FLOW_OPEN)
         return;
     if (bits & READY_WRITE) {
@@ -81,10 +91,11 @@ static void serve(struct setup *setup, struct flow *flow, unsigned bits)
         setup->proven++;
 }
 
-/* Counts each connection that had no echo in time. The message names the first one. */
+/* Counts each connection that had no echo in time, those not begun included. The message names the
+ * first one. */
 static void give_up(struct setup *setup)
 {
-    for (uint32_t i = 0; i < setup->begun; i++)
+    for (uint32_t i = 0; i < setup->traffic->load->connections; i++)
         if (setup->flows[i].awaited == 0)
             tally_error(&setup->traffic->tally, ERROR_unproven,
                         "connection %" PRIu32 " to %s: no echo of its first message within %.1f s",
@@ -102,13 +113,16 @@ static int turn(struct setup *setup, uint64_t deadline_ns)
     while (setup->begun < load->connections && setup->begun - setup->proven < load->connects)
         if (!begin_next(setup))
             return 0;
-    int count = readiness_wait(setup->readiness, deadline_ns, events);
+    uint64_t soon_ns = clock_after(clock_now(), longest_sleep_ns);
+    int count =
+        readiness_wait(setup->readiness, deadline_ns < soon_ns ? deadline_ns : soon_ns, events);
     for (int i = 0; i < count; i++)
         serve(setup, events[i].owner, events[i].bits);
     return count;
 }
 
-static int prove_all(struct setup *setup, const atomic_bool *stop)
+/* The others, after the first one. */
+static int prove_all(struct setup *setup)
 {
     const struct load *load = setup->traffic->load;
     uint64_t deadline_ns = clock_after(clock_now(), load->connect_timeout_ns);
@@ -117,7 +131,7 @@ static int prove_all(struct setup *setup, const atomic_bool *stop)
         uint32_t proven = setup->proven;
         if (turn(setup, deadline_ns) < 0)
             return -1;
-        if (atomic_load(stop) || tally_errors(&setup->traffic->tally) > 0)
+        if (stop_count() > 0 || tally_errors(&setup->traffic->tally) > 0)
             return 1;
         uint64_t now_ns = clock_now();
         if (setup->proven > proven)
@@ -130,16 +144,22 @@ static int prove_all(struct setup *setup, const atomic_bool *stop)
     return 0;
 }
 
-int setup_connect(struct traffic *traffic, struct flow *flows, const atomic_bool *stop,
-                  struct error *error)
+int setup_connect(struct contact *contact, struct traffic *traffic, struct target *target,
+                  struct flow *flows, struct error *error)
 {
     struct setup setup = {.traffic = traffic, .flows = flows, .readiness = readiness_open(error)};
 
     if (setup.readiness == NULL)
         return -1;
-    int result = prove_all(&setup, stop);
-    if (result < 0)
-        (void)error_set(error, "waiting for connections", "", errno);
+    int result = contact_make(contact, traffic, target, &flows[0], setup.readiness, error);
+    setup.proven = setup.begun = result == 0;
+    if (result == 0) {
+        result = prove_all(&setup);
+        if (result < 0)
+            (void)error_set(error, "waiting for connections", "", errno);
+    } else if (result > 0 && stop_count() == 0 && tally_errors(&traffic->tally) == 0) {
+        give_up(&setup);
+    }
     readiness_close(setup.readiness);
     traffic->tally.established = setup.proven;
     /* A flow that carries no requests needs no memory for them. */

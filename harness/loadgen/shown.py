@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any, Optional
 
 from loadgen import histogram
-from loadgen.histogram import Histogram, Percentile, percentile
+from loadgen.histogram import Figure, Histogram, Timing, percentile, timing
 
 if TYPE_CHECKING:
     from loadgen.merge import Sum
@@ -17,19 +17,21 @@ COLUMNS = {"p50": 50000, "p90": 90000, "p99": 99000, "p99.9": 99900, "p99.99": 9
 STEPS_A_HALVING = 5  # of what lies above: the curve is as detailed at the far end as at the near one
 
 
-def _censored(found: Sum, name: str) -> Optional[Histogram]:
-    return found.times["censored"] if name == "response" else None
+def _percentile(one: Timing, thousandths: int) -> Figure:
+    return percentile(one.done, one.censored, thousandths)
+
+
+def _bound(one: Figure) -> Optional[dict[str, Any]]:
+    return {"ns": one.ns, "at_least": one.at_least} if one.known else None
 
 
 # -- JSON ----------------------------------------------------------------------------------------------
 
 
-def _percentiles(done: Histogram, censored: Optional[Histogram]) -> dict[str, Any]:
-    columns: dict[str, Any] = {}
-    for name, thousandths in COLUMNS.items():
-        one = percentile(done, censored, thousandths)
-        columns[name] = {"ns": one.ns, "at_least": one.at_least} if one.known else None
-    return columns | {"mean_ns": round(done.mean_ns, 3)}
+def _percentiles(one: Timing) -> dict[str, Any]:
+    columns: dict[str, Any] = {name: _bound(_percentile(one, point)) for name, point in COLUMNS.items()}
+    mean = {"mean_ns": round(one.joint.mean_ns, 3), "mean_at_least": one.most.at_least}
+    return columns | {"max": _bound(one.most)} | mean
 
 
 def _histogram(one: Histogram) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def _times(found: Sum) -> dict[str, Any]:
         return {"percentiles": None, "histograms": None}
     return {
         "percentiles": {
-            name: _percentiles(found.times[name], _censored(found, name)) for name in ("response", "service", "lag")
+            name: _percentiles(timing(found.times, name)) for name in ("response", "service", "lag")
         },
         "histograms": {
             "step_bits": histogram.STEP_BITS, "value_bits": histogram.VALUE_BITS,
@@ -78,21 +80,41 @@ def _points(one: Histogram) -> list[str]:
         quantile += 1 / (STEPS_A_HALVING * 2 ** (math.floor(math.log2(1 / (1 - quantile))) + 1))
 
 
+def _headline(found: Sum) -> Timing:
+    return timing(found.times, "response" if found.open_loop else "service")
+
+
+def _marks(found: Sum) -> list[str]:
+    """The lines that mark what is not as it seems; readers of both formats skip what begins with '#'."""
+    lines, one = [], _headline(found)
+    if found.members["partial"]:
+        lines.append(f"# partial: {found.members['partial_reason']}")
+    if not found.has_figures:
+        lines.append(f"# no figures: {found.members['verdict']}")
+    elif one.censored is not None and one.unanswered:
+        lines.append(
+            f"# at least: {one.unanswered} requests were never answered and stand at their age, "
+            f"from {one.censored.least_ns / 1e6:.6f} ms on; values from there on are lower bounds"
+        )
+    return lines
+
+
 def as_hgrm(found: Sum) -> str:
     """The percentiles of the response time (open loop) or the service time (closed loop), in milliseconds."""
-    one = found.times["response" if found.open_loop else "service"]
+    one = _headline(found).joint if found.has_figures else Histogram()
     lines = [f"{'Value':>12} {'Percentile':>14} {'TotalCount':>10} {'1/(1-Percentile)':>14}", ""]
-    lines += _points(one) if one.count and found.has_figures else []
+    lines += _points(one) if one.count else []
     lines += [
         f"#[Mean    = {one.mean_ns / 1e6:12.6f}, StdDeviation   = {one.deviation_ns() / 1e6:12.6f}]",
         f"#[Max     = {one.most_ns / 1e6:12.6f}, Total count    = {one.count:12d}]",
         f"#[Buckets = {histogram.VALUE_BITS - histogram.STEP_BITS:12d}, "
         f"SubBuckets     = {2 << histogram.STEP_BITS:12d}]",
+        *_marks(found),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _cell(one: Percentile) -> str:
+def _cell(one: Figure) -> str:
     return f",{one.ns / 1e3:.3f},{one.at_least:d}" if one.known else ",,"
 
 
@@ -101,46 +123,43 @@ def as_csv(found: Sum) -> str:
     every = [*range(1000, 99000, 1000), *range(99000, 99900, 100), *range(99900, 100000, 10)]
     for thousandths in every if found.has_figures else []:
         cells = (
-            _cell(percentile(found.times[name], _censored(found, name), thousandths))
-            for name in ("response", "service", "lag")
+            _cell(_percentile(timing(found.times, name), thousandths)) for name in ("response", "service", "lag")
         )
         lines.append(f"{thousandths / 1e3:.3f}" + "".join(cells))
+    lines += _marks(found)
     return "\n".join(lines) + "\n"
 
 
 # -- the table -----------------------------------------------------------------------------------------
 
 
-def _row(name: str, done: Histogram, censored: Optional[Histogram]) -> str:
-    cells = []
-    for thousandths in COLUMNS.values():
-        one = percentile(done, censored, thousandths)
-        cells.append(f"{'>' if one.at_least else ''}{one.ns / 1e3:.1f}" if one.known else "-")
-    unanswered = censored is not None and censored.count > 0
-    most = max(done.most_ns, censored.most_ns if censored is not None else 0)
-    cells += [f"{'>' if unanswered else ''}{most / 1e3:.1f}", f"{done.mean_ns / 1e3:.1f}"]
-    return f"{name:<10}" + "".join(f" {cell:>11}" for cell in cells)
+def _row(name: str, one: Timing) -> str:
+    most = one.most
+    figures = [_percentile(one, thousandths) for thousandths in COLUMNS.values()]
+    cells = [(each, float(each.ns)) for each in (*figures, most)] + [(most, one.joint.mean_ns)]
+    texts = [f"{'>' if each.at_least else ''}{ns / 1e3:.1f}" if each.known else "-" for each, ns in cells]
+    return f"{name:<10}" + "".join(f" {text:>11}" for text in texts)
 
 
-def _each(total: float, count: int) -> float:
-    return total / count if count else 0.0
+def _each(total: float, count: int) -> str:
+    return f"{total / count:.2f}" if count else "-"
 
 
 def _sides(found: Sum) -> list[str]:
     client, server, basis = found.members["client"], found.members["server"], found.members["verdict_basis"]
     replies = found.members["counts"].get("achieved", 0)
-    work_ns = max(client["cpu_ns"] - client["spun_ns"], 0)
+    work_ns = client["cpu_ns"] - client["spun_ns"]
     lines = [
-        f"client     {_each(work_ns, replies) / 1e3:.2f} us CPU a message, "
-        f"{_each(client['switches'], replies):.2f} switches a message, "
+        f"client     {_each(work_ns / 1e3, replies) if work_ns > 0 else '-'} us CPU a message, "
+        f"{_each(client['switches'], replies)} switches a message, "
         f"busiest thread {basis.get('busy', 0):.0f}%, {client['most_resident_bytes'] / 1e6:.1f} MB"
     ]
     if server is not None:
         lines.append(
-            f"server     {_each(server['cpu_ns'], replies) / 1e3:.2f} us CPU a message "
-            f"(user {_each(server['user_ns'], replies) / 1e3:.2f}, "
-            f"system {_each(server['system_ns'], replies) / 1e3:.2f}), "
-            f"{_each(server['switches'], replies):.2f} switches a message, {server['resident_bytes'] / 1e6:.1f} MB"
+            f"server     {_each(server['cpu_ns'] / 1e3, replies)} us CPU a message "
+            f"(user {_each(server['user_ns'] / 1e3, replies)}, "
+            f"system {_each(server['system_ns'] / 1e3, replies)}), "
+            f"{_each(server['switches'], replies)} switches a message, {server['resident_bytes'] / 1e6:.1f} MB"
         )
     return lines
 
@@ -149,7 +168,7 @@ def _figures(found: Sum) -> list[str]:
     counts, seconds = found.members["counts"], found.members["seconds"]
     lines = [f"{'us':<10}" + "".join(f" {name:>11}" for name in (*COLUMNS, "max", "mean"))]
     for name in ("response", "service", "lag") if found.open_loop else ("service", "lag"):
-        lines.append(_row(name, found.times[name], _censored(found, name)))
+        lines.append(_row(name, timing(found.times, name)))
     issued, achieved = counts.get("issued", 0), counts.get("achieved", 0)
     if seconds > 0 and found.open_loop:
         lines.append(f"offered    {issued / seconds:.1f} a second ({issued} requests)")
@@ -173,6 +192,7 @@ def _heading(members: dict[str, Any], apart: int) -> str:
 def as_table(found: Sum) -> str:
     members = found.members
     lines = [_heading(members, found.apart)]
+    lines += [f"partial    {members['partial_reason']}"] if members["partial"] else []
     lines += _figures(found) if found.has_figures else []
     for kind, count in members["errors"].items():
         if count:

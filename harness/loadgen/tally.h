@@ -44,7 +44,7 @@ enum error_kind {
     X(reconnects)    /* for --churn */                                                             \
     X(trickled)      /* replies to idle connections with trickle */
 
-enum { TALLY_QUARTERS = 9, TALLY_EXAMPLE_BYTES = 160 };
+enum { TALLY_QUARTERS = 9, TALLY_EXAMPLE_BYTES = 256 };
 
 struct tally {
 #define X(name) uint64_t name;

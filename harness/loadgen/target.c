@@ -13,25 +13,29 @@
 
 enum { ADDRESSES_A_BLOCK = 254 }; /* values of the last octet, without .0 and .255 */
 
+/* Fills found with at most `most` addresses. Returns how many, or -1 with error filled. */
 static int look_up(const char *option, const char *host, uint16_t port, int family,
-                   struct sockaddr_storage *address, socklen_t *size, struct error *error)
+                   struct endpoint *found, uint32_t most, struct error *error)
 {
     const struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
+    struct addrinfo *list = NULL;
+    uint32_t count = 0;
     char service[8];
     char bare[ADDRESS_BYTES]; /* a server's ready line has brackets: what it prints is taken here */
 
     (void)snprintf(service, sizeof service, "%u", (unsigned)port);
-    int result = getaddrinfo(address_without_brackets(host, bare), service, &hints, &found);
+    int result = getaddrinfo(address_without_brackets(host, bare), service, &hints, &list);
     if (result != 0) {
         (void)snprintf(error->text, sizeof error->text, "--%s %s: %s", option, host,
                        gai_strerror(result));
         return -1;
     }
-    memcpy(address, found->ai_addr, found->ai_addrlen);
-    *size = found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
+    for (const struct addrinfo *each = list; each != NULL && count < most; each = each->ai_next) {
+        memcpy(&found[count].address, each->ai_addr, each->ai_addrlen);
+        found[count++].size = each->ai_addrlen;
+    }
+    freeaddrinfo(list);
+    return (int)count;
 }
 
 static bool on_loopback(const struct sockaddr_storage *address)
@@ -44,26 +48,55 @@ static bool on_loopback(const struct sockaddr_storage *address)
     return address->ss_family == AF_INET && ntohl(inet->sin_addr.s_addr) >> 24 == 127;
 }
 
-int target_find(struct target *target, const struct load *load, struct error *error)
+/* Looks up a source address, and binds a socket to it: whether that works must be known before the
+ * first connect. */
+static int take_source(struct target *target, uint32_t number, struct error *error)
 {
-    *target = (struct target){.ports_per_source = load->ports_per_source};
-    if (look_up("host", load->host, load->port, AF_UNSPEC, &target->address, &target->size, error) <
-        0)
+    const char *text = target->load->source[number];
+    struct endpoint *source = &target->source[number];
+    int family = target->server.address.ss_family;
+
+    if (look_up("source", text, 0, family, source, 1, error) < 0)
         return -1;
-    for (uint32_t i = 0; i < load->sources; i++) {
-        socklen_t size;
-        if (look_up("source", load->source[i], 0, target->address.ss_family, &target->source[i],
-                    &size, error) < 0)
+    int fd = socket(family, SOCK_STREAM, 0);
+    int result = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&source->address, source->size);
+    if (result < 0)
+        (void)snprintf(error->text, sizeof error->text, "--source %s: bind: %s", text,
+                       strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return result;
+}
+
+int target_use(struct target *target, uint32_t number, struct error *error)
+{
+    const struct load *load = target->load;
+
+    target->server = target->found[number];
+    for (uint32_t i = 0; i < load->sources; i++)
+        if (take_source(target, i, error) < 0)
             return -1;
-    }
-    target->sources = load->sources;
-    target->local = on_loopback(&target->address);
+    target->local = on_loopback(&target->server.address);
 #ifdef __linux__
     /* On other systems an address of 127.0.0.0/8 must be configured before use. */
-    target->rotates = load->sources == 0 && target->local && target->address.ss_family == AF_INET;
+    target->rotates =
+        load->sources == 0 && target->local && target->server.address.ss_family == AF_INET;
 #endif
-    (void)address_name((const struct sockaddr *)&target->address, target->size, target->name);
+    (void)address_name((const struct sockaddr *)&target->server.address, target->server.size,
+                       target->name);
     return 0;
+}
+
+int target_find(struct target *target, const struct load *load, struct error *error)
+{
+    *target = (struct target){.load = load};
+    int found =
+        look_up("host", load->host, load->port, AF_UNSPEC, target->found, TARGET_ADDRESSES, error);
+    for (int i = 0; i < found; i++) {
+        target->found[target->count] = target->found[i];
+        target->count += target_use(target, target->count, error) == 0;
+    }
+    return target->count > 0 ? target_use(target, 0, error) : -1;
 }
 
 /* 127.0.0.1, 127.0.0.2 to 127.0.0.254, then 127.0.1.1 and so on: one step every ports_per_source
@@ -85,10 +118,11 @@ static void rotated(uint32_t step, struct sockaddr_storage *source)
 static int bind_source(const struct target *target, int fd, uint32_t number)
 {
     struct sockaddr_storage source;
-    uint32_t step = number / target->ports_per_source;
+    const struct load *load = target->load;
+    uint32_t step = number / load->ports_per_source;
 
-    if (target->sources > 0)
-        source = target->source[step % target->sources];
+    if (load->sources > 0)
+        source = target->source[step % load->sources].address;
     else if (target->rotates && step > 0)
         rotated(step, &source);
     else
@@ -97,7 +131,7 @@ static int bind_source(const struct target *target, int fd, uint32_t number)
     int on = 1;
     (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 #endif
-    return bind(fd, (const struct sockaddr *)&source, target->size);
+    return bind(fd, (const struct sockaddr *)&source, target->server.size);
 }
 
 static int make_nonblocking(int fd)
@@ -129,7 +163,7 @@ static void avoid_pacing(const struct target *target, int fd)
 int target_connect(const struct target *target, uint32_t number, int receive_buffer)
 {
     int on = 1;
-    int fd = socket(target->address.ss_family, SOCK_STREAM, 0);
+    int fd = socket(target->server.address.ss_family, SOCK_STREAM, 0);
 
     if (fd < 0)
         return -1;
@@ -140,7 +174,7 @@ int target_connect(const struct target *target, uint32_t number, int receive_buf
     if (receive_buffer > 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     if (make_nonblocking(fd) < 0 || bind_source(target, fd, number) < 0 ||
-        (connect(fd, (const struct sockaddr *)&target->address, target->size) < 0 &&
+        (connect(fd, (const struct sockaddr *)&target->server.address, target->server.size) < 0 &&
          errno != EINPROGRESS && errno != EINTR)) {
         int number_of_error = errno;
         (void)close(fd);
@@ -148,4 +182,13 @@ int target_connect(const struct target *target, uint32_t number, int receive_buf
         return -1;
     }
     return fd;
+}
+
+bool target_is_self(int fd, const struct sockaddr_storage *peer, socklen_t size)
+{
+    struct sockaddr_storage here = {0};
+    socklen_t here_size = sizeof here;
+
+    return getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 && here_size == size &&
+           memcmp(&here, peer, size) == 0;
 }

@@ -38,15 +38,21 @@ static uint64_t read_waited(void)
     return waited;
 }
 
-void usage_read(struct usage *usage)
+uint64_t usage_cpu_ns(void)
 {
     struct timespec cpu = {0, 0};
+
+    /* The cast suits NetBSD, where the constant is unsigned and the type is not. */
+    (void)clock_gettime((clockid_t)CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (uint64_t)cpu.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)cpu.tv_nsec;
+}
+
+void usage_read(struct usage *usage)
+{
     struct rusage rusage = {0};
 
     usage->wall_ns = clock_now();
-    /* The cast suits NetBSD, where the constant is unsigned and the type is not. */
-    (void)clock_gettime((clockid_t)CLOCK_THREAD_CPUTIME_ID, &cpu);
-    usage->cpu_ns = (uint64_t)cpu.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)cpu.tv_nsec;
+    usage->cpu_ns = usage_cpu_ns();
 #ifdef RUSAGE_THREAD
     (void)getrusage(RUSAGE_THREAD, &rusage);
 #else

@@ -6,6 +6,9 @@
 
 #include <stdbool.h>
 
+/* CPU time of the calling thread so far. A system call. */
+uint64_t usage_cpu_ns(void);
+
 /* Fills everything but spun_ns with the calling thread's totals. wall_ns is clock_now(). */
 void usage_read(struct usage *usage);
 

@@ -63,7 +63,7 @@ bool limits_parse(struct limits *limits, const char *text)
     if (equals == NULL || !(isdigit((unsigned char)equals[1]) || equals[1] == '.'))
         return false;
     double value = strtod(equals + 1, &end);
-    if (end == equals + 1 || *end != '\0' || !isfinite(value))
+    if (end == equals + 1 || *end != '\0' || !isfinite(value) || strpbrk(equals, "xX") != NULL)
         return false;
     for (int i = 0; i < LIMIT_COUNT; i++) {
         const char *name = limit_table[i].name;
@@ -161,12 +161,13 @@ static void judge_client(const struct figures *figures, const double *limit,
 }
 
 /* Little's law: in a closed loop, throughput × mean time in the system = outstanding requests. If
- * it does not hold, requests were not where the figures say: the client held them back. */
+ * it does not hold, requests were not where the figures say: the client held them back. It is about
+ * requests that come and go, so it says nothing when some were never answered. */
 static void judge_little(const struct figures *figures, const double *limit,
                          struct judgement *judgement)
 {
     if (figures->open_loop > 0 || figures->churn > 0 || figures->outstanding <= 0 ||
-        figures->seconds <= 0 || figures->achieved < 1000)
+        figures->seconds <= 0 || figures->achieved < 1000 || figures->unanswered > 0)
         return;
     double found = figures->achieved / figures->seconds * figures->mean_service / 1e9;
     double apart = 100 * fabs(found / figures->outstanding - 1);

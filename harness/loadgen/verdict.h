@@ -88,7 +88,7 @@ struct figures {
 #undef X
 };
 
-enum { VERDICT_REASONS = 24, VERDICT_REASON_BYTES = 160 };
+enum { VERDICT_REASONS = 24, VERDICT_REASON_BYTES = 256 };
 
 struct reason {
     enum verdict verdict; /* VALID: a remark that does not change the verdict */

@@ -3,6 +3,7 @@
 #include "../../common/clock.h"
 #include "idle.h"
 #include "mix.h"
+#include "stop.h"
 #include "usage.h"
 
 #include <errno.h>
@@ -14,6 +15,7 @@
 enum {
     /* Due requests are sent first, but replies must be read as well. */
     ISSUES_A_TURN = 64,
+    POLLS_A_READING = 8,
 };
 
 /* A run that ends early is noticed within this time. */
@@ -125,6 +127,8 @@ static void replace(struct worker *worker, struct flow *flow)
     flow_close(flow, traffic->load->close_mode);
     if (flow_connect(traffic, flow) == 0)
         (void)watch(worker, flow);
+    else
+        flow_refused(traffic, flow);
 }
 
 static void serve(struct worker *worker, struct flow *flow, unsigned bits)
@@ -132,9 +136,13 @@ static void serve(struct worker *worker, struct flow *flow, unsigned bits)
     struct traffic *traffic = &worker->traffic;
     uint64_t churn = traffic->load->churn;
 
-    if (flow->state == FLOW_CONNECTING && (bits & READY_WRITE) &&
-        flow_connected(traffic, flow) == 1)
-        flow->unblocked_ns = clock_now();
+    if (flow->state == FLOW_CONNECTING && (bits & READY_WRITE)) {
+        int result = flow_connected(flow);
+        if (result == 1)
+            flow->unblocked_ns = clock_now();
+        else if (result < 0)
+            flow_refused(traffic, flow);
+    }
     if (flow->state != FLOW_OPEN)
         return;
     if (!flow->active && traffic->load->idle == IDLE_NOT_READING) {
@@ -172,7 +180,7 @@ static void check_cap(struct worker *worker, uint64_t now_ns)
     uint64_t share = load->max_outstanding / load->threads +
                      (worker->number < load->max_outstanding % load->threads);
 
-    if (worker->traffic.outstanding <= share)
+    if (histogram_load(&worker->traffic.outstanding) <= share)
         return;
     atomic_store_explicit(&worker->gate->capped, true, memory_order_relaxed);
     gate_end(worker->gate, now_ns);
@@ -205,11 +213,40 @@ static void trickle(struct worker *worker, uint64_t now_ns)
         idle_trickle(&worker->traffic, worker->idle[worker->trickled++ % worker->idle_count]);
 }
 
+/* A poll that found nothing. The stretch that it belongs to is measured from the end of its first
+ * poll on; a message sent in between ends it, because sending is work. */
+static void note_poll(struct worker *worker)
+{
+    struct spin *spin = &worker->spin;
+    uint64_t sends = worker->traffic.tally.sends;
+
+    if (spin->sends != sends)
+        spin->stretch = 0;
+    spin->sends = sends;
+    spin->polls++;
+    if (spin->stretch++ % POLLS_A_READING > 0)
+        return;
+    uint64_t now_ns = usage_cpu_ns();
+    if (spin->stretch > 1) {
+        spin->measured += POLLS_A_READING;
+        spin->measured_ns += now_ns - spin->read_ns;
+    }
+    spin->read_ns = now_ns;
+}
+
+/* What all polls took, if the others took as long as those that were measured. */
+static uint64_t spun_ns(const struct spin *spin)
+{
+    if (spin->measured == 0)
+        return 0;
+    return (uint64_t)((double)spin->measured_ns / (double)spin->measured * (double)spin->polls);
+}
+
 static void first_mark(struct worker *worker)
 {
     worker->measuring = true;
     usage_read(&worker->mark);
-    worker->mark.spun_ns = worker->spun_ns;
+    worker->spin = (struct spin){0};
     worker->waits_marked = worker->traffic.tally.waits;
     worker->full_waits_marked = worker->traffic.tally.full_waits;
 }
@@ -224,7 +261,7 @@ static void second_mark(struct worker *worker)
     worker->draining = true;
     worker->traffic.refill = false;
     usage_read(usage);
-    usage->spun_ns = worker->spun_ns - mark->spun_ns;
+    usage->spun_ns = spun_ns(&worker->spin);
     usage->cpu_ns -= mark->cpu_ns;
     usage->user_ns -= mark->user_ns;
     usage->system_ns -= mark->system_ns;
@@ -244,6 +281,13 @@ static bool has_due(const struct worker *worker)
            worker->schedule.next_ns < worker->traffic.measure_to_ns;
 }
 
+/* A signal that did not end the measured time already ends the wait for the last replies. */
+static bool is_cut_short(struct worker *worker)
+{
+    worker->cut_short |= stop_count() > atomic_load(&worker->gate->heard);
+    return worker->cut_short;
+}
+
 /* Moves from the warm-up to the measured time, and from there to the drain. Returns false when the
  * run is over. */
 static bool pass_marks(struct worker *worker, uint64_t now_ns)
@@ -261,7 +305,7 @@ static bool pass_marks(struct worker *worker, uint64_t now_ns)
         second_mark(worker);
     }
     return !worker->draining ||
-           (traffic->outstanding > 0 &&
+           (histogram_load(&traffic->outstanding) > 0 && !is_cut_short(worker) &&
             now_ns < clock_after(traffic->measure_to_ns, traffic->load->drain_ns));
 }
 
@@ -286,8 +330,7 @@ static uint64_t next_deadline(const struct worker *worker, uint64_t now_ns)
 }
 
 /* A sleep ends some microseconds late, more on a virtual machine. So when the next request is due
- * soon, the thread polls and does not sleep. That time is added to spun_ns, because it is not
- * work. */
+ * soon, the thread polls and does not sleep. That time is no work of the client's. */
 static int await_events(struct worker *worker, uint64_t now_ns, struct ready_event *events)
 {
     struct tally *tally = &worker->traffic.tally;
@@ -304,7 +347,9 @@ static int await_events(struct worker *worker, uint64_t now_ns, struct ready_eve
     tally->waits++;
     tally->full_waits += count == READINESS_BATCH;
     if (count == 0 && deadline_ns == 0 && worker->piece_count == 0)
-        worker->spun_ns += clock_now() - now_ns;
+        note_poll(worker);
+    else
+        worker->spin.stretch = 0;
     return count;
 }
 
@@ -320,8 +365,10 @@ static bool turn(struct worker *worker)
         issue_due(worker, now_ns);
     trickle(worker, now_ns);
     int count = await_events(worker, now_ns, events);
-    if (count < 0) {
-        worker->status = error_set(&worker->error, "waiting for events", "", errno);
+    if (count < 0) { /* an error like that of a connection: what was counted so far is reported */
+        tally_error(&worker->traffic.tally, ERROR_failed, "waiting for events: %s",
+                    strerror(errno));
+        gate_end(worker->gate, now_ns);
         return false;
     }
     for (int i = 0; i < count; i++)
@@ -410,7 +457,7 @@ static void finish(struct worker *worker)
     struct traffic *traffic = &worker->traffic;
     uint64_t now_ns = clock_now();
 
-    if (traffic->outstanding > 0 && now_ns > traffic->quiet_since_ns &&
+    if (histogram_load(&traffic->outstanding) > 0 && now_ns > traffic->quiet_since_ns &&
         now_ns - traffic->quiet_since_ns > traffic->silence_ns)
         traffic->silence_ns = now_ns - traffic->quiet_since_ns;
     for (uint32_t i = 0; i < worker->flow_count; i++)

@@ -16,10 +16,21 @@ struct usage {
     uint64_t cpu_ns; /* of the thread, user and system */
     uint64_t user_ns;
     uint64_t system_ns;
-    uint64_t spun_ns;   /* the part of it that was spent polling for a due time */
+    uint64_t spun_ns;   /* the part of it that was spent polling in vain */
     uint64_t waited_ns; /* runnable, but without a CPU */
     uint64_t switches;  /* context switches */
     uint64_t wall_ns;
+};
+
+/* How much CPU time polls in vain took. Reading that clock is a system call, so it is read only
+ * before a stretch of such polls and after it. */
+struct spin {
+    uint64_t polls;    /* since the first mark, measured or not */
+    uint64_t stretch;  /* polls in vain since the thread last worked or slept */
+    uint64_t read_ns;  /* the clock within this stretch */
+    uint64_t sends;    /* when the last poll ended */
+    uint64_t measured; /* polls between two readings of one stretch */
+    uint64_t measured_ns;
 };
 
 struct worker {
@@ -36,7 +47,7 @@ struct worker {
     uint64_t trickled;    /* how many bytes of --idle trickle have fallen due */
     struct flow **pieces; /* --fragment: flows that have something to write */
     uint32_t piece_count;
-    uint64_t spun_ns;
+    struct spin spin;
     uint64_t waits_marked;
     uint64_t full_waits_marked;
     struct usage mark;  /* at the first mark: absolute */
@@ -44,7 +55,8 @@ struct worker {
     double full_share;  /* the share of waits between the marks that filled the batch, % */
     bool measuring;
     bool draining;
-    int status; /* 0, or -1 with error filled */
+    bool cut_short; /* a signal ended the wait for the last replies */
+    int status;     /* 0, or -1 with error filled */
     struct error error;
 };
 

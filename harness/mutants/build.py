@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from mutants.manifest import Mutant
+from mutants.manifest import LOADGEN, Mutant
 from suite import servers
 
 HERE = Path(__file__).parent
@@ -30,6 +30,9 @@ def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
     (tree / "harness").mkdir()
     for each in ("servers", "servers.toml"):
         shutil.copy2(servers.ROOT / "harness" / each, tree / "harness")
+    (tree / "harness" / LOADGEN).mkdir()
+    for source in (servers.ROOT / "harness" / LOADGEN).glob("*.[ch]"):
+        shutil.copy2(source, tree / "harness" / LOADGEN)
     for part in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
         target = tree / part.relative_to(servers.ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)

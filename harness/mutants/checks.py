@@ -12,9 +12,10 @@ import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 from pathlib import Path
 
+from mutants.manifest import LOADGEN
 from suite import servers
 
-CONFORMANCE = servers.ROOT / "harness" / "conformance"
+HARNESS = servers.ROOT / "harness"
 LONGEST = 400  # seconds for all tests of one mutant
 MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not use up the memory of the machine
 
@@ -23,6 +24,8 @@ PASSED, FAILED, SKIPPED, MISSING = "passes", "fails", "skipped", "not run"
 
 def node(test: str, server: str) -> str:
     """What pytest calls a test of one server: test_x.py::test_y[first] becomes test_x.py::test_y[server-first]."""
+    if server == LOADGEN:
+        return test
     name, bracket, parameters = test.partition("[")
     return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
 
@@ -32,15 +35,16 @@ def run(programs: Path, server: str, tests: Sequence[str], patience: float, sani
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        _pytest([*nodes, f"--junitxml={report}"], programs, patience, sanitized)
+        place = HARNESS / "loadgen" / "tests" if server == LOADGEN else HARNESS / "conformance"
+        _pytest(place, [*nodes, f"--junitxml={report}"], programs, patience, sanitized)
         outcomes = _read(report) if report.exists() else {}
     return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
 
 
-def _pytest(arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> None:
+def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> None:
     environment = {
         **os.environ,
-        "PYTHONPATH": str(servers.ROOT / "harness"),
+        "PYTHONPATH": str(HARNESS),
         "PYTHONDONTWRITEBYTECODE": "1",
         "BUILD_DIR": str(programs.relative_to(servers.ROOT)),
         "SUITE_PATIENCE": str(patience),
@@ -48,11 +52,11 @@ def _pytest(arguments: Sequence[str], programs: Path, patience: float, sanitized
         "SERVER": "",
     }
 
-    command = [sys.executable, "-m", "pytest", "-c", "../pytest.ini", "-p", "suite.plugin", *arguments]
+    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "-p", "suite.plugin", *arguments]
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(
-        command, cwd=CONFORMANCE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True,
     )
     try:

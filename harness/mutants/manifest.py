@@ -24,6 +24,19 @@ ORDINARY = {
 }
 
 
+# A bug can be planted in the load generator too. Its tests are in harness/loadgen/tests, and there is no server in
+# their names.
+LOADGEN = "loadgen"
+LOADGEN_ORDINARY = {
+    "test_loadgen_runs.py::test_rate_and_connections_are_exact": "an exact rate",
+    "test_loadgen_runs.py::test_interrupted_run_is_unstable_and_says_what_it_found": "a run, and Ctrl-C",
+    "test_loadgen_faults.py::test_fault_has_its_name[64-corrupts_a_byte]": "a corrupted byte",
+    "test_loadgen_faults.py::test_peer_that_refuses": "a refusal",
+    "test_loadgen_faults.py::test_peer_that_stalls_is_not_steady_and_no_request_is_left_out": "a stall",
+    "test_loadgen_faults.py::test_peer_that_falls_silent_leaves_requests_unanswered": "silence",
+}
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One planted bug. The tests in `named` must fail on every server of `servers`; those in `blind` must pass in spite
@@ -270,5 +283,18 @@ MUTANTS = (
     Mutant(
         "kqueue-two-events", "kqueue: one batch has two events for one descriptor", ("kqueue_srv",),
         ("test_batch.py::test_readable_and_writable_and_reset_in_one_wake_up[reading]",),
+    ),
+    Mutant(
+        "self-connect", "a connection to itself is taken for one to a server", (LOADGEN,),
+        ("test_loadgen_contact.py::test_no_server_but_itself[127.0.0.1]",),
+        tuple(LOADGEN_ORDINARY),
+    ),
+    Mutant(
+        "survivors-only", "the times are those of the answered requests alone", (LOADGEN,),
+        (
+            "test_loadgen_unanswered.py::test_in_a_closed_loop", "test_loadgen_unanswered.py::test_in_hgrm",
+            "test_loadgen_unanswered.py::test_in_csv",
+        ),
+        tuple(LOADGEN_ORDINARY),
     ),
 )

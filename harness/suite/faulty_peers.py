@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
 class Peer:
     """A server in a thread of the test. `fault` gets each connection and frame, and answers, or not."""
 
-    def __init__(self, fault: Callable[[Peer, Connection, bytes], None]):
+    def __init__(self, fault: Callable[[Peer, Connection, bytes], None], listener: socket.socket | None = None):
         self.fault = fault
         self.connections: list[Connection] = []
         self.frame_count = 0
@@ -59,7 +59,7 @@ class Peer:
         self.reached = threading.Event()  # set when frame_count reaches `goal`
         self.goal = 0
         self.loop = asyncio.new_event_loop()
-        listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+        listener = listener or socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port = listener.getsockname()[1]
         self.server = self.loop.run_until_complete(self.loop.create_server(lambda: Connection(self), sock=listener))
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -160,6 +160,15 @@ def never_answers(peer: Peer, connection: Connection, frame: bytes) -> None:
 
 def falls_silent(peer: Peer, connection: Connection, frame: bytes) -> None:
     """Answers the proof of each connection and nothing after it."""
+
+
+BEFORE_IT_FREEZES = 200  # frames
+
+
+def freezes(peer: Peer, connection: Connection, frame: bytes) -> None:
+    """Answers quickly for a while, and then nobody any more."""
+    if peer.frame_count <= BEFORE_IT_FREEZES:
+        connection.write(frame)
 
 
 LATE = 0.4  # seconds

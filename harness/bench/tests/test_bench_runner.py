@@ -247,11 +247,12 @@ def test_a_killed_run_is_resumed_to_the_complete_set(build: Path, tmp_path: Path
     assert "report.html" in again.stdout, "results that are complete are drawn again"
 
 
-def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), ids=lambda number: number.name)
+def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path, number: signal.Signals) -> None:
     parent = tmp_path / "results"
     parent.mkdir()
     options = ("--mode", "smoke", "--results-in", parent, "--only", "E1")
-    status, said = end_after(build, parent, 1, signal.SIGINT, *options)
+    status, said = end_after(build, parent, 1, number, *options)
     assert status == 130 and f"make bench RESUME={only_set_of(parent)}" in said
     assert "Traceback" not in said and "report" not in said, "what is incomplete is not drawn"
 

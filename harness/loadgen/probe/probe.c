@@ -41,8 +41,8 @@ static int probe_percentiles(char **arguments)
                  histogram_load(&done[0]->count), histogram_load(&done[0]->sum_ns),
                  histogram_load(&done[0]->least_ns), histogram_load(&done[0]->most_ns));
     for (int i = 0; i < OUTCOME_PERCENTILES; i++) {
-        struct percentile percentile =
-            outcome_percentile(done[0], censored, outcome_columns[i].thousandths);
+        struct percentile percentile = outcome_percentile((struct timing){"", done[0], censored},
+                                                          outcome_columns[i].thousandths);
         (void)printf("%s %" PRIu64 " %d %d\n", outcome_columns[i].name, percentile.ns,
                      percentile.known, percentile.at_least);
     }

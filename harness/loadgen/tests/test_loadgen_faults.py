@@ -64,7 +64,9 @@ def test_peer_that_never_answers_leaves_connections_unproven():
 def test_peer_that_refuses():
     with socket.socket() as taken:  # bound, but not listening: nobody else can take the port either
         taken.bind(("127.0.0.1", 0))
-        outcome = generator.run("--port", taken.getsockname()[1], "--connections", 5, *SHORT)
+        outcome = generator.run(
+            "--port", taken.getsockname()[1], "--connections", 5, "--connect-timeout", 0.1, *SHORT
+        )  # fmt: skip
     assert set(outcome.expect("ERRORS").wrong()) == {"refused"}
     assert "Connection refused" in outcome.json["error_examples"]["refused"]
 

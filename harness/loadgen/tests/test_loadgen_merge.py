@@ -342,8 +342,13 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, why", (((), "FILE"), (("A.json", "--nonsense"), "--nonsense"), (("--json",), "--json"))
-)
+    "words, why",
+    (
+        ((), "FILE"), (("A.json", "--nonsense"), "--nonsense"), (("--json",), "--json"),
+        (("A", "--json", "-", "--csv", "-"), "standard output: two formats"),
+        (("A", "--hgrm", "x", "--csv", "x"), "x: two formats"),
+    ),
+)  # fmt: skip
 def test_bad_usage_is_one_line_and_status_2(words, why):
     result = merge(*words)
     assert result.returncode == 2 and result.stdout == "", result
@@ -373,6 +378,13 @@ def test_output_that_cannot_be_written_is_said_and_costs_no_other(runs, save, tm
     with open("/dev/full", "w") as full:
         result = launch(path, "--json", "-", stdout=full)
     assert (result.returncode, result.stderr) == (1, "merge: write standard output: No space left on device\n")
+
+
+def test_a_standard_output_that_is_closed_is_one_line(runs, save, tmp_path):
+    path = save("A", runs[0])
+    result = launch(path, "--csv", tmp_path / "C", preexec_fn=lambda: os.close(1))
+    assert (result.returncode, result.stderr) == (1, "merge: write standard output: Bad file descriptor\n")
+    assert (tmp_path / "C").read_text().startswith("percentile,")
 
 
 def test_a_reader_that_has_seen_enough_is_one_line(runs, save):

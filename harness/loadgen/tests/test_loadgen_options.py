@@ -33,7 +33,21 @@ BAD = [
     (("--rate", "0.0004"), "'0.0004' is not a number from 0.001 to 4000000 in steps of 0.001"),
     (("--rate", "100.0005"), "'100.0005'"),
     (("--ceiling", "1e-4"), "'1e-4'"),
-    (("--threads", "4", "--connections", "4", "--max-outstanding", "3"), "--max-outstanding: 3 is less than"),
+    (("--threads", "4", "--connections", "4", "--rate", "9", "--max-outstanding", "3"), "--max-outstanding: 3 is less"),
+    # What would have no effect, or another than the one that was asked for.
+    (("--max-outstanding", "3"), "--max-outstanding: only an open loop has it"),
+    (("--arrivals", "poisson"), "--arrivals: only an open loop has it"),
+    (("--spin", "3"), "--spin: only an open loop has it"),
+    (("--idle", "trickle", "--connections", "9"), "--idle: there is no idle connection"),
+    (("--pin", "0,1"), "--pin: names 2 CPUs, and --threads is 1"),
+    (("--source", "127.0.0.1", "--connections", "10001"), "--source: 1 with 10000 --ports-per-source are not enough"),
+    (("--json", "-", "--csv", "-"), "--csv: standard output is taken by --json"),
+    (("--hgrm", "-", "--csv", "-", "--json", "x"), "--csv: standard output is taken by --hgrm"),
+    (("--selftest", "--duration", "3"), "--duration: --selftest does not take it"),
+    (("--selftest", "--port", "3"), "--port: --selftest does not take it"),
+    (("--selftest", "--rate", "3"), "--rate: --selftest does not take it"),
+    (("--selftest", "--hgrm", "x"), "--hgrm: --selftest does not take it"),
+    (("--limit", "lag=0x10"), "--limit"),
     (("--duration", "0"), "--duration"),
     (("--duration", "1x"), "--duration"),
     (("--warmup", "0x10"), "--warmup"),
@@ -92,6 +106,9 @@ def test_help_names_every_option_limit_and_status():
 CANNOT = [
     (("--host", "no.such.name.invalid"), "--host no.such.name.invalid"),
     (("--source", "300.1.1.1"), "--source 300.1.1.1"),
+    (("--source", "192.0.2.1"), "--source 192.0.2.1: bind: Cannot assign requested address"),
+    (("--source", "::1"), "--source ::1"),
+    (("--pin", "1023"), "--pin 1023: this CPU cannot be used here"),
     (("--connections", "16777216"), "descriptors"),
 ]
 

@@ -1,0 +1,38 @@
+/* The times of requests. What was never answered is in none of the first three: it is kept beside
+ * them at the age that it had at the end, which is a lower bound of its time. Whoever prints a time
+ * prints both (struct timing). */
+#ifndef LOADGEN_LATENCIES_H
+#define LOADGEN_LATENCIES_H
+
+#include "histogram.h"
+
+#define LATENCIES(X)                                                                               \
+    X(response)         /* received − scheduled */                                               \
+    X(service)          /* received − sent */                                                    \
+    X(lag)              /* sent − scheduled, or − when the server allowed it */                \
+    X(censored)         /* of the unanswered: end − scheduled */                                 \
+    X(censored_service) /* of those of them that were sent, at least in part: end − sent */
+
+struct latencies {
+#define X(name) struct histogram *name;
+    LATENCIES(X)
+#undef X
+};
+
+/* Empty ones. Returns 0, or -1 when memory is short. Call latencies_free in both cases. */
+int latencies_new(struct latencies *latencies);
+void latencies_free(struct latencies *latencies);
+void latencies_add(struct latencies *into, const struct latencies *from);
+
+/* One time, as it is printed: of the answered requests, and of the unanswered. */
+struct timing {
+    const char *name;
+    const struct histogram *done;
+    const struct histogram *censored; /* NULL: the time ends before the answer */
+};
+
+enum timing_kind { TIMING_RESPONSE, TIMING_SERVICE, TIMING_LAG, TIMING_KINDS };
+
+struct timing latencies_timing(const struct latencies *latencies, enum timing_kind kind);
+
+#endif
