@@ -74,7 +74,8 @@ static int open_stats(struct service *service, struct error *error)
     int number = errno;
     if (fd >= 0)
         (void)close(fd);
-    return error_set(error, "open", path, number);
+    (void)error_set(error, "open", path, number);
+    return -1;
 }
 
 static int close_stats(struct service *service)

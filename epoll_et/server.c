@@ -166,7 +166,7 @@ void serve(struct loop *loop, struct connection *connection)
         if (watch->ready & connection_wants(connection) & READABLE) {
             enum transport_result result = transport_read(connection, &loop->context);
             if (result == TRANSPORT_WOULD_BLOCK)
-                watch->ready &= (uint8_t) ~(READABLE | READ_ON);
+                watch->ready &= (uint8_t)~READABLE & (uint8_t)~READ_ON;
             else if (result == TRANSPORT_SHORT && !(watch->ready & READ_ON))
                 watch->ready &= (uint8_t)~READABLE;
         }

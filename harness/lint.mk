@@ -7,7 +7,7 @@ scripts  = $(shell grep -rlIE '^\#!/bin/(ba)?sh' harness .ci)
 CLANG_FORMATS := 14 19
 
 lint-deps:
-	@harness/require gcc clang-format clang-tidy cppcheck flake8 mypy shellcheck
+	@harness/require gcc clang-format clang-tidy cppcheck flake8 mypy shellcheck pytest numpy jinja2 hypothesis
 
 format:
 	@harness/require clang-format

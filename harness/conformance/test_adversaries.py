@@ -10,7 +10,7 @@ import random
 
 import pytest
 
-from suite import servers
+from suite import kernel, servers
 from suite.adversaries import (
     RETURNS_MEMORY, Footprint, Link, again_and_again, can_weigh, garbage, link, resident, what_is_due,
 )
@@ -22,7 +22,9 @@ FITS_SELECT = 900  # below FD_SETSIZE, with what the server needs for itself
 
 
 def many(server_name: str, count: int = THOUSANDS) -> int:
-    return min(count, FITS_SELECT) if server_name in servers.under_test(ceiling="fd_setsize") else count
+    """As many as the server and this process can hold."""
+    few = server_name in servers.under_test(ceiling="fd_setsize") or kernel.raise_descriptor_limit() < count + 100
+    return min(count, FITS_SELECT) if few else count
 
 
 # -- slow senders ----------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from suite import servers, waiting
+from suite import needs, servers, waiting
 from suite.flood import Flood
 from suite.frames import payload
-from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of
 
 pytestmark = pytest.mark.inside
 
@@ -66,7 +66,7 @@ def test_interest_changes_come_in_pairs(start, server_name):
         assert 2 <= counted["interest_changes"] <= 2 * reasons + 2
 
 
-@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@needs.to_trace
 @pytest.mark.cause("a counter is forgotten at one of the places where its call is made")
 def test_statistics_agree_with_strace(start, server_name, tmp_path):
     trace = tmp_path / "trace"

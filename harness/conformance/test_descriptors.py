@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from suite import kernel, servers, waiting
+from suite import kernel, needs, servers, waiting
 from suite.frames import payload
 from suite.peer import Peer
 
-from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of
 from test_idle import assert_asleep
 
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
@@ -85,7 +85,7 @@ def test_waiting_peers_are_served_as_descriptors_become_free(start):
     assert server.statistics()["refused"] <= 1 + time.monotonic() - began
 
 
-@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@needs.to_trace
 @pytest.mark.inside
 @pytest.mark.only(timeouts="argument")
 @pytest.mark.cause("a free descriptor is noticed only when the listener's rest is over")
@@ -202,6 +202,7 @@ def test_no_descriptor_leaks(start):
     assert kernel.descriptors(server.pid) == before
 
 
+@needs.descriptors(1150)
 @pytest.mark.inside
 @pytest.mark.only(ceiling="fd_setsize")
 @pytest.mark.cause("FD_SET beyond FD_SETSIZE: it is the descriptor's number that counts, not how many there are")
@@ -223,6 +224,7 @@ def test_select_refuses_by_the_value_of_the_descriptor(start):
     server.connect("next").echo(b"in")
 
 
+@needs.descriptors(1100)
 @pytest.mark.inside
 @pytest.mark.only(ceiling="fd_setsize")
 @pytest.mark.cause("a default that goes beyond FD_SETSIZE, or one that hides it")
@@ -240,13 +242,11 @@ MANY = 19_900
 
 
 @needs_proc
+@needs.descriptors(MANY + 50)
 @pytest.mark.inside
 @pytest.mark.only(ceiling="none")
 @pytest.mark.cause("an array does not grow, or a limit is lower than need be")
 def test_as_many_connections_as_descriptors(start):
-    limit = kernel.raise_descriptor_limit()
-    if limit < MANY + 50:
-        pytest.skip(f"needs a descriptor limit of {MANY + 50}, it is {limit}")
     server = start()
     peers = server.connect_many(MANY)
     for peer in peers[::500] + peers[-3:]:

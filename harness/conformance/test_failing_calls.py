@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, preload, servers, waiting
+from suite import kernel, needs, preload, servers, waiting
 from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.server import Server
 
-from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of
 from test_descriptors import limit_to, needs_proc
 
 pytestmark = pytest.mark.skipif(
@@ -32,7 +32,7 @@ MASKED = servers.having(signals="mask")
 
 
 def needs_strace(test: Callable) -> Callable:
-    return pytest.mark.inside(pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))(test))
+    return pytest.mark.inside(needs.to_trace(test))
 
 
 # -- which call it is ------------------------------------------------------------------------------
@@ -131,6 +131,7 @@ def assert_refuses_to_start(name: str, wrapper: list[str], line: str, *options: 
     assert len(said) == 1 and said[0].startswith(f"{name}: {line}"), result
 
 
+@needs.ipv6
 @needs_strace
 @pytest.mark.cause("without IPV6_V6ONLY an IPv6 listener takes IPv4 peers on some systems and not on others")
 def test_ipv6_only_cannot_be_had(server_name):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from suite import servers
+from suite import needs, servers
 from suite.frames import frame, payload
 
-from suite.strace import NO_TRACE, UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of
 
 
 @pytest.mark.inside
-@pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
+@needs.to_trace
 @pytest.mark.cause("a connection is read until it is dry, however long that takes")
 def test_a_flooder_does_not_starve_a_quiet_peer(start, server_name, tmp_path):
     trace = tmp_path / "trace"

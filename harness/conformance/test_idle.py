@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from suite import kernel, waiting
+from suite import kernel, needs, waiting
 from suite.flood import Flood
 from suite.frames import frame, payload
 
@@ -134,12 +134,10 @@ CONNECTIONS = 10_000
 
 
 @needs_proc
+@needs.descriptors(CONNECTIONS + 50)
 @pytest.mark.only(ceiling="none")
 @pytest.mark.cause(SPINS)
 def test_with_ten_thousand_connections_one_paused_and_one_hung_up(start):
-    limit = kernel.raise_descriptor_limit()
-    if limit < CONNECTIONS + 50:
-        pytest.skip(f"needs a descriptor limit of {CONNECTIONS + 50}, it is {limit}")
     server = start()
     server.connect_many(CONNECTIONS)
     paused(server)

@@ -6,12 +6,13 @@ import platform
 
 import pytest
 
-from suite import kernel, servers
+from suite import kernel, needs, servers
 from suite.frames import frame, header, payload
 
 CONNECTIONS = 10_000
 
 
+@needs.descriptors(CONNECTIONS + 50)
 @pytest.mark.inside
 @pytest.mark.only(ceiling="none")
 @pytest.mark.cause("a buffer is kept while nothing is pending, or the connection has grown")
@@ -20,9 +21,6 @@ CONNECTIONS = 10_000
 def test_idle_connections_are_small(start, server_name):
     """A struct of at most 128 bytes, and what malloc(3) adds. poll has 16 bytes a connection in its arrays besides,
     kqueue 64 in its event array (on Linux, 32 in the emulation): idle_bytes in servers.toml."""
-    limit = kernel.raise_descriptor_limit()
-    if limit < CONNECTIONS + 50:
-        pytest.skip(f"needs a descriptor limit of {CONNECTIONS + 50}, it is {limit}")
     server = start()
     with server.connect("warm-up") as first:
         first.echo(b"one frame")

@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from suite import servers
+from suite import needs, servers
+from suite.strace import UNDER_STRACE
 
 pytestmark = pytest.mark.inside  # docs/protocol.md asks for none of it
 
@@ -171,12 +171,12 @@ def test_statistics_go_to_the_file(start, tmp_path):
     assert json.loads(lines[0])["frames"] == 1
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@needs.to_trace
 @pytest.mark.parametrize("options, expected", (((), "4096"), (("--backlog", "17"), "17")))
 def test_backlog(start, tmp_path, options, expected):
     trace = tmp_path / "trace"
     start(*options, wrapper=["strace", "-f", "-e", "listen", "-o", str(trace)],
-          environment={"ASAN_OPTIONS": "detect_leaks=0"}).stop()
+          environment=UNDER_STRACE).stop()
     assert re.search(rf"listen\(\d+, {expected}\) += 0", trace.read_text())
 
 

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from suite import needs
 from suite.frames import frame, header, payload
 
 MAX_FRAME = 1 << 20
@@ -121,6 +122,7 @@ def test_max_frame_is_the_largest_payload(start):
     assert server.stop()["closed"]["oversize"] == 1
 
 
+@needs.ipv6
 @pytest.mark.cause("an address family is assumed")
 def test_ipv6(start):
     server = start("--bind", "::1")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from suite import preload, servers
+from suite import needs, preload, servers
 from suite.flood import Flood
 from suite.frames import frame, header, payload
+from suite.strace import UNDER_STRACE
 
 HERE = Path(__file__).parent
 
@@ -125,13 +126,13 @@ def test_waiting_for_a_timeout_takes_few_wake_ups(start):
 
 
 @pytest.mark.cause("the timer is set again at every message: a system call for each")
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@needs.to_trace
 @pytest.mark.inside
 @pytest.mark.only(timeouts="timerfd")
 def test_activity_does_not_set_the_timer(start, tmp_path):
     trace = tmp_path / "trace"
     server = start("--idle-timeout", "3600", wrapper=["strace", "-f", "-e", "timerfd_settime", "-o", str(trace)],
-                   environment={"ASAN_OPTIONS": "detect_leaks=0"})
+                   environment=UNDER_STRACE)
     peer = server.connect()
     for i in range(200):
         peer.echo(payload(10, i))
@@ -148,7 +149,7 @@ def test_expiry_costs_what_expires(tmp_path):
     parts = ("connections", "connection", "buffer", "frame", "address", "clock", "error", "log")
     sources = [HERE / "count_expiry.c", *(servers.ROOT / "common" / f"{part}.c" for part in parts)]
     subprocess.run(
-        ["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-o", program, *sources, "-lm"],
+        [*servers.compiler(), "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-o", program, *sources, "-lm"],
         check=True,
     )
     counts = []

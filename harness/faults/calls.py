@@ -9,15 +9,7 @@ import errno
 import os
 import socket
 
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
-            probe.bind(("::1", 0))
-        return True
-    except OSError:
-        return False
-
+from suite import kernel
 
 SHORT = "short"  # the call transfers one byte only
 
@@ -115,7 +107,7 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("doorbell_update", "read"): "the server's array has room for every event, so no event is left over",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
 }
-if not has_ipv6():
+if kernel.NO_IPV6:
     NOT_REACHED["bind_and_listen", "setsockopt"] = "sets IPV6_V6ONLY, and this machine has no IPv6"
 
 # Nobody may notice these: the server makes the call again a moment later.

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults import calls
 from suite import kernel, waiting
 from suite.frames import frame, header, payload
 
@@ -407,7 +406,7 @@ class Timeouts(Scenario):
 
     options = (
         *("--idle-timeout", "0.5", "--drain-timeout", "0.2", "--max-lifetime", "0.9", "--max-conns", "4"),
-        *(("--bind", "::1") if calls.has_ipv6() else ()),
+        *(("--bind", "::1") if not kernel.NO_IPV6 else ()),
     )
 
     def run(self) -> None:

@@ -40,7 +40,9 @@
 #define calloc(count, size)                 memory_calloc(count, size)
 #define realloc(address, size)              memory_realloc(address, size)
 #define free(address)                       memory_free(address)
-/* A fuzzer's terminal is not for what a server prints. */
+/* A fuzzer's terminal is not for what a server prints. With _FORTIFY_SOURCE, glibc has made printf
+ * a macro for clang. */
+#undef printf
 #define printf(...) snprintf(NULL, 0, __VA_ARGS__)
 
 #ifdef __linux__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,4 +103,16 @@ def raise_descriptor_limit() -> int:
     """Soft limit to the hard one, for this process. Returns it."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
+    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+
+
+def _no_ipv6() -> str | None:
+    """Why nothing can listen on ::1 here, or None. It is tried: a kernel may lack IPv6, or have it switched off."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        return f"no IPv6 here ({error.strerror})"
+    return None
+
+
+NO_IPV6 = _no_ipv6()

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from suite import gate, kernel, servers, steps
+from suite import gate, kernel, sanitizers, servers, steps
 from suite.server import Server
 
 StartServer = Callable[..., Server]
@@ -29,10 +30,21 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
         config.option.timeout = LONGEST
     kernel.raise_descriptor_limit()
+    hear_signals()
+    if sanitizers.NO_LEAK_CHECK:
+        os.environ["ASAN_OPTIONS"] = sanitizers.options(sanitizers.WITHOUT_LEAKS)
     try:
         servers.stranger()
     except servers.BadList as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def hear_signals() -> None:
+    """A job in the background of a script, or under nohup, starts with some signals ignored, and a server that we start
+    would leave them so. What is handled here, be it by nothing, is back at its default there (execve(2))."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -41,7 +53,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     for name in servers.under_test():
         if servers.absent(name) is None and (trouble := gate.trouble(name)):
-            session.config.pluginmanager.get_plugin("terminalreporter").write_line(trouble)
+            session.config.get_terminal_writer().line(trouble)
             pytest.exit("no test was run", returncode=1)
 
 

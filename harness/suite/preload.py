@@ -16,8 +16,9 @@ def absent() -> str | None:
     """Why nothing can be preloaded here, or None if it can."""
     if not sys.platform.startswith("linux"):
         return "preloads a library as Linux does"
-    if shutil.which("cc") is None:
-        return "needs cc, to build a library to preload"
+    compiler = servers.compiler()[0]
+    if shutil.which(compiler) is None:
+        return f"needs {compiler}, to build a library to preload"
     if servers.sanitizer() == "asan":
         return "AddressSanitizer wants to be loaded first"
     return None
@@ -32,8 +33,8 @@ def library(source: str) -> object:
     @pytest.fixture(scope="module")
     def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = (tmp_path_factory.mktemp("preload") / source).with_suffix(".so")
-        words = ["cc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.with_name(source), "-ldl"]
-        subprocess.run([str(word) for word in words], check=True)
+        words = ["-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.with_name(source), "-ldl"]
+        subprocess.run([*servers.compiler(), *map(str, words)], check=True)
         return path
 
     return built

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shlex
 import sys
 import tomllib
 from dataclasses import dataclass, fields
@@ -13,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "harness" / "servers.toml"
+STANDARD = "-std=c17"
 
 
 class BadList(Exception):
@@ -104,6 +106,14 @@ def build_dir() -> Path:
 def program(name: str) -> Path:
     given = stranger()
     return given.program if given and given.name == name else build_dir() / name
+
+
+def compiler() -> list[str]:
+    """The compiler of the programs, with the options that came before all others (CC, CPPFLAGS): what a test builds to
+    go with them has to fit."""
+    flags = build_dir() / "flags"
+    words = shlex.split(flags.read_text(encoding="utf-8")) if flags.exists() else []
+    return words[: words.index(STANDARD)] if STANDARD in words else ["cc"]
 
 
 def sanitizer() -> str | None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
 
 
 def can_trace() -> str | None:
+    """Why strace cannot be used here, or None. It is tried: a system call filter, a security module or a setting may
+    forbid ptrace(2), and no file tells of all of them."""
     if shutil.which("strace") is None:
         return "strace is not installed"
-    status = Path("/proc/sys/kernel/yama/ptrace_scope")
-    if status.exists() and int(status.read_text()) > 2:
-        return "ptrace is not allowed here (kernel.yama.ptrace_scope)"
+    tried = subprocess.run(
+        ["strace", "-f", "-o", os.devnull, "true"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60,
+    )  # fmt: skip
+    if tried.returncode != 0:
+        said = tried.stderr.strip().splitlines() or [f"exit status {tried.returncode}"]
+        return f"strace does not work here ({said[0]})"
     return None
 
 

@@ -20,7 +20,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = tmp_path_factory.mktemp("json") / "write_json"
     sources = [HERE / "write_json.c", servers.ROOT / "common/json.c"]
     flags = ["-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
-    subprocess.run([os.environ.get("CC", "cc"), *flags, "-o", built, *sources, "-lm"], check=True)
+    subprocess.run([*servers.compiler(), *flags, "-o", built, *sources, "-lm"], check=True)
     return built
 
 

@@ -88,6 +88,18 @@ def test_a_missing_compiler_is_named_with_its_packages(machine, compiler, packag
     )
 
 
+@pytest.mark.parametrize("compiler, said", (
+    ("clang", f"To install: su -c 'apt-get update && {APT} libclang-rt-dev'"),
+    ("clang-16 -m32", f"To install: su -c 'apt-get update && {APT} libclang-rt-16-dev'"),
+    ("gcc", "no package is known to hold it"),
+))  # fmt: skip
+def test_a_compiler_may_lack_its_sanitizers(machine, compiler, said):
+    put(machine, compiler.split()[0], '#!/bin/sh\ncat >/dev/null\ncase $* in *sanitize*) exit 1 ;; esac\n')
+    status, lines = require(machine, "cc", "--optional", "sanitizers", CC=compiler)
+    assert status == 0 and len(lines) == 1
+    assert lines[0].startswith("missing: sanitizers") and lines[0].endswith(said), lines
+
+
 def test_a_compiler_that_does_not_work_says_why(machine):
     put(machine, "gcc", BROKEN)
     status, lines = require(machine, "cc", CC="gcc -m32")
@@ -110,7 +122,7 @@ def test_all_is_named_in_the_first_round(machine):
         1,
         [
             "missing: pytest numpy gcov gcc strace ip. To install: su -c 'apt-get update && "
-            f"{APT} python3-pytest python3-pytest-xdist python3-numpy gcc strace iproute2'"
+            f"{APT} python3-pytest python3-pytest-xdist python3-numpy gcc libc6-dev strace iproute2'"
         ],
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers
+from suite import kernel, needs, servers
 
 HERE = Path(__file__).parent
 RIGHT = HERE / "strangers" / "right.py"
@@ -129,6 +129,7 @@ def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
     assert "poll_srv does not pass the first echo" in result.stdout and "broken" in result.stdout
 
 
+@needs.ipv6
 def test_what_is_declared_beside_it(tmp_path):
     (tmp_path / "server.py").write_text(RIGHT.read_text())
     (tmp_path / "server.py").chmod(0o755)

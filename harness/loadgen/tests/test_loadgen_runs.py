@@ -7,7 +7,6 @@ import csv
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ from suite import faulty_peers
 from suite import generator
 import pytest
 
-from suite import limits, servers, waiting
+from suite import limits, needs, servers, waiting
 from suite.server import Server
 
 BRIEF = ("--warmup", 0, "--duration", 0.3)
@@ -87,15 +86,10 @@ def test_load_is_echoed_and_verified(server, load):
     assert ("churn" in load) == (counts["reconnects"] > 0)
 
 
+@needs.ipv6
 @pytest.mark.parametrize("written", ("::1", "[::1]"))
 def test_ipv6(written):
     """With the brackets that the ready line prints, too."""
-    if not socket.has_ipv6:
-        pytest.skip("no IPv6 here")
-    try:
-        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
-    except OSError as error:
-        pytest.skip(f"no IPv6 here: {error}")
     with Server(SERVER, "--bind", written) as one:
         outcome = generator.run(*at(one, "--host", written, "--connections", 3))
     assert_valid(outcome)

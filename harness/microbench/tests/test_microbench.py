@@ -19,16 +19,15 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers, steps, waiting
+from suite import kernel, needs, servers, steps, waiting
 
-from suite.strace import NO_TRACE, UNDER_STRACE
+from suite.strace import UNDER_STRACE
 
 APIS = ("select", "poll", "epoll_lt", "epoll_et", "kqueue")
 POLICIES = {"level": 3, "edge_would_block": 4, "edge_short_read": 3, "one_shot": 4, "add_delete": 5}
 PROGRAMS = ("microbench_wait", "microbench_chain", "microbench_calls")
 SOON = ("--seconds", "0.01")
 
-can_trace = pytest.mark.skipif(NO_TRACE is not None, reason=str(NO_TRACE))
 epoll_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="epoll needs Linux")
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 
@@ -201,7 +200,7 @@ def test_times_fit_into_the_time_that_it_took(api):
     assert 500 * 0.1 < sum(found["rounds_us"]) <= whole
 
 
-@can_trace
+@needs.to_trace
 @pytest.mark.parametrize("place, expected", (("first", {0, 1, 2}), ("last", {9, 10, 11}), ("spread", {3, 7, 11})))
 @pytest.mark.cause("the wrong sockets are written to, or the order of accepting is not that of connecting")
 def test_place_is_where_the_ready_ones_stand(tmp_path, place, expected):
@@ -217,7 +216,7 @@ def test_place_is_where_the_ready_ones_stand(tmp_path, place, expected):
         assert fds == {accepted[number] for number in expected} and call.result == 3, call
 
 
-@can_trace
+@needs.to_trace
 @epoll_only
 @pytest.mark.cause("an edge is reported once only: without being armed again, later calls have nothing to report")
 def test_edge_has_all_pending_at_each_call(tmp_path):
@@ -229,13 +228,11 @@ def test_edge_has_all_pending_at_each_call(tmp_path):
     assert all("EPOLLET" in each for each in changes)
 
 
-@can_trace
+@needs.descriptors(1200)
+@needs.to_trace
 @epoll_only
 @pytest.mark.cause("the bitmaps end at FD_SETSIZE, or are read by bytes that the kernel does not have there")
 def test_select_goes_beyond_its_fd_set(tmp_path):
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard != resource.RLIM_INFINITY and hard < 1200:
-        pytest.skip(f"the descriptor limit is {hard}")
     _, calls = traced(
         tmp_path, "microbench_wait", "--api", "select", "--watched", 1100, "--ready", 2, "--place", "last", *SOON
     )
@@ -246,7 +243,7 @@ def test_select_goes_beyond_its_fd_set(tmp_path):
         assert call.arguments.startswith(f"{highest + 1}, ") and call.result == 2, call
 
 
-@can_trace
+@needs.to_trace
 @epoll_only
 @pytest.mark.cause("what a call left behind is handed to the next, as if only that had been watched")
 def test_select_asks_for_all_each_time(tmp_path):
@@ -266,7 +263,7 @@ def test_cycle_receives_all(api, place, ready):
     assert 0 < found["cycle_us_least"] <= found["cycle_us"] and 0 < found["wait_us"]
 
 
-@can_trace
+@needs.to_trace
 def test_cycle_reads_every_byte(tmp_path, api):
     outcome, calls = traced(tmp_path, "microbench_wait", "--api", api, "--watched", 20, "--ready", 6, "--cycle", *SOON)
     received = [call.result for call in calls if call.name == "recvfrom"]
@@ -302,7 +299,7 @@ def test_chain_hands_on_every_byte(api, kind, pairs, active, writes):
         assert found["waits"] == writes + 1, "one byte is under way: each wait finds one"
 
 
-@can_trace
+@needs.to_trace
 def test_chain_writes_as_often_as_asked(tmp_path):
     _, calls = traced(
         tmp_path, "microbench_chain", "--api", "poll", "--pairs", 10, "--active", 2, "--writes", 30, "--rounds", 3
@@ -333,7 +330,7 @@ def test_calls_of_one_connection_are_exact(policy, calls):
 
 
 @epoll_only
-@can_trace
+@needs.to_trace
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.cause("a counter is forgotten at one of the places where its call is made")
 def test_calls_agree_with_strace(tmp_path, policy):
