@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "log.h"
 #include "signals.h"
+#include "standard_streams.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,16 +49,6 @@ static void set_max_conns(struct options *options, size_t descriptor_ceiling)
             options->max_conns, possible);
 }
 
-/* A parent can start a program with standard streams closed. The next open(2) would get one of
- * these numbers, and log lines would end up in the statistics file, or in a peer's connection. So
- * each closed one becomes /dev/null, opened for reading: a write to it fails, and is noticed. */
-static void fill_standard_streams(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", O_RDONLY); /* the lowest free number: this one */
-}
-
 /* Opened now, so that a bad path is known before any work. O_NONBLOCK: opening a FIFO without a
  * reader fails instead of waiting for one (fifo(7)). */
 static int open_stats(struct service *service, struct error *error)
@@ -101,7 +92,7 @@ bool service_open(struct service *service, const struct server *server, int argc
     struct error error;
 
     *service = (struct service){.server = server};
-    fill_standard_streams();
+    standard_streams_fill();
     error_set_program(server->name);
     switch (options_parse(&service->options, argc, argv)) {
     case OPTIONS_HELP_SHOWN:

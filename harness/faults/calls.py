@@ -98,7 +98,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
 
 # Calls that a program contains and that no scenario reaches: (function, call) and the reason.
 NOT_REACHED: dict[tuple[str, str], str] = {
-    ("fill_standard_streams", "open"): "needs a closed standard stream: test_inherited.py",
+    ("standard_streams_fill", "open"): "needs a closed standard stream: test_inherited.py",
     ("note", "write"): "writes to a pipe that exists only where poll has no ppoll: -DWITHOUT_PPOLL",
     ("empty_pipe", "read"): "reads from that pipe",
     ("unwatch_lost", "signalfd"): "the server never deletes a signal's filter",

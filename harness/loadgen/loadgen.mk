@@ -2,7 +2,7 @@
 # Included by the Makefile at the top.
 
 loadgen_sources := $(wildcard harness/loadgen/*.c)
-loadgen_common  := $(addprefix common/,clock.c option_table.c json.c address.c error.c)
+loadgen_common  := $(addprefix common/,clock.c option_table.c json.c address.c error.c standard_streams.c)
 loadgen_objects := $(call object_of,$(loadgen_sources) $(loadgen_common))
 loadgen_parts   := $(filter-out %/main.o,$(loadgen_objects))
 

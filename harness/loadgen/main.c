@@ -1,6 +1,7 @@
 /* A load generator for servers that echo length-prefixed frames. README.md says how its sources are
  * laid out, docs/measuring.md how to use it. */
 #include "../../common/error.h"
+#include "../../common/standard_streams.h"
 #include "load.h"
 #include "output.h"
 #include "outputs.h"
@@ -8,21 +9,7 @@
 #include "selftest.h"
 #include "stop.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 enum { EXIT_CANNOT_RUN = 1, EXIT_BAD_USAGE = 2 };
-
-/* A parent can start a program with standard streams closed. A file or a connection would get one
- * of these numbers, and what is printed would end up there. So each closed one becomes /dev/null,
- * opened for reading: a write to it fails, and is noticed. */
-static void fill_standard_streams(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)!open("/dev/null", O_RDONLY); /* the lowest free number: this one */
-}
 
 static int print(struct outputs *outputs, const struct outcome *outcome)
 {
@@ -65,7 +52,7 @@ int main(int argc, char **argv)
     struct error error;
 
     error_set_program("loadgen");
-    fill_standard_streams();
+    standard_streams_fill();
     switch (load_parse(&load, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
         return 0;
