@@ -4,6 +4,7 @@ Usage: failing_server.py crash|hang FRAMES [OPTION OF A SERVER]..."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -19,6 +20,7 @@ class FailingServer:
         self.failure = failure
         self.good_frames = good_frames
         self.counts = dict.fromkeys(("accepted", "frames", "waits", *COUNTERS), 0)
+        self.input: dict[socket.socket, bytes] = {}  # of frames that are not whole yet
         self.selector = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.selector.register(self.listener, selectors.EVENT_READ)
@@ -52,16 +54,20 @@ class FailingServer:
         self.selector.register(connection, selectors.EVENT_READ)
 
     def echo(self, connection: socket.socket) -> None:
-        """Takes what it receives for whole frames, because the load of the tests sends them so."""
+        """Echoes frames that are whole. The load of the tests has one under way on a connection."""
         try:
             data = connection.recv(65536)
-            connection.sendall(data)
         except OSError:
             data = b""
         if not data:
             self.selector.unregister(connection)
             connection.close()
             return
+        self.input[connection] = self.input.get(connection, b"") + data
+        if len(self.input[connection]) < 4 + int.from_bytes(self.input[connection][:4], "big"):
+            return
+        with contextlib.suppress(OSError):
+            connection.sendall(self.input.pop(connection))
         self.counts["frames"] += 1
         if self.counts["frames"] == self.good_frames:
             self.fail()
