@@ -144,7 +144,8 @@ static bool is_silent(const struct attempt *attempt)
     ssize_t count = recv(flow->fd, traffic->input, FLOW_SCRATCH_BYTES, MSG_PEEK);
     if (count <= 0) /* an end is found, and counted, by whoever reads the reply */
         return true;
-    if (payload_matches(identity, size, 0, traffic->input, (size_t)count))
+    if ((size_t)count <= PAYLOAD_HEADER_BYTES + (size_t)size &&
+        payload_matches(identity, size, 0, traffic->input, (size_t)count))
         tally_error(&traffic->tally, ERROR_unproven,
                     "connection 0 to %s: gives back bytes before it has the whole frame: no server "
                     "of this protocol",

@@ -45,6 +45,14 @@ uint64_t histogram_slot_highest(uint32_t slot)
     return histogram_slot_lowest(slot) + (UINT64_C(1) << slot_bits_dropped(slot)) - 1;
 }
 
+/* What a value of the slot is taken for. The last slot also holds what is above all slots. */
+uint64_t histogram_value(uint32_t slot, uint64_t most_ns)
+{
+    uint64_t highest = histogram_slot_highest(slot);
+
+    return slot < HISTOGRAM_SLOTS - 1 && highest < most_ns ? highest : most_ns;
+}
+
 uint64_t histogram_at_rank(const struct histogram *histogram, uint64_t rank)
 {
     uint64_t most = histogram_load(&histogram->most_ns);
@@ -52,10 +60,8 @@ uint64_t histogram_at_rank(const struct histogram *histogram, uint64_t rank)
 
     for (uint32_t slot = 0; slot < HISTOGRAM_SLOTS; slot++) {
         passed += histogram_load(&histogram->slots[slot]);
-        if (passed >= rank && passed > 0) {
-            uint64_t highest = histogram_slot_highest(slot);
-            return highest < most ? highest : most;
-        }
+        if (passed >= rank && passed > 0)
+            return histogram_value(slot, most);
     }
     return most;
 }

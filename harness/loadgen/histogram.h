@@ -39,6 +39,10 @@ void histogram_add(struct histogram *into, const struct histogram *from);
 uint64_t histogram_slot_highest(uint32_t slot);
 uint64_t histogram_slot_lowest(uint32_t slot);
 
+/* What a value in the slot is taken for, when most_ns is the greatest value recorded: the highest
+ * that the slot stands for, but never more than that. */
+uint64_t histogram_value(uint32_t slot, uint64_t most_ns);
+
 /* The highest value of the slot that holds the value of that rank (1: the least; count: the
  * greatest), but never more than the greatest recorded value. 0 when the histogram is empty. */
 uint64_t histogram_at_rank(const struct histogram *histogram, uint64_t rank);

@@ -52,9 +52,10 @@ class Histogram:
         )
 
     def at_rank(self, rank: int) -> int:
-        """The highest value of the slot that holds the value of that rank, but never above the greatest recorded."""
+        """The highest value of the slot that holds the value of that rank, but never above the greatest recorded.
+        The last slot also holds what is above all slots."""
         slot = min(int(numpy.searchsorted(self.slots.cumsum(), max(rank, 1))), SLOTS - 1)
-        return min(int(HIGHEST[slot]), self.most_ns)
+        return self.most_ns if slot == SLOTS - 1 else min(int(HIGHEST[slot]), self.most_ns)
 
     def count_up_to(self, value_ns: int) -> int:
         """How many values are at most value_ns, to the slot."""

@@ -212,6 +212,9 @@ static bool connections_are_enough(struct load *load)
 {
     if (load->active == UINT32_MAX)
         load->active = load->connections;
+    load->ports_given = load->ports_per_source != 0;
+    if (!load->ports_given)
+        load->ports_per_source = 10000;
     if (load->active > load->connections)
         error_print("--active: %" PRIu32 " is more than --connections, which is %" PRIu32,
                     load->active, load->connections);
@@ -308,7 +311,6 @@ static void set_defaults(struct load *load, int argc, char **argv)
         .connects = 64,
         .max_outstanding = NOT_GIVEN,
         .spin_ns = NOT_GIVEN,
-        .ports_per_source = 10000,
         .argc = argc,
         .argv = argv,
     };

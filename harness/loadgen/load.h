@@ -46,6 +46,7 @@ struct load {
     uint32_t sources; /* 0: chosen by the kernel, or rotated on 127.0.0.0/8 */
     const char *source[LOAD_SOURCES];
     uint32_t ports_per_source;
+    bool ports_given;       /* the number is not the default */
     int server_pid;         /* 0: none */
     uint64_t ceiling_milli; /* messages in 1,000 seconds; 0: not known */
     struct limits limits;

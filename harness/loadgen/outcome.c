@@ -52,11 +52,10 @@ static uint64_t joint_at_rank(const struct histogram *done, const struct histogr
     /* An unanswered request at or below this value may really belong above it, and would raise the
      * percentile. */
     *at_least = hidden > 0;
-    uint64_t highest = histogram_slot_highest(slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1);
     uint64_t most = histogram_load(&done->most_ns);
     if (histogram_load(&censored->most_ns) > most)
         most = histogram_load(&censored->most_ns);
-    return highest < most ? highest : most;
+    return histogram_value(slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1, most);
 }
 
 static uint64_t count_of(const struct histogram *histogram)

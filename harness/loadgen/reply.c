@@ -9,6 +9,9 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* So many wrong replies a thread looks at. From then on each one ends its connection. */
+enum { WRONG_MOST = 1000 };
+
 /* Takes the bytes that belong to the awaited reply. Returns 0 when they are wrong, or when no reply
  * is awaited. An echo cannot be complete before its request has been sent: such bytes are wrong,
  * whatever they are. */
@@ -66,6 +69,8 @@ static void receive_failed(struct traffic *traffic, struct flow *flow, ssize_t c
 
 void flow_receive(struct traffic *traffic, struct flow *flow, bool to_end)
 {
+    uint64_t wrong = histogram_load(&traffic->tally.errors_seen);
+
     while (flow->state == FLOW_OPEN) {
         ssize_t count = wire_receive(flow->fd, traffic->input, FLOW_SCRATCH_BYTES);
         uint64_t received_ns = clock_now();
@@ -80,6 +85,11 @@ void flow_receive(struct traffic *traffic, struct flow *flow, bool to_end)
         }
         traffic->tally.bytes_in += (uint64_t)count;
         take(traffic, flow, traffic->input, (size_t)count, received_ns);
+        /* The replies to what was asked are few. Only wrong bytes can come without end, and would
+         * keep this thread from everything else. */
+        uint64_t now_wrong = histogram_load(&traffic->tally.errors_seen);
+        if (now_wrong != wrong && now_wrong > WRONG_MOST)
+            flow_end(traffic, flow);
         /* A short read has emptied the socket. What arrives later makes a new edge. */
         if (count < FLOW_SCRATCH_BYTES && !to_end)
             return;

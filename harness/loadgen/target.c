@@ -84,7 +84,13 @@ int target_use(struct target *target, uint32_t number, struct error *error)
 #endif
     (void)address_name((const struct sockaddr *)&target->server.address, target->server.size,
                        target->name);
-    return 0;
+    if (!load->ports_given || load->connections <= load->ports_per_source || load->sources > 0 ||
+        target->rotates)
+        return 0;
+    (void)snprintf(error->text, sizeof error->text,
+                   "--ports-per-source %u: %s is reached from one address; see --source",
+                   (unsigned)load->ports_per_source, target->name);
+    return -1;
 }
 
 int target_find(struct target *target, const struct load *load, struct error *error)

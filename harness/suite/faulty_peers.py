@@ -171,6 +171,19 @@ def freezes(peer: Peer, connection: Connection, frame: bytes) -> None:
         connection.write(frame)
 
 
+def floods(peer: Peer, connection: Connection, frame: bytes) -> None:
+    """Answers with empty frames, which nobody has asked for, without end and as fast as they are taken."""
+
+    def send_on() -> None:
+        if not connection.transport.is_closing():
+            if connection.transport.get_write_buffer_size() < 1 << 20:
+                connection.transport.write(bytes(1 << 20))
+            peer.loop.call_soon(send_on)
+
+    if peer.once():
+        send_on()
+
+
 LATE = 0.4  # seconds
 
 

@@ -46,7 +46,11 @@ def start(*options: object) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> Outcome:
-    out, errors = process.communicate(timeout=60)
+    try:
+        out, errors = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     steps.note(f"loadgen: exit status {process.returncode}, {errors.strip() or 'nothing on standard error'}")
     assert "Sanitizer" not in errors and "runtime error" not in errors, errors
     assert out, f"no JSON; exit status {process.returncode}: {errors}"

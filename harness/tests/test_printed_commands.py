@@ -20,6 +20,7 @@ from suite import generator, servers
 
 ROOT = servers.ROOT
 PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(make|harness/[\w/-]+|build/\w+|taskset|gnuplot|PYTHONPATH=\S+) ?.*")
+LONGEST = 300  # seconds, on a busy machine
 # What stands for a name of the reader's own.
 PLACEHOLDERS = ("path/to/my_srv", "my_srv", "DIR", "A.json")
 
@@ -74,7 +75,7 @@ def shell(command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
     build = os.path.relpath(servers.build_dir(), ROOT)
     return subprocess.run(
         re.sub(r"(^|(?<=\s))build/", f"{build}/", command), shell=True, executable="/bin/bash", cwd=cwd,
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST,
     )  # fmt: skip
 
 
@@ -129,6 +130,7 @@ def test_what_takes_seconds(command):
     assert done.returncode == 0, done
 
 
+@pytest.mark.timeout(3 * LONGEST)  # all charts twice
 def test_what_draws(tmp_path):
     """On a copy of the reference run: only the directory is another one. The charts come first, because the commands of
     gnuplot read what they leave."""

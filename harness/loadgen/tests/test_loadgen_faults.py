@@ -44,6 +44,17 @@ def test_fault_has_its_name(fault, payload):
     assert outcome.json["histograms"] is None and outcome.json["percentiles"] is None
 
 
+@pytest.mark.cause("wrong bytes that come without end are read without end")
+def test_peer_that_sends_without_end_is_left():
+    """Each 64 KiB that the client reads at once are 16,384 empty frames: after the first 1,000 it has seen enough."""
+    with faulty_peers.Peer(faulty_peers.floods) as peer:
+        outcome = generator.run(
+            "--port", peer.port, "--connections", 1, "--warmup", 0, "--duration", 5, *limits.options()
+        )  # fmt: skip
+    outcome.expect("ERRORS")
+    assert 1000 < outcome.json["errors"]["corrupted"] <= 1000 + 65536 // 4, outcome.json["errors"]
+
+
 @pytest.mark.parametrize("fault", [faulty_peers.drops_one, faulty_peers.swaps_two_frames], ids=lambda f: f.__name__)
 def test_small_payloads_are_told_apart_too(fault):
     """A payload below 8 bytes carries no identity: it is compared with its neighbours. Different sizes help."""

@@ -108,6 +108,7 @@ CANNOT = [
     (("--source", "300.1.1.1"), "--source 300.1.1.1"),
     (("--source", "192.0.2.1"), "--source 192.0.2.1: bind: Cannot assign requested address"),
     (("--source", "::1"), "--source ::1"),
+    (("--host", "192.0.2.1", "--ports-per-source", "5", "--connections", "6"), "--ports-per-source 5: 192.0.2.1:9000"),
     (("--pin", "1023"), "--pin 1023: this CPU cannot be used here"),
     (("--connections", "16777216"), "descriptors"),
 ]

@@ -37,9 +37,21 @@ def files(folder: Path) -> list[object]:
     return [word for form in FORMS for word in (f"--{form}", folder / f"run.{form}")]
 
 
+STARTED: list[subprocess.Popen] = []
+
+
+@pytest.fixture(autouse=True)
+def none_outlives_its_test():
+    yield
+    while STARTED:
+        with STARTED.pop() as process:
+            process.kill()
+
+
 def launch(*words: object, **how: Any) -> subprocess.Popen:
     how = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | how
-    return subprocess.Popen(generator.command(*words), text=True, **how)
+    STARTED.append(subprocess.Popen(generator.command(*words), text=True, **how))
+    return STARTED[-1]
 
 
 def run(*words: object, **how: Any) -> subprocess.CompletedProcess:

@@ -49,6 +49,14 @@ def test_histogram_agrees_with_an_exact_sort(shape, count):
         assert wanted <= got <= wanted * (1 + ERROR) + 1, f"{name}: {got}, exact is {wanted}"
 
 
+def test_what_is_above_all_slots_is_not_made_smaller():
+    """The histogram ends at 137 s."""
+    _, rows = percentiles([1_000_000] * 50 + [200_000_000_000] * 50)
+    assert rows["p99"][0] == 200_000_000_000
+    _, rows = percentiles([1_000_000] * 50, (200_000_000_000,) * 50)
+    assert rows["p99"] == [200_000_000_000, 1, 1]
+
+
 @pytest.mark.parametrize("parts", range(2, 9))
 def test_merged_histograms_give_what_one_would_have(parts):
     source = random.Random(parts)

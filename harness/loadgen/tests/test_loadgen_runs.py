@@ -247,6 +247,20 @@ def test_stopped_host_is_noisy(peer):
     assert outcome.json["witness"]["most_ns"] >= 0.49e9
 
 
+@pytest.mark.cause("time in which the client had no CPU is taken for time spent polling, and its work comes out as 0")
+def test_polling_is_measured_in_cpu_time(peer):
+    """The client polls nearly all the time, and has no CPU for longer than it measures."""
+    peer.goal = 20
+    process = generator.start(*at(peer, "--rate", 50, "--spin", 1_000_000, "--duration", 1))
+    assert peer.reached.wait(waiting.PATIENCE)
+    os.kill(process.pid, signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+    threading.Event().wait(1.5)
+    os.kill(process.pid, signal.SIGCONT)
+    client = generator.finish(process).json["client"]
+    assert 0 < client["spun_ns"] < client["cpu_ns"], client
+
+
 # -- outputs ---------------------------------------------------------------------------------------
 
 
