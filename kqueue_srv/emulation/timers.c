@@ -14,7 +14,7 @@
 
 #define NEVER INT64_MAX
 /* The bounds of real kernels. FreeBSD and NetBSD make so many timers for all processes together
- * (kern.kq_calloutmax). NetBSD counts a timer's time in 32 bits of ticks, and a usual tick is 10 ms. */
+ * (kern.kq_calloutmax). NetBSD counts a timer's time in 32 bits of ticks. A usual tick is 10 ms. */
 #define MOST_TIMERS          4096
 #define NANOSECONDS_PER_TICK INT64_C(10000000)
 #define MOST_NANOSECONDS     (INT32_MAX * NANOSECONDS_PER_TICK)
@@ -75,7 +75,7 @@ static void set_alarm(const struct timer_filters *timers)
 }
 
 /* A time that overflows NetBSD's counter of ticks makes a kernel with diagnostics panic. An error
- * would not do: a program that is prepared for a timer that cannot be made would hide the mistake. */
+ * would not do: a program that is prepared for a timer that fails would hide the mistake. */
 static void panic_if_too_long(int64_t period)
 {
     if (period > MOST_NANOSECONDS) {
