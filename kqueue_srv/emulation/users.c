@@ -18,7 +18,7 @@ static uint32_t combine(uint32_t stored, uint32_t fflags)
     }
 }
 
-/* NOTE_TRIGGER has no effect in the change that adds the event: not all kernels look at it there. */
+/* NOTE_TRIGGER has no effect in the change that adds the event: not every kernel looks there. */
 static int add(struct user_filters *users, const struct kevent *change)
 {
     struct note *note = notes_add(&users->list, change);
