@@ -6,6 +6,7 @@ turns is counted in test_fairness.py, and running out of descriptors is in test_
 
 from __future__ import annotations
 
+import contextlib
 import random
 
 import pytest
@@ -176,16 +177,14 @@ def test_peers_that_connect_and_leave(start, queued):
 
     def attack() -> None:
         accepted = server.statistics()["accepted"]
-        if queued:
-            with server.frozen():
-                for i in range(min(1000, server.backlog)):
-                    connect_and_leave(Peer(server.address, "leaves"), i % 5)
-        else:
-            for i in range(1000):
+        count = min(1000, server.backlog) if queued else 1000
+        with server.frozen() if queued else contextlib.nullcontext():
+            for i in range(count):
                 connect_and_leave(Peer(server.address, "leaves"), i % 5)
         quiet.echo(b"between")
-        # BSDs drop from the queue those that have reset; Linux hands them out.
-        server.wait_statistics(lambda s: s["accepted"] + s["refused"] >= accepted + 600, "the queue worked off")
+        # BSDs drop from the queue those that have reset, two of five; Linux hands them out.
+        least = accepted + count * 3 // 5
+        server.wait_statistics(lambda s: s["accepted"] + s["refused"] >= least, "the queue worked off")
 
     again_and_again(server, attack)
     quiet.echo(b"after")
@@ -310,6 +309,7 @@ def test_half_open_peers_are_given_up(start, cable):
     near = server.connect("near")
     near.echo(b"all there")
     before.connections, before.descriptors = before.connections + 1, before.descriptors + 1
+    before.descriptors += server.implementation == "libkqueue"  # there the timer has a descriptor
     cable.down()
     for peer in far:
         peer.close()  # not a word of it gets through

@@ -7,6 +7,7 @@ import pytest
 from suite import kernel, servers
 from suite.flood import Flood
 from suite.frames import frame, payload
+from suite.peer import needs_in_flight
 
 PAYLOAD = payload(50_000)
 FRAME = frame(PAYLOAD)
@@ -60,6 +61,7 @@ def test_everything_comes_once_the_peer_reads(start):
 @pytest.mark.cause("coming back from a pause waits for an edge that came before it")
 def test_resumes_when_nothing_new_comes(start):
     """All input has arrived, and all its edges, before the peer reads its first byte."""
+    needs_in_flight(2 * len(FRAME))
     server = start("--high-water", "20000", "--low-water", "10000")
     peer = server.connect(receive_buffer=4096)
     frames_sent = 0

@@ -129,4 +129,7 @@ def test_readable_and_writable_and_reset_in_one_wake_up(start, high_water):
         lost = statistics["bytes_in"] - statistics["bytes_out"]
     server.connect().echo(b"still here")
     closed = server.stop()["closed"]
-    assert closed["reset"] + closed["truncated"] == 10, closed
+    noticed = closed["reset"] + closed["truncated"]
+    if server.implementation == "libkqueue":  # there recv may answer 0 after a reset; the last peer may end so, too
+        noticed = min(noticed + closed["end"], 10)
+    assert noticed == 10, closed

@@ -199,7 +199,8 @@ def test_no_descriptor_leaks(start):
         ends[3].half_close()
         ends[3].expect_end()
     server.wait_statistics(lambda s: s["connections"] == 0, "all gone")
-    assert kernel.descriptors(server.pid) == before
+    timer = server.implementation == "libkqueue"  # there the timer that is set has a descriptor
+    assert 0 <= kernel.descriptors(server.pid) - before <= timer
 
 
 @needs.descriptors(1150)

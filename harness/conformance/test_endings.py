@@ -42,7 +42,7 @@ def test_data_and_end_in_one_wake_up(start, size):
     peer = server.connect()
     peer.echo(b"first")
     with server.frozen():
-        peer.send(frame(payload(size)) * 3)
+        peer.send_ahead(frame(payload(size)) * 3)
         peer.half_close()
         peer.wait_delivered()
     for _ in range(3):
@@ -60,7 +60,7 @@ def test_data_of_several_reads_and_end_in_one_wake_up(start):
         peer.echo(payload(1 << 20))
     before = server.statistics()["reads"]
     with server.frozen():
-        peer.send(frame(payload(100_000)) * 2)
+        peer.send_ahead(frame(payload(100_000)) * 2)
         peer.half_close()
         peer.wait_delivered()
     for _ in range(2):
@@ -232,7 +232,7 @@ def test_peer_closes_without_reading_its_echoes(start):
     for i in range(20):
         rude = server.connect("rude")
         with server.frozen():
-            rude.send(frame(payload(10_000)) * 30)
+            rude.send_ahead(frame(payload(10_000)) * 30)
             rude.close()
     server.wait_statistics(lambda s: s["connections"] == 1, "the rude ones gone")
     other.echo(b"still here")

@@ -239,7 +239,9 @@ def test_a_connection_that_cannot_be_watched_is_refused(start, server_name):
     number = number_of(usual_calls(server_name), "epoll_ctl", "EPOLL_CTL_ADD", after="accept4")
     server = start(wrapper=makes("epoll_ctl", "ENOSPC", number))
     server.connect("refused").expect_gone()
-    assert len(server.wait_error("refused.*No space left on device")) == 1
+    # libkqueue says EFAULT, whatever the reason of epoll_ctl was.
+    reason = "Bad address" if server.implementation == "libkqueue" else "No space left on device"
+    assert len(server.wait_error(f"refused.*{reason}")) == 1
     server.connect("next").echo(b"served")
     statistics = server.stop()
     assert (statistics["accepted"], statistics["refused"]) == (1, 1)
@@ -346,6 +348,8 @@ def test_the_spare_descriptor_is_lost(start, server_name):
 @needs_strace
 @pytest.mark.cause("the last write to a full disk is made by close(2), whose answer nobody looks at")
 def test_statistics_whose_file_cannot_be_closed(start, server_name, tmp_path):
+    if provider(server_name) == "libkqueue":
+        pytest.skip("libkqueue closes descriptors of its own, not always equally many, so strace cannot count to ours")
     path = tmp_path / "statistics"
     calls = usual_calls(server_name, "--stats", str(path))
     opened = next(i for i, each in enumerate(calls) if each[0] == "openat" and str(path) in each[1])

@@ -6,6 +6,7 @@ import pytest
 
 from suite import needs, servers
 from suite.frames import frame, payload
+from suite.peer import needs_in_flight
 
 from suite.strace import UNDER_STRACE, calls_of
 
@@ -51,6 +52,7 @@ def test_a_flooder_does_not_starve_a_quiet_peer(start, server_name, tmp_path):
 
 @pytest.mark.cause("the ready list comes before the events, or is served until it is empty")
 def test_many_quiet_peers_beside_flooders(start):
+    needs_in_flight(500_000)  # the flooders send half a megabyte before they read
     server = start()
     flooders = [server.connect("flooder") for _ in range(3)]
     quiet = [server.connect("quiet") for _ in range(20)]

@@ -142,6 +142,6 @@ def test_with_ten_thousand_connections_one_paused_and_one_hung_up(start):
     server.connect_many(CONNECTIONS)
     paused(server)
     hung_up = server.connect("hung up", receive_buffer=4096)
-    hung_up.send(frame(payload(250_000)) * 12)
+    hung_up.send_ahead(frame(payload(250_000)) * 12)
     hung_up.half_close()
     assert_asleep(server)

@@ -28,7 +28,7 @@ def test_more_waits_than_a_turn_reads(start, server_name):
     peer.wait_delivered()
     before = server.wait_statistics(lambda s: s["buffers"] == 1, "two bytes of a header kept")["reads"]
     with server.frozen():
-        peer.send(stream[2:])
+        peer.send_ahead(stream[2:])
         peer.wait_delivered()
     for _ in range(40):
         peer.expect_frame(payload(5000))

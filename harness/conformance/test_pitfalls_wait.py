@@ -8,6 +8,7 @@ import pytest
 
 from suite import kernel, preload, servers, waiting
 from suite.frames import frame, payload
+from suite.peer import needs_in_flight
 
 READ_BYTES = 64 * 1024  # at most, of one recv
 
@@ -47,6 +48,7 @@ def test_a_signal_is_heard_by_a_loop_that_never_sleeps(start, library):
     small = frame(b"12345678")
     with server.frozen():
         sent = flooder.send_what_fits(frame(b"stop now") + small * 400_000)
+        needs_in_flight(24 * READ_BYTES)
     assert sent > 24 * READ_BYTES, "too little to tell"
     assert server.wait_exit() == 0
     assert server.stop()["frames"] < 8 + sent // len(small)

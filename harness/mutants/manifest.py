@@ -281,6 +281,12 @@ MUTANTS = (
         ("test_idle.py::test_after_a_blocked_connection_was_drained",),
     ),
     Mutant(
+        "kqueue-add-does-not-enable", "kqueue: EV_ADD is taken to enable a filter that is disabled", ("kqueue_srv",),
+        ("test_backpressure.py::test_resumes_when_nothing_new_comes",
+         "test_backpressure.py::test_everything_comes_once_the_peer_reads"),
+        all_but(LARGE),
+    ),
+    Mutant(
         "kqueue-two-events", "kqueue: one batch has two events for one descriptor", ("kqueue_srv",),
         ("test_batch.py::test_readable_and_writable_and_reset_in_one_wake_up[reading]",),
     ),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -97,6 +99,41 @@ def page_faults(pid: int) -> int:
 
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+BACKLOG_CAPS = ("kern.ipc.somaxconn", "kern.ipc.soacceptqueue", "kern.somaxconn")  # macOS, FreeBSD, OpenBSD
+
+
+def most_backlog() -> int:
+    """How many connections a listener can hold that are not accepted yet, whatever listen(2) is given. 128 on a BSD
+    where nobody has raised it; NetBSD has it compiled in."""
+    if SOMAXCONN.exists():
+        return int(SOMAXCONN.read_text())
+    for name in BACKLOG_CAPS if shutil.which("sysctl") else ():
+        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True)
+        if done.returncode == 0 and done.stdout.strip().isdigit():
+            return int(done.stdout)
+    return 128
+
+
+@functools.cache
+def in_flight() -> int:
+    """How many bytes a connection takes from a sender while nobody receives: megabytes on Linux, whose buffers grow,
+    and some 32 KiB where they are small."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sender,
+        listener.accept()[0],
+    ):
+        sender.setblocking(False)
+        taken = 0
+        try:
+            while taken < 1 << 24:
+                taken += sender.send(bytes(1 << 16))
+        except BlockingIOError:
+            pass
+        return taken
 
 
 def raise_descriptor_limit() -> int:

@@ -36,7 +36,7 @@ class Server:
     """Starts `name` and returns when it listens. A context manager: leaving it kills what is left."""
 
     tells = True  # it prints our statistics
-    backlog = 4096  # how many peers its listen queue holds
+    backlog = min(4096, kernel.most_backlog())  # how many peers its listen queue holds
     memory_slack = 0  # bytes that its language's runtime may take for itself
 
     def __init__(
@@ -195,12 +195,15 @@ class Server:
         where one at a time would cost a wait over all that are there already. They reset at the end,
         which leaves no TIME_WAIT behind."""
         many: list[peer.Peer] = []
+        statistics = self.statistics()
+        before = statistics["accepted"] + statistics["refused"]
         while len(many) < count:
             with self.frozen():
-                for _ in range(min(1000, count - len(many))):
+                for _ in range(min(1000, self.backlog, count - len(many))):
                     many.append(peer.Peer(self.address, f"{len(many) + 1} of many"))
                     self._many.append(many[-1])
-            self.wait_statistics(lambda s: s["accepted"] + s["refused"] >= len(many), f"{len(many)} accepted")
+            there = before + len(many)
+            self.wait_statistics(lambda s: s["accepted"] + s["refused"] >= there, f"{len(many)} more accepted")
         return many
 
     def wait_exit(self) -> int:

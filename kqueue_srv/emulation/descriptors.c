@@ -120,14 +120,18 @@ static int add(struct descriptor_filters *filters, int descriptor, const struct 
 }
 
 /* EPOLL_CTL_MOD makes the kernel look at the descriptor again: a condition that holds now is
- * reported again. */
+ * reported again. Only EV_ENABLE enables: EV_ADD leaves a disabled filter disabled. */
 static int modify(const struct descriptor_filters *filters, int descriptor,
                   struct registration *known, const struct kevent *change)
 {
+    if (relies_on_udata(known->udata, change)) {
+        int gone = control(filters, EPOLL_CTL_MOD, descriptor, known, known->state);
+        return gone != 0 ? gone : EINVAL;
+    }
     enum registration_state wanted = known->state;
     if ((change->flags & EV_DISABLE) != 0) {
         wanted = PARKED;
-    } else if ((change->flags & (EV_ADD | EV_ENABLE)) != 0) {
+    } else if ((change->flags & EV_ENABLE) != 0) {
         wanted = LIVE;
     }
     int error = 0;
@@ -140,8 +144,7 @@ static int modify(const struct descriptor_filters *filters, int descriptor,
             known->state = error == 0 ? (uint8_t)wanted : ABSENT;
         }
     }
-    if (error == 0) {
-        /* FreeBSD takes udata from every later change, also from one that only enables. */
+    if (error == 0 && (change->flags & EV_ADD) != 0) {
         known->udata = change->udata;
     }
     return error;

@@ -106,10 +106,15 @@ int descriptors_collect(struct descriptor_filters *filters, struct kevent *event
 void describe_read(struct kevent *event, int descriptor, uint32_t ready);
 void describe_write(struct kevent *event, int descriptor, uint32_t ready);
 
+/* notes.c: whether a change would give the filter another udata without adding it again. FreeBSD
+ * takes the new one, NetBSD keeps the old one, so such a change is refused: EINVAL. EV_DISABLE may
+ * come with any udata, because a filter reports nothing before EV_ENABLE comes. */
+bool relies_on_udata(const void *known, const struct kevent *change);
+
 /* notes.c: the returned pointer belongs to the list, and is valid until the list changes. */
 struct note *notes_find(struct note_list *list, uintptr_t ident);
 struct note *notes_add(struct note_list *list, const struct kevent *change);
-void notes_update(struct note *note, const struct kevent *change);
+int notes_update(struct note *note, const struct kevent *change);
 void notes_remove(struct note_list *list, size_t index);
 void notes_delete(struct note_list *list, struct note *note);
 bool notes_pending(const struct note_list *list);

@@ -4,6 +4,7 @@
  * event. The list is a plain array, searched from the front, because a program has only a few
  * notes.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,15 +43,26 @@ struct note *notes_add(struct note_list *list, const struct kevent *change)
     return note;
 }
 
-/* FreeBSD takes udata from every later change, also from one that only enables or triggers. */
-void notes_update(struct note *note, const struct kevent *change)
+bool relies_on_udata(const void *known, const struct kevent *change)
 {
-    note->udata = change->udata;
+    return (change->flags & (EV_ADD | EV_DELETE | EV_DISABLE)) == 0 && change->udata != known;
+}
+
+/* Only EV_ENABLE enables: EV_ADD leaves a disabled filter disabled. */
+int notes_update(struct note *note, const struct kevent *change)
+{
+    if (relies_on_udata(note->udata, change)) {
+        return EINVAL;
+    }
+    if ((change->flags & EV_ADD) != 0) {
+        note->udata = change->udata;
+    }
     if ((change->flags & EV_DISABLE) != 0) {
         note->enabled = false;
-    } else if ((change->flags & (EV_ADD | EV_ENABLE)) != 0) {
+    } else if ((change->flags & EV_ENABLE) != 0) {
         note->enabled = true;
     }
+    return 0;
 }
 
 void notes_remove(struct note_list *list, size_t index)

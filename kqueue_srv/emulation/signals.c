@@ -102,12 +102,11 @@ int signals_change(struct signal_filters *signals, const struct kevent *change)
 {
     struct note *note = notes_find(&signals->list, change->ident);
     if (note != NULL) {
-        if ((change->flags & EV_DELETE) != 0) {
-            notes_delete(&signals->list, note);
-            unwatch_lost(signals);
-        } else {
-            notes_update(note, change);
+        if ((change->flags & EV_DELETE) == 0) {
+            return notes_update(note, change);
         }
+        notes_delete(&signals->list, note);
+        unwatch_lost(signals);
         return 0;
     }
     if ((change->flags & EV_ADD) == 0) {

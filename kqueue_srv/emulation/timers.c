@@ -4,6 +4,8 @@
  * change and every expiry looks at all timers: this is meant for a few.
  */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -11,6 +13,11 @@
 #include "emulation.h"
 
 #define NEVER INT64_MAX
+/* The bounds of real kernels. FreeBSD and NetBSD make so many timers for all processes together
+ * (kern.kq_calloutmax). NetBSD counts a timer's time in 32 bits of ticks. A usual tick is 10 ms. */
+#define MOST_TIMERS          4096
+#define NANOSECONDS_PER_TICK INT64_C(10000000)
+#define MOST_NANOSECONDS     (INT32_MAX * NANOSECONDS_PER_TICK)
 
 int timers_open(struct timer_filters *timers)
 {
@@ -27,15 +34,12 @@ void timers_close(struct timer_filters *timers)
     free(timers->list.notes);
 }
 
-/* Nanoseconds, or -1 when the time is negative or has two units. */
+/* Nanoseconds, or -1 when there is no time, the time is negative, or it has two units. */
 static int64_t period_of(const struct kevent *change)
 {
     int64_t amount = change->data;
-    if (amount < 0) {
+    if (amount <= 0) {
         return -1;
-    }
-    if (amount == 0 && (change->flags & EV_ONESHOT) == 0) {
-        amount = 1;
     }
     switch (change->fflags) {
     case NOTE_SECONDS:
@@ -70,48 +74,60 @@ static void set_alarm(const struct timer_filters *timers)
     timerfd_settime(timers->descriptor, TFD_TIMER_ABSTIME, &alarm, NULL);
 }
 
-static void start(struct note *note, int64_t period)
+/* A time that overflows NetBSD's counter of ticks makes a kernel with diagnostics panic. An error
+ * would not do: a program that is prepared for a timer that fails would hide the mistake. */
+static void panic_if_too_long(int64_t period)
 {
-    note->count = 0;
+    if (period > MOST_NANOSECONDS) {
+        fprintf(stderr,
+                "kqueue emulation: a timer of %" PRId64 " s is longer than NetBSD can count\n",
+                period / NANOSECONDS_PER_SECOND);
+        abort();
+    }
+}
+
+static int add(struct timer_filters *timers, const struct kevent *change)
+{
+    int64_t period = period_of(change);
+    if (period < 0) {
+        return EINVAL;
+    }
+    panic_if_too_long(period);
+    struct note *note = timers->list.count < MOST_TIMERS ? notes_add(&timers->list, change) : NULL;
+    if (note == NULL) {
+        return ENOMEM;
+    }
+    note->flags |= EV_CLEAR;
     note->period = period;
     note->expires = add_saturating(now_nanoseconds(), period);
+    return 0;
+}
+
+/* Adding a timer again is refused: NetBSD would keep the period, FreeBSD would take the new one. A
+ * program that deletes the timer first is right on both. */
+static int change_known(struct timer_filters *timers, struct note *note,
+                        const struct kevent *change)
+{
+    if ((change->flags & EV_DELETE) != 0) {
+        notes_delete(&timers->list, note);
+        return 0;
+    }
+    return (change->flags & EV_ADD) != 0 ? EEXIST : notes_update(note, change);
 }
 
 int timers_change(struct timer_filters *timers, const struct kevent *change)
 {
     struct note *note = notes_find(&timers->list, change->ident);
-    bool add = (change->flags & EV_ADD) != 0;
-    if (note != NULL && (change->flags & EV_DELETE) != 0) {
-        notes_delete(&timers->list, note);
-        set_alarm(timers);
-        return 0;
-    }
-    if (note == NULL && !add) {
-        return ENOENT;
-    }
-    /* EV_ONESHOT of the first EV_ADD stays, and decides the meaning of a period of 0. */
-    struct kevent effective = *change;
+    int error = ENOENT;
     if (note != NULL) {
-        effective.flags = (uint16_t)((change->flags & ~EV_ONESHOT) | (note->flags & EV_ONESHOT));
+        error = change_known(timers, note, change);
+    } else if ((change->flags & EV_ADD) != 0) {
+        error = add(timers, change);
     }
-    int64_t period = add ? period_of(&effective) : 0;
-    if (period < 0) {
-        return EINVAL;
+    if (error == 0) {
+        set_alarm(timers);
     }
-    if (note == NULL) {
-        note = notes_add(&timers->list, change);
-        if (note == NULL) {
-            return ENOMEM;
-        }
-        note->flags |= EV_CLEAR;
-    } else {
-        notes_update(note, change);
-    }
-    if (add) {
-        start(note, period);
-    }
-    set_alarm(timers);
-    return 0;
+    return error;
 }
 
 static void count_expirations(struct note *note, int64_t now)

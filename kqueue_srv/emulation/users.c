@@ -18,25 +18,33 @@ static uint32_t combine(uint32_t stored, uint32_t fflags)
     }
 }
 
+/* NOTE_TRIGGER has no effect in the change that adds the event: not every kernel looks there. */
+static int add(struct user_filters *users, const struct kevent *change)
+{
+    struct note *note = notes_add(&users->list, change);
+    if (note == NULL) {
+        return ENOMEM;
+    }
+    note->fflags = change->fflags & NOTE_FFLAGSMASK;
+    note->data = change->data;
+    return 0;
+}
+
 int users_change(struct user_filters *users, const struct kevent *change)
 {
     struct note *note = notes_find(&users->list, change->ident);
     if (note == NULL) {
-        if ((change->flags & EV_ADD) == 0) {
-            return ENOENT;
-        }
-        note = notes_add(&users->list, change);
-        if (note == NULL) {
-            return ENOMEM;
-        }
-        note->fflags = change->fflags & NOTE_FFLAGSMASK;
-    } else if ((change->flags & EV_DELETE) != 0) {
+        return (change->flags & EV_ADD) != 0 ? add(users, change) : ENOENT;
+    }
+    if ((change->flags & EV_DELETE) != 0) {
         notes_delete(&users->list, note);
         return 0;
-    } else {
-        notes_update(note, change);
-        note->fflags = combine(note->fflags, change->fflags);
     }
+    int error = notes_update(note, change);
+    if (error != 0) {
+        return error;
+    }
+    note->fflags = combine(note->fflags, change->fflags);
     note->data = change->data;
     if ((change->fflags & NOTE_TRIGGER) != 0) {
         note->count = 1;

@@ -78,11 +78,12 @@ int kqueue(void);
  *
  * Returns the number of events stored; 0 when the time is up or nevents is 0. A change that fails
  * becomes an event with EV_ERROR and an errno in data: EBADF (descriptor not open), ENOENT (nothing
- * there to change), EINVAL (filter, flags or time), EPERM (regular file), ENOMEM, ENOSPC. Without
- * room for that event, kevent returns -1 with that errno, and does not apply later changes. It also
- * returns -1 with EBADF or EINVAL (kq is not an open kqueue), EINVAL (negative length, invalid
- * timeout), and EINTR (a handler ran; the changes stay applied). Follows kqueue(2), FreeBSD manual
- * page.
+ * there to change), EEXIST (timer there already), EINVAL (filter, flags, time, or other udata
+ * without EV_ADD), EPERM (regular file), ENOMEM, ENOSPC. Without room for it, kevent returns -1
+ * with that errno, and does not apply later changes. It also returns -1 with EBADF or EINVAL (kq
+ * is not an open kqueue), EINVAL (negative length, invalid timeout), and EINTR (a handler ran; the
+ * changes stay applied). A timer of more than 2^31 ticks ends the program with abort(3). README.md
+ * says in what real kernels differ. Follows kqueue(2), FreeBSD manual page.
  */
 int kevent(int kq, const struct kevent *changelist, int nchanges, struct kevent *eventlist,
            int nevents, const struct timespec *timeout);
