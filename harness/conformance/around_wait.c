@@ -2,7 +2,8 @@
  * RAISE_BEFORE=TEXT raises SIGTERM before the first wait that follows a send with TEXT in it.
  * HOLD_AFTER=N:M keeps the first wait that has N events or more to report from returning for
  * another M milliseconds.
- * STOP_AT_CLOSE, set to anything, stops the process (SIGSTOP) where it closes a listening socket.
+ * STOP_BEFORE=TEXT stops the process (SIGSTOP) at each send with TEXT in it.
+ * STOP_AT_CLOSE, set to anything, stops it where it closes a listening socket.
  */
 #include <dlfcn.h>
 #include <poll.h>
@@ -18,6 +19,14 @@
 #include <unistd.h>
 
 static bool is_due;
+
+/* Does this variable of the environment name a text that is in these bytes? */
+static bool asks_for(const char *variable, const void *bytes, size_t size)
+{
+    const char *text = getenv(variable);
+
+    return text != NULL && memmem(bytes, size, text, strlen(text)) != NULL;
+}
 
 static void before_wait(void)
 {
@@ -53,9 +62,10 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
 
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "send");
-    const char *text = getenv("RAISE_BEFORE");
-    if (text != NULL && memmem(bytes, size, text, strlen(text)) != NULL)
+    if (asks_for("RAISE_BEFORE", bytes, size))
         is_due = true;
+    if (asks_for("STOP_BEFORE", bytes, size))
+        (void)raise(SIGSTOP);
     return real(fd, bytes, size, flags);
 }
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import time
 
 import pytest
 
@@ -74,6 +76,56 @@ def test_input_that_comes_after_the_last_wait(start, library):
         peer.expect_end()
         peer.close()
     assert server.wait_exit() == 0
+
+
+@pytest.mark.only(*servers.ALL)
+@pytest.mark.cause("before a stop the server reads once, although one read may bring only a part of what has come")
+@pytest.mark.parametrize("kind", ("more than a read takes", "urgent byte"))
+def test_all_that_comes_after_the_last_wait(start, library, kind):
+    """As above, and one read does not bring all of it: recv(2) returns what it has room for, and it stops before an
+    urgent byte (tcp(7))."""
+    server = start(environment={"LD_PRELOAD": str(library), "STOP_AT_CLOSE": "of the listener"})
+    peer = server.connect()
+    for _ in range(8):  # lets the kernel widen the receive window beyond what one read takes
+        peer.echo(payload(1 << 20))
+    count = 4 * READ_BYTES // 5000 if kind == "more than a read takes" else 2
+    server.signal(signal.SIGTERM)
+    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped where it closes the listener")
+    for i in range(count):
+        if i > 0 and kind == "urgent byte":
+            peer.socket.send(b"!", socket.MSG_OOB)
+        peer.send_frame(payload(5000, i))
+    peer.wait_delivered()
+    server.signal(signal.SIGCONT)
+    for i in range(count):
+        peer.expect_frame(payload(5000, i))
+    peer.expect_end()
+    peer.close()
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.only(*servers.ALL)
+@pytest.mark.cause("a timeout trusts what the wait has reported: it does not read what came after the wait")
+def test_input_that_comes_before_the_expiry(start, library):
+    """A wake-up begins when the silent peer's time is over. While the server serves the other one, before it looks at
+    the timeouts, a frame of the silent peer arrives. No wait has reported it; the server must echo it."""
+    server = start("--idle-timeout", "1.5", environment={"LD_PRELOAD": str(library), "STOP_BEFORE": "stop here"})
+    talking, silent = server.connect("talking"), server.connect("silent")
+    for peer in (talking, silent):  # in this order, so that the silent one does not expire first
+        peer.echo(b"before")
+    # The echo leaves before the server notes the time of it: wait until it has done both.
+    waiting.until(lambda: kernel.state(server.pid) == "S", "the server asleep in its wait")
+    with server.frozen():
+        talking.send_frame(b"stop here")
+        talking.wait_delivered()
+        time.sleep(2)
+    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped at a send")
+    silent.send_frame(b"in time")
+    silent.wait_delivered()
+    server.signal(signal.SIGCONT)
+    talking.expect_frame(b"stop here")
+    silent.expect_frame(b"in time")
+    assert server.stop()["closed"]["idle"] == 0
 
 
 @pytest.mark.cause("descriptors are closed and given away again before all events of the wake-up were looked at")

@@ -101,6 +101,11 @@ MUTANTS = (
         all_but(END),
     ),
     Mutant(
+        "urgent-byte-ends-the-read", "edge-triggered: a read that an urgent byte ended is taken for the last one",
+        ("epoll_et",),
+        ("test_endings.py::test_an_urgent_byte_ends_no_read",),
+    ),
+    Mutant(
         "write-interest-always-on", "write interest is always on",
         ("epoll_lt", "poll_srv", "select_srv", "kqueue_srv"),
         ("test_idle.py::test_with_connections_that_have_been_served",),
@@ -257,6 +262,16 @@ MUTANTS = (
         (*ORDINARY, "test_timeouts.py::test_many_expire_together"),
     ),
     Mutant(
+        "expiry-before-data", "a timeout ends a connection before what has arrived is read",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_pitfalls_wait.py::test_input_that_comes_before_the_expiry",),
+    ),
+    Mutant(
+        "hidden-progress", "a slow reader is closed as idle, because its bytes move in the kernel only",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_timeouts.py::test_a_slow_but_steady_reader_is_not_idle",),
+    ),
+    Mutant(
         "signal-lost", "a signal between the check and the wait is lost", ("poll_srv", "select_srv"),
         ("test_pitfalls_wait.py::test_a_signal_just_before_the_wait",),
         (),  # every ordinary test ends its server with a signal, and this bug may lose it, though rarely
@@ -272,9 +287,25 @@ MUTANTS = (
         ("test_pitfalls_wait.py::test_input_that_comes_after_the_last_wait",),
     ),
     Mutant(
+        "last-turn-reads-a-part", "before a stop the server reads once, and more has come than one read takes",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_pitfalls_wait.py::test_all_that_comes_after_the_last_wait[urgent byte]",),
+    ),
+    Mutant(
         "counter-forgotten", "one way out of a call does not update the statistics", ("epoll_lt",),
         ("test_counts.py::test_statistics_agree_with_strace",),
         (*ORDINARY, "test_protocol.py::test_statistics_count_frames_and_bytes"),
+    ),
+    Mutant(
+        "log-that-blocks", "a line on standard error waits for a reader that has stopped reading",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_inherited.py::test_a_log_that_nobody_reads_stops_nobody[SIGUSR1]",
+         "test_inherited.py::test_statistics_that_nobody_reads_do_not_hold_up_the_end"),
+    ),
+    Mutant(
+        "freed-memory-goes-back", "freed memory goes back to the kernel, and the next buffer needs new pages",
+        ("select_srv", "poll_srv", "epoll_lt", "epoll_et", "kqueue_srv"),
+        ("test_memory.py::test_large_frames_need_no_new_pages[several times as much]",),
     ),
     Mutant(
         "kqueue-write-filter-kept", "kqueue: the write filter is never deleted", ("kqueue_srv",),
