@@ -83,7 +83,7 @@ def sockets(port: int) -> list[Socket]:
 
 
 def memory_bytes(pid: int, which: str) -> int:
-    """VmRSS: resident; VmData: reserved for data, touched or not."""
+    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1]) * 1024
