@@ -129,6 +129,18 @@ def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
     assert "poll_srv does not pass the first echo" in result.stdout and "broken" in result.stdout
 
 
+def test_programs_for_another_machine_are_not_run(tmp_path):
+    program = tmp_path / "poll_srv"
+    program.write_bytes(b"\x7fELF of another kind of machine")
+    program.chmod(0o755)
+    environment = {**os.environ, "BUILD_DIR": str(tmp_path), "SERVER": ""}
+    result = subprocess.run(
+        ["harness/pytest", SPLIT], cwd=servers.ROOT, capture_output=True, text=True, timeout=100, env=environment
+    )
+    assert result.returncode == 1
+    assert f"no test was run: {program}: Exec format error" in result.stdout + result.stderr
+
+
 @needs.ipv6
 def test_what_is_declared_beside_it(tmp_path):
     (tmp_path / "server.py").write_text(RIGHT.read_text())
