@@ -106,7 +106,7 @@ def _no_ipv6() -> str | None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
-        return f"no IPv6 here ({error.strerror})"
+        return f"no IPv6 here ({os.strerror(error.errno or 0)})"
     return None
 
 
