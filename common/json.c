@@ -140,11 +140,12 @@ void json_string(struct json *json, const char *name, const char *text)
         size = utf8_size((const unsigned char *)text);
         if (size == 0)
             put_text(json, "\\ufffd");
-        else if (*text == '"' || *text == '\\' || (unsigned char)*text < 0x20)
-            put(json, escaped,
-                (size_t)snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*text));
-        else
+        else if (*text == '"' || *text == '\\' || (unsigned char)*text < 0x20) {
+            (void)snprintf(escaped, sizeof escaped, "\\u%04x", (unsigned char)*text);
+            put_text(json, escaped);
+        } else {
             put(json, text, size);
+        }
     }
     put_text(json, "\"");
 }

@@ -40,10 +40,13 @@ def test_frames_joined_in_one_segment(start):
 
 @pytest.mark.cause("a header or payload that is split between reads is forgotten")
 def test_one_byte_a_segment(start):
-    peer = start().connect()
+    """Each byte is read before the next one is sent: on a busy machine they would come together."""
+    server = start()
+    peer = server.connect()
     data = frame(payload(40)) + frame(b"") + frame(b"x")
     for i in range(len(data)):
         peer.send(data[i : i + 1])
+        server.wait_statistics(lambda s: s["bytes_in"] == i + 1, f"{i + 1} bytes read")
     peer.expect_frame(payload(40))
     peer.expect_frame(b"")
     peer.expect_frame(b"x")

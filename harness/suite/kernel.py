@@ -85,7 +85,7 @@ def sockets(port: int) -> list[Socket]:
 
 
 def memory_bytes(pid: int, which: str) -> int:
-    """VmRSS: resident; VmData: reserved for data, touched or not."""
+    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1]) * 1024
@@ -148,7 +148,7 @@ def _no_ipv6() -> str | None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
-        return f"no IPv6 here ({error.strerror})"
+        return f"no IPv6 here ({os.strerror(error.errno or 0)})"
     return None
 
 

@@ -48,8 +48,13 @@ def hear_signals() -> None:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Of the one server under test the first echo comes before all else; without it the run is over."""
-    if not os.environ.get("SERVER") or hasattr(session.config, "workerinput"):
+    """Of the one server under test the first echo comes before all else; without it the run is over. So it is where
+    the programs are for another kind of machine."""
+    if hasattr(session.config, "workerinput"):
+        return
+    if foreign := servers.foreign():
+        pytest.exit(f"no test was run: {foreign}", returncode=1)
+    if not os.environ.get("SERVER"):
         return
     for name in servers.under_test():
         if servers.absent(name) is None and (trouble := gate.trouble(name)):

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import shlex
+import subprocess
 import sys
 import tomllib
 from dataclasses import dataclass, fields
@@ -114,6 +115,18 @@ def compiler() -> list[str]:
     flags = build_dir() / "flags"
     words = shlex.split(flags.read_text(encoding="utf-8")) if flags.exists() else []
     return words[: words.index(STANDARD)] if STANDARD in words else ["cc"]
+
+
+@functools.cache
+def foreign() -> str | None:
+    """Why the programs that are built cannot be executed here, such as those of 32 bits where a kernel has only 64."""
+    program = next((path for name in ALL if (path := build_dir() / name).exists()), None)
+    try:
+        if program is not None:
+            subprocess.run([str(program), "--help"], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+    except OSError as error:
+        return f"{program}: {error.strerror}"
+    return None
 
 
 def sanitizer() -> str | None:

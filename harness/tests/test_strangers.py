@@ -46,6 +46,7 @@ def test_a_right_one_passes():
     assert result.returncode == 0 and "8 passed" in result.stdout, result.stdout
 
 
+@needs.ipv6
 def test_what_looks_inside_is_left_out():
     result = run(RIGHT, "harness/conformance/test_counts.py", f"{PROTOCOL}", "-k", "test_counts or statistics or ipv6")
     assert "1 skipped" in result.stdout and "right takes no --bind" in result.stdout, result.stdout
@@ -127,6 +128,18 @@ def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
     )  # fmt: skip
     assert "2 passed, 1 skipped, 6 deselected, 1 error" in result.stdout, result.stdout
     assert "poll_srv does not pass the first echo" in result.stdout and "broken" in result.stdout
+
+
+def test_programs_for_another_machine_are_not_run(tmp_path):
+    program = tmp_path / "poll_srv"
+    program.write_bytes(b"\x7fELF of another kind of machine")
+    program.chmod(0o755)
+    environment = {**os.environ, "BUILD_DIR": str(tmp_path), "SERVER": ""}
+    result = subprocess.run(
+        ["harness/pytest", SPLIT], cwd=servers.ROOT, capture_output=True, text=True, timeout=100, env=environment
+    )
+    assert result.returncode == 1
+    assert f"no test was run: {program}: Exec format error" in result.stdout + result.stderr
 
 
 @needs.ipv6

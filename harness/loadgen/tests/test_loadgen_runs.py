@@ -345,6 +345,7 @@ def test_progress_on_a_terminal(server):
 # -- many ------------------------------------------------------------------------------------------
 
 
+@needs.descriptors(2100)
 def test_thousands_of_connections_are_proven_and_cheap(server):
     """The test makes 2,000 connections, so that it can run beside others; docs/measuring.md says what 19,900 take.
     Memory is compared with a run of one connection: each further connection costs a small struct and a few requests."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from microbench import table
-from suite import servers
+from suite import needs, servers
 
 APIS = ["select", "poll", "epoll_lt", "epoll_et", "kqueue"]
 POLICIES = ["level", "edge_would_block", "edge_short_read", "one_shot", "add_delete"]
@@ -23,7 +23,20 @@ def test_the_programs_say_which_there_are():
         table.choices("microbench_wait", "--seed")
 
 
-@pytest.mark.parametrize("column", [c for columns in table.APIS.values() for c in columns], ids=lambda c: c.title)
+def opens(column: table.Column) -> int:
+    """How many descriptors it needs, with what the program keeps for itself."""
+    each = {"--watched": 1, "--pairs": 2}
+    return 50 + sum(each[word] * int(column.words[i + 1]) for i, word in enumerate(column.words) if word in each)
+
+
+COLUMNS = [
+    pytest.param(column, marks=needs.descriptors(opens(column)), id=column.title)
+    for columns in table.APIS.values()
+    for column in columns
+]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
 def test_every_figure_is_one_that_its_program_has(column: table.Column):
     assert column.run("--api", "poll")["figures"][column.figure] > 0
 
