@@ -9,12 +9,18 @@ uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 
+/* No wait is longer than a day: some kernels refuse more, or count it in too few ticks. Whoever
+ * wakes up before a deadline waits again. */
+static const uint64_t longest_ns = NANOSECONDS_A_SECOND * 24 * 60 * 60;
+
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left)
 {
     uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
 
     if (deadline_ns == NEVER)
         return NULL;
+    if (span > longest_ns)
+        span = longest_ns;
     left->tv_sec = (time_t)(span / NANOSECONDS_A_SECOND);
     left->tv_nsec = (long)(span % NANOSECONDS_A_SECOND);
     return left;
@@ -23,10 +29,9 @@ const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct 
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns)
 {
     const uint64_t millisecond = NANOSECONDS_A_SECOND / 1000;
-    const uint64_t day_ns = NANOSECONDS_A_SECOND * 24 * 60 * 60;
     uint64_t span = deadline_ns > now_ns ? deadline_ns - now_ns : 1;
 
-    if (span > day_ns)
-        span = day_ns;
+    if (span > longest_ns)
+        span = longest_ns;
     return (int64_t)((span - 1) / millisecond + 1);
 }

@@ -17,9 +17,9 @@ static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
     return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
 }
 
-/* The time from now to a deadline, for a call that takes a timespec. Fills left and returns it; the
- * time is 0 for a deadline that has passed. Returns NULL for NEVER: such calls take NULL for "no
- * timeout". */
+/* The time from now to a deadline, for a call that takes a timespec: at most a day. Fills left and
+ * returns it; the time is 0 for a deadline that has passed. Returns NULL for NEVER: such calls take
+ * NULL for "no timeout". */
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
 
 /* The same in milliseconds, rounded up, at least 1 and at most a day. Rounded down, the last

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <sys/socket.h>
 
 /* EAGAIN and EWOULDBLOCK are one number on Linux and the BSDs; POSIX allows two. Neither is an
@@ -99,7 +100,8 @@ bool transport_progressed(const struct connection *connection, uint64_t span_ns)
     socklen_t size = sizeof info;
     uint64_t millisecond = NANOSECONDS_A_SECOND / 1000;
 
-    if (getsockopt(connection->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+    if (getsockopt(connection->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0 ||
+        size < offsetof(struct tcp_info, tcpi_pmtu)) /* an old kernel knows fewer fields */
         return false;
     return info.tcpi_last_data_sent * millisecond < span_ns &&
            info.tcpi_last_ack_recv * millisecond < span_ns;

@@ -109,8 +109,8 @@ class PeerModel:
 
 
 def possible(counted: dict[str, int], allowed: Iterable[set[str]]) -> bool:
-    """Can each connection be given one of its reasons so that the server's counts come out? A connection with the reason
-    "" may be one that the server has not counted."""
+    """Can each connection be given one of its reasons so that the server's counts come out? A connection with the
+    reason "" may be one that the server has not counted."""
     left = Counter({reason: count for reason, count in counted.items() if count})
 
     def assign(rest: list[set[str]]) -> bool:

@@ -390,7 +390,8 @@ class Play:
         if not self.server.tells:
             return
         grown = self._grown(last)
-        closed = self.closed = {reason: count - self._before["closed"][reason] for reason, count in last["closed"].items()}
+        before = self._before["closed"]
+        closed = self.closed = {reason: count - before[reason] for reason, count in last["closed"].items()}
         counted = [peer for peer in self.peers.values() if not peer.model.refused]
         models = [peer.model for peer in counted]
         allowed = [peer.model.reasons() | ({""} if self._missed(peer) else set()) for peer in counted]
