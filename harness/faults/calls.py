@@ -92,7 +92,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
     "sets limits of the allocator, or leaves them as they are": ("mallopt",),
     "looks at a flag": ("ferror", "fileno"),
-    "ends the program": ("__stack_chk_fail", "__fdelt_chk"),
+    "ends the program": ("abort", "__stack_chk_fail", "__fdelt_chk"),
     "is data": ("optarg", "opterr", "optind", "stderr", "stdout"),
 }  # fmt: skip
 

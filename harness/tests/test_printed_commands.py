@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mutants import manifest, runner
-from suite import generator, servers
+from suite import elsewhere, generator, servers
 
 ROOT = servers.ROOT
 PROGRAM = re.compile(r"(?:[A-Z_]+=\S+ )*(make|harness/[\w/-]+|build/\w+|taskset|gnuplot|PYTHONPATH=\S+) ?.*")
@@ -62,6 +62,8 @@ OF_MUTANTS = [each for each in GENERIC if each.startswith("harness/mutants/run")
 SELECTS = [each for each in OF_MAKE if re.search("ARGS='-k", each)]
 BRIEF = [each for each in GENERIC if re.match(r"build/microbench|harness/check", each)]
 DRAWS = [each for each in GENERIC if re.match(r"gnuplot|PYTHONPATH", each)]
+# make in another place: test_elsewhere.py runs a part of it in each.
+ELSEWHERE = [each for each in GENERIC if each.startswith("harness/elsewhere ")]
 # Not run, with the reason.
 NOT_RUN = {
     "build/epoll_lt --port 9000": "runs until it is stopped: the dialogues run it",
@@ -80,7 +82,7 @@ def shell(command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
 
 
 def test_every_command_is_known():
-    known = {*OF_MAKE, *OF_MUTANTS, *BRIEF, *DRAWS, *NOT_RUN}
+    known = {*OF_MAKE, *OF_MUTANTS, *BRIEF, *DRAWS, *ELSEWHERE, *NOT_RUN}
     unknown = [each for each in GENERIC if each not in known]
     assert not unknown, f"run them in a test, or say why not: {unknown}"
     assert set(NOT_RUN) <= set(GENERIC), "a command that no page prints any more"
@@ -92,8 +94,11 @@ def test_every_target_exists():
         ["make", "-C", str(ROOT), "-npq", ".DEFAULT"], capture_output=True, text=True, timeout=100
     ).stdout
     targets = set(re.findall(r"^([\w.-]+):", database, re.MULTILINE))
-    missing = [each for each in OF_MAKE if shlex.split(each)[1] not in targets]
+    of_make = [*OF_MAKE, *(each.partition(" -- ")[2] for each in ELSEWHERE)]
+    missing = [each for each in of_make if shlex.split(each)[1] not in targets]
     assert not missing
+    places = {word for each in ELSEWHERE for word in shlex.split(each.partition(" -- ")[0])[1:]}
+    assert places and places <= set(elsewhere.PLACES)
     named = re.findall(r"`make ([\w-]+)", "".join(page.read_text(encoding="utf-8") for page in pages()))
     assert len(named) > 20 and not set(named) - targets, "in the text of a page"
 
