@@ -216,7 +216,7 @@ static int print(struct outputs *outputs, const struct selftest *test)
 
     for (int kind = 0; kind < OUTPUT_KINDS; kind++) {
         FILE *page = outputs_page(outputs, (enum output_kind)kind);
-        if (page != NULL)
+        if (page != NULL && printers[kind] != NULL) /* --hgrm was refused */
             outputs_end_page(outputs, (enum output_kind)kind, printers[kind](page, test));
     }
     return outputs_deliver(outputs);
