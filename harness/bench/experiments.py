@@ -48,6 +48,7 @@ _REPLACED = _sum_of("connections", times=2)  # one may still be open when its su
 _IDLE_AND_ACTIVE = _sum_of("idle", "active")
 _WATCHED = _sum_of("watched")
 _BOTH_ENDS = _sum_of("pairs", times=2)
+_HIGHEST = _sum_of("from", "watched")
 
 
 def _by_mode(quick: object, full: object, smoke: object) -> dict:
@@ -72,6 +73,10 @@ def _cycle(watched: int, *ready: int) -> tuple[str, ...]:
 
 def _wait(place: str, *watched: int) -> tuple[str, ...]:
     return tuple(point(watched=each, ready=1, place=place) for each in watched)
+
+
+def _numbered(*first: int) -> tuple[str, ...]:
+    return tuple(point(watched=8, ready=1, place="last", **{"from": each}) for each in first)
 
 
 def _chain(*pairs: int) -> tuple[str, ...]:
@@ -236,5 +241,29 @@ ALL = (
         _LOOKED_AT,
         _REPLACED,
         beside=0.2,
+    ),
+    Experiment(
+        "E10",
+        measures.large_frames,
+        _by_mode(
+            _each("payload", 64, 16384, 65536, 200000, 1048576, connections=10),
+            _each("payload", 64, 1024, 4096, 16384, 65536, 200000, 1048576, connections=10),
+            _each("payload", 64, 65536, connections=2),
+        ),
+        _OFTEN,
+        _LOOKED_AT,
+        _CONNECTIONS,
+        beside=0.2,
+    ),
+    Experiment(
+        "E11",
+        microbench.high_numbers,
+        _by_mode(_numbered(100, 1000, 16000), _numbered(100, 300, 1000, 4000, 9000, 16000), _numbered(100)),
+        _OFTEN,
+        _MICRO,
+        _HIGHEST,
+        beside=0.2,
+        servers=WITH_MICROBENCH,
+        programs=("microbench_wait",),
     ),
 )

@@ -348,4 +348,18 @@ FIGURES: tuple[Kind, ...] = (
         "kernel's own work for a connection, which is the same for all servers.",
         measure="connects", logarithmic=False,
     ),  # fmt: skip
+    Curves(
+        "payload_cpu", "E10", "CPU time a message by its size, {connections} connections", "payload, bytes",
+        "CPU time of the server a message, µs",
+        "The left part is flat: a small message costs its system calls. The right part grows with the bytes that are "
+        "copied. A curve that leaves the others is a cost that has nothing to do with the API.",
+        measure="server_cpu", x=_sum_of("payload"), common="connections", ends=False,
+    ),  # fmt: skip
+    Curves(
+        "high_numbers", "E11", "One wait for {watched} descriptors, by their numbers", "number of the first descriptor",
+        "time of the call, µs",
+        "Always as many descriptors, and one of them is ready. select's set is a row of bits, and the kernel looks at "
+        "all of them up to the highest number. The others name their descriptors, so the number costs nothing.",
+        measure="wait", x=_sum_of("from"), common="watched", logarithmic=False, ends=False,
+    ),  # fmt: skip
 )

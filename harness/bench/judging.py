@@ -1,8 +1,9 @@
 """Judges an expected shape by the medians of VALID runs.
 
 It is *inconclusive* if the repeats of a point that it needs differ by more than a factor of two, or if none of them is
-VALID. It is *not measured* if such a point is missing. A run that was CLIENT_BOUND still bounds what the server can do:
-if the shape holds for every value within the bound, or for none, it is judged all the same."""
+VALID. A single figure, such as a count, is judged by the interval of its runs instead: across a limit is inconclusive.
+It is *not measured* if such a point is missing. A run that was CLIENT_BOUND still bounds what the server can do: if the
+shape holds for every value within the bound, or for none, it is judged all the same."""
 
 from __future__ import annotations
 
@@ -168,9 +169,10 @@ def _settled(outcome: str, shown: str, *known: Known) -> tuple[str, str]:
 
 
 def _judge_value(value: Value, figures: Figures) -> tuple[str, str]:
+    """By the interval of the runs: repeats may differ by any factor as long as all lie on one side of a limit."""
     known = figures.known(value.column, value.place)
-    outcome = within((known.low, known.high), value.low, value.high)
-    return _settled(outcome, f"{known} ({_runs(known)})", known)
+    truth = (min(known.low, known.summary.low), max(known.high, known.summary.high))
+    return within(truth, value.low, value.high), f"{known} ({_runs(known)})"
 
 
 def _judge_ratio(ratio: Ratio, figures: Figures) -> tuple[str, str]:

@@ -208,5 +208,18 @@ def churn(request: Request) -> Taken:
     return _needs_snapshots(_taken(outcome, **figures), outcome)
 
 
+def large_frames(request: Request) -> Taken:
+    """E10: frames of one size. A frame that is larger than one read needs memory of its own until it is whole. With
+    large frames the client is the limit, since it copies as much. What a message costs the server stays the same."""
+    words = ("--payload", request.number("payload"), "--limit", "busy=100", *OWN_NETWORK_WORK)
+    outcome = _run(request, request.number("connections"), *words)
+    figures = {"throughput": outcome.report["achieved"], **_cpu(outcome.report)}
+    before, after = outcome.before, outcome.after
+    if before and after and before.memory.faults is not None and after.memory.faults is not None:
+        frames = _difference(before, after)["frames"]
+        figures["faults"] = (after.memory.faults - before.memory.faults) / frames if frames else None
+    return _needs_snapshots(_taken(outcome, **figures), outcome)
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]

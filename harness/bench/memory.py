@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+from suite import kernel
+
 
 @dataclass(frozen=True)
 class Memory:
     resident: Optional[int]  # bytes of the process that are in memory; None if there is no /proc
+    faults: Optional[int]  # page faults since the process began
     kernel: Optional[int]  # bytes of the kernel's objects and of TCP's buffers on the whole machine
 
 
 def look(pid: int) -> Memory:
     try:
-        return Memory(_resident(pid), _slab() + _tcp_buffers())
+        return Memory(_resident(pid), kernel.page_faults(pid), _slab() + _tcp_buffers())
     except (OSError, ValueError, IndexError, StopIteration):
-        return Memory(None, None)
+        return Memory(None, None, None)
 
 
 def _resident(pid: int) -> int:

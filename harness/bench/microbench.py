@@ -17,6 +17,12 @@ def one_wait(request: Request) -> Taken:
     return run(request, "microbench_wait", {"wait": "wait_us"}, *_watched(request), "--place", request.point["place"])
 
 
+def high_numbers(request: Request) -> Taken:
+    """E11: the same call, with few descriptors that have high numbers."""
+    words = ("--place", request.point["place"], "--from", request.point["from"])
+    return run(request, "microbench_wait", {"wait": "wait_us"}, *_watched(request), *words)
+
+
 def one_cycle(request: Request) -> Taken:
     """E4: the call, the scan for what is ready, and the reading of it."""
     figures = {"cycle": "cycle_us", "wait": "wait_us"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Optional
 
-SCHEMA = "runs/1"  # changes when a reader of the old one would misunderstand the new one
+SCHEMA = "runs/2"  # changes when a reader of the old one would misunderstand the new one
 
 
 class BadRows(Exception):
@@ -51,6 +51,7 @@ class Row:
     waits: Optional[float] = None  # waits for readiness a message; they are among the calls
     events: Optional[float] = None  # events a wait
     event_cpu: Optional[float] = None  # CPU time of the server an event
+    faults: Optional[float] = None  # page faults of the server a message
     wait: Optional[float] = None  # one call that waits for readiness, alone
     cycle: Optional[float] = None  # the call, the scan for ready descriptors and the reading of all of them
     chain: Optional[float] = None  # the whole run of libevent's chain

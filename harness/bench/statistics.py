@@ -38,6 +38,8 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E7": Figure("chain", False, "us"),
     "E8": Figure("server_bytes", False, "bytes/connection"),
     "E9": Figure("connects", True, "connections/s"),
+    "E10": Figure("server_cpu", False, "us/message"),
+    "E11": Figure("wait", False, "us"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")

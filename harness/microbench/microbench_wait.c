@@ -15,6 +15,7 @@ struct request {
     uint64_t watched;
     uint64_t ready;
     enum place place;
+    uint64_t from;
     uint64_t seed;
     uint64_t span_ns;
     bool cycle;
@@ -28,6 +29,8 @@ static const struct option_row rows[] = {
     {"ready", "K", "of them, how many are readable (1)",
      NUMBER_INTO(struct request, ready, 0, 1U << 20)},
     {"place", "HOW", "where these stand", CHOICE_INTO(struct request, place, place_names)},
+    {"from", "NUMBER", "the least number of their descriptors (0: as they come)",
+     NUMBER_INTO(struct request, from, 0, 1U << 20)},
     {"seed", "S", "of the order in which they become readable (1)",
      NUMBER_INTO(struct request, seed, 0, UINT64_MAX)},
     {"seconds", "T", "how long to measure (0.5)", SPAN_INTO(struct request, span_ns)},
@@ -57,7 +60,8 @@ static enum options_result read_request(struct request *request, int argc, char 
 /* A hash over what was asked for; the API and the length of the measurement are not part of it. */
 static uint64_t hash_of(const struct request *request)
 {
-    const uint64_t asked[] = {request->watched, request->ready, request->place, request->cycle};
+    const uint64_t asked[] = {request->watched, request->ready, request->place, request->cycle,
+                              request->from};
     uint64_t hash = mix_into(request->seed, 'w');
 
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
@@ -73,6 +77,7 @@ static void print_request(struct json *json, const struct request *request)
     json_unsigned(json, "watched", request->watched);
     json_unsigned(json, "ready", request->ready);
     json_string(json, "place", place_names[request->place]);
+    json_unsigned(json, "from", request->from);
     json_unsigned(json, "seed", request->seed);
     json_double(json, "seconds", (double)request->span_ns / 1e9, 6);
     json_bool(json, "cycle", request->cycle);
@@ -125,7 +130,8 @@ int main(int argc, char **argv)
     if (options != OPTIONS_RUN)
         return options == OPTIONS_HELP_SHOWN ? 0 : 2;
     int status = watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
-                              (uint32_t)request.ready, request.place, request.seed, &error);
+                              (uint32_t)request.ready, request.place, (uint32_t)request.from,
+                              request.seed, &error);
     if (status == 0)
         status = request.cycle ? measure_cycle(&request, &watched, &json, &error)
                                : measure_wait(&request, &watched, &json, &error);

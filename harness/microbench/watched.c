@@ -4,6 +4,7 @@
 #include "descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -44,6 +45,19 @@ static void choose(struct watched *watched, enum place place, uint64_t seed)
     }
 }
 
+/* Gives each socket the lowest free number from `from` on (fcntl(2), F_DUPFD). */
+static int renumber(struct watched *watched, uint32_t from, struct error *error)
+{
+    for (uint32_t i = 0; from > 0 && i < watched->count; i++) {
+        int fd = fcntl(watched->fds[i], F_DUPFD, (int)from);
+        if (fd < 0)
+            return error_set(error, "fcntl F_DUPFD", "a socket", errno);
+        (void)close(watched->fds[i]);
+        watched->fds[i] = fd;
+    }
+    return 0;
+}
+
 static int add_all(struct watched *watched, struct error *error)
 {
     for (uint32_t i = 0; i < watched->count; i++)
@@ -53,7 +67,8 @@ static int add_all(struct watched *watched, struct error *error)
 }
 
 int watched_open(struct watched *watched, const struct mechanism_kind *kind, uint32_t count,
-                 uint32_t ready_count, enum place place, uint64_t seed, struct error *error)
+                 uint32_t ready_count, enum place place, uint32_t from, uint64_t seed,
+                 struct error *error)
 {
     *watched = (struct watched){.kind = kind, .count = count, .ready_count = ready_count};
     watched->peers = (struct peers){.process = -1, .commands = -1, .answers = -1, .listener = -1};
@@ -67,12 +82,13 @@ int watched_open(struct watched *watched, const struct mechanism_kind *kind, uin
     choose(watched, place, seed);
     watched->plan =
         (struct peers_plan){.count = count, .writers = watched->ready, .writer_count = ready_count};
-    if (descriptors_reserve(count, "watching that many sockets", error) < 0)
+    if (descriptors_reserve((uint64_t)count + from, "watching these sockets", error) < 0)
         return -1;
     /* Open it before the sockets: a missing API is then reported at once. */
     watched->state = kind->open(count, error);
     if (watched->state == NULL ||
-        peers_open(&watched->peers, &watched->plan, watched->fds, error) < 0)
+        peers_open(&watched->peers, &watched->plan, watched->fds, error) < 0 ||
+        renumber(watched, from, error) < 0)
         return -1;
     return add_all(watched, error);
 }

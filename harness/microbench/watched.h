@@ -24,10 +24,12 @@ struct watched {
 };
 
 /* Connects `count` sockets and lets the mechanism watch all of them, in the order of their
- * descriptors. Nothing is readable yet; peers_write makes the chosen ones readable. Returns 0, or
- * -1 with error filled. Call watched_close in both cases. */
+ * descriptors. `from`: the least number that a descriptor may have. Nothing is readable yet;
+ * peers_write makes the chosen ones readable. Returns 0, or -1 with error filled. Call
+ * watched_close in both cases. */
 int watched_open(struct watched *watched, const struct mechanism_kind *kind, uint32_t count,
-                 uint32_t ready_count, enum place place, uint64_t seed, struct error *error);
+                 uint32_t ready_count, enum place place, uint32_t from, uint64_t seed,
+                 struct error *error);
 void watched_close(struct watched *watched);
 
 /* Waits with poll(2) until each chosen socket is readable. Returns 0, or -1 with error filled when

@@ -78,8 +78,8 @@ def test_a_figure_that_is_none_is_refused_before_it_is_written(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("schema,experiment", "schema,experience", "line 1: the columns are not those of 'runs/1'"),
-        ("runs/1,E2", "runs/9,E2", "line 2: schema 'runs/9', expected 'runs/1'"),
+        ("schema,experiment", "schema,experience", "line 1: the columns are not those of 'runs/2'"),
+        ("runs/2,E2", "runs/9,E2", "line 2: schema 'runs/9', expected 'runs/2'"),
         (",12345,", ",much,", "line 2: could not convert string to float: 'much'"),
         (",12345,", ",nan,", "line 2: 'nan' is no finite number"),
         (",1,1,7,", ",1,one,7,", "line 2: invalid literal for int() with base 10: 'one'"),
@@ -188,7 +188,7 @@ def test_a_resumed_set_knows_what_is_finished(results):
     for each in (row(repeat=1), noisy, bound, row(repeat=3, attempt=2, verdict="CLIENT_BOUND")):
         results.add(each)
     with (results.path / "runs.csv").open("a") as file:
-        file.write("runs/1,E2,poll_srv,idle=8000 act")  # killed here
+        file.write("runs/2,E2,poll_srv,idle=8000 act")  # killed here
     resumed = Results.open(results.path)
     assert resumed.finished() == {row(repeat=1).key, bound.key}
     assert resumed.attempts(noisy.key) == [noisy]

@@ -25,7 +25,8 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
 
 def add(results: Results, experiment: str, server: str, point: str, *values: float, **more: Any) -> None:
     """One run for each value of the main column of the experiment."""
-    column = {"E2": "throughput", "E4-wait": "wait", "E4-cycle": "cycle", "E5": "calls", "E6": "event_cpu"}[experiment]
+    column = {"E2": "throughput", "E4-wait": "wait", "E4-cycle": "cycle", "E5": "calls", "E6": "event_cpu",
+              "E10": "faults"}[experiment]  # fmt: skip
     for repeat, value in enumerate(values, start=1):
         fields: dict[str, Any] = {"verdict": "VALID", "attempt": 1, "seed": 1, column: value, **more}
         results.add(Row(experiment=experiment, server=server, point=point, repeat=repeat, **fields))
@@ -66,6 +67,10 @@ def test_names_are_these_and_nothing_is_measured_at_first(results):
         "calls-edge_short_read",
         "calls-one_shot",
         "batching-poll",
+        *(f"faults-{name}" for name in ("select_srv", "poll_srv", "epoll_lt", "epoll_et")),
+        "payload-65536",
+        "payload-200000",
+        *(f"numbers-{name}" for name in ("select_srv", "poll_srv", "epoll_lt")),
     ]
     assert {verdict.outcome for verdict in verdicts} == {"not measured"}
     assert judged(results, "wait-slope-poll").figures == "no figure for poll_srv watched=1000 ready=1 place=last"
@@ -79,7 +84,7 @@ def test_kqueue_takes_part_only_where_it_is_native(results):
         results.fingerprint["kqueue"] = stand_in
         assert of_kqueue() == []
     results.fingerprint["kqueue"] = "native"
-    assert of_kqueue() == ["wait-flat-kqueue_srv", "idle-kqueue_srv"]
+    assert of_kqueue() == ["wait-flat-kqueue_srv", "idle-kqueue_srv", "faults-kqueue_srv"]
 
 
 # Limits: each shape just inside and just outside
@@ -104,6 +109,21 @@ def test_a_slope_needs_both_ends(results, missing):
     verdict = judged(results, "wait-slope-poll")
     assert verdict.outcome == "not measured"
     assert verdict.figures == f"no figure for poll_srv watched={missing} ready=1 place=last"
+
+
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ((0.0, 0.0, 0.0), "reproduced"),
+        ((0.0, 0.004, 0.0), "reproduced"),  # a factor without end, far below the limit
+        ((0.0, 0.09, 2.0), "inconclusive"),
+        ((0.2, 12.0, 0.3), "not reproduced"),
+    ],
+)
+def test_a_single_figure_is_judged_by_its_interval(results, faults, expected):
+    add(results, "E10", "epoll_lt", "payload=65536 connections=10", *faults)
+    add(results, "E10", "epoll_lt", "payload=200000 connections=10", 0.0, 0.0, 0.0)
+    assert outcome(results, "faults-epoll_lt") == expected
 
 
 @pytest.mark.parametrize(
@@ -313,7 +333,7 @@ def test_the_program_prints_and_writes_the_verdicts(results):
     assert done.stdout.splitlines()[0] == (
         "reproduced      wait-slope-poll    poll, one ready: slope 0.85 to 1.9 on log-log axes from 1000 watched on"
     )
-    assert done.stdout.splitlines()[-1] == "1 reproduced, 1 not reproduced, 0 inconclusive, 16 not measured"
+    assert done.stdout.splitlines()[-1] == "1 reproduced, 1 not reproduced, 0 inconclusive, 25 not measured"
     document = json.loads((results.path / "verdicts.json").read_text())
     assert document["schema"] == "verdicts/1"
     assert [Verdict(**each) for each in document["verdicts"]] == shapes.judge(Results.open(results.path))

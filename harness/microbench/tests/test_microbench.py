@@ -159,14 +159,14 @@ def test_help_names_every_setting_that_is_printed(program):
 
 @pytest.mark.cause("a setting or a figure is missing in the JSON, or has another name")
 def test_wait_prints_what_was_asked_and_found(api):
-    words = ("--watched", 30, "--ready", 3, "--place", "first", "--seed", 7)
+    words = ("--watched", 30, "--ready", 3, "--place", "first", "--seed", 7, "--from", 50)
     outcome = run("microbench_wait", "--api", api, *words, *SOON)
     found = outcome.pop("figures")
     assert re.fullmatch("[0-9a-f]{16}", outcome.pop("schedule_hash"))
     assert outcome.pop("implementation") in (("native", "libkqueue", "emulation") if api == "kqueue" else ("native",))
     assert outcome == {
         "schema": "microbench/1", "program": "microbench_wait", "api": api, "watched": 30, "ready": 3, "place": "first",
-        "seed": 7, "seconds": 0.01, "cycle": False,
+        "from": 50, "seed": 7, "seconds": 0.01, "cycle": False,
     }  # fmt: skip
     assert set(found) == {"wait_us", "wait_us_least", "events", "calls", "batches"}
     assert 0 < found["wait_us_least"] <= found["wait_us"]
