@@ -143,8 +143,8 @@ static bool last_turn(struct loop *loop, struct connection *connection)
 }
 
 /* [9] Stop: closing the listener makes the kernel refuse new peers, and reset those that wait in
- * the queue. Each connection has one more turn. Then the server ends it: output leaves, FIN
- * follows, and drain-timeout bounds how long that takes.
+ * the queue. Each connection answers what has come already. Then the server ends it: output leaves,
+ * FIN follows, and drain-timeout bounds how long that takes.
  * The walk takes the head of the queue again and again, because each step takes the head out: it is
  * retired, or it moves to the queue of draining connections. */
 static void begin_stop(struct loop *loop)
