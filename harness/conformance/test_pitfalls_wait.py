@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from suite import kernel, preload, servers, waiting
 from suite.frames import frame, payload
 from suite.peer import needs_in_flight
+from suite.server import Server
 
 READ_BYTES = 64 * 1024  # at most, of one recv
 
@@ -58,6 +61,15 @@ def test_a_signal_is_heard_by_a_loop_that_never_sleeps(start, library):
     assert waits < 24, f"{waits} wake-ups after the signal, with {sent} bytes to read"
 
 
+@contextlib.contextmanager
+def stopped_after_the_last_wait(server: Server) -> Iterator[None]:
+    """SIGTERM, and then the library stops the server where it closes its listener. At the end the server goes on."""
+    server.signal(signal.SIGTERM)
+    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped where it closes the listener")
+    yield
+    server.signal(signal.SIGCONT)
+
+
 @pytest.mark.only(*servers.ALL)
 @pytest.mark.cause("a stop trusts what the wait has reported: it does not read what came after the wait")
 def test_input_that_comes_after_the_last_wait(start, library):
@@ -67,12 +79,10 @@ def test_input_that_comes_after_the_last_wait(start, library):
     peers = [server.connect() for _ in range(3)]
     for peer in peers:
         peer.echo(b"before")
-    server.signal(signal.SIGTERM)
-    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped where it closes the listener")
-    for i, peer in enumerate(peers):
-        peer.send_frame(payload(100, i))
-        peer.wait_delivered()
-    server.signal(signal.SIGCONT)
+    with stopped_after_the_last_wait(server):
+        for i, peer in enumerate(peers):
+            peer.send_frame(payload(100, i))
+            peer.wait_delivered()
     for i, peer in enumerate(peers):
         peer.expect_frame(payload(100, i))
         peer.expect_end()
@@ -91,14 +101,12 @@ def test_all_that_comes_after_the_last_wait(start, library, kind):
     for _ in range(8):  # lets the kernel widen the receive window beyond what one read takes
         peer.echo(payload(1 << 20))
     count = 4 * READ_BYTES // 5000 if kind == "more than a read takes" else 2
-    server.signal(signal.SIGTERM)
-    waiting.until(lambda: kernel.state(server.pid) == "T", "the server stopped where it closes the listener")
-    for i in range(count):
-        if i > 0 and kind == "urgent byte":
-            peer.socket.send(b"!", socket.MSG_OOB)
-        peer.send_frame(payload(5000, i))
-    peer.wait_delivered()
-    server.signal(signal.SIGCONT)
+    with stopped_after_the_last_wait(server):
+        for i in range(count):
+            if i > 0 and kind == "urgent byte":
+                peer.socket.send(b"!", socket.MSG_OOB)
+            peer.send_frame(payload(5000, i))
+        peer.wait_delivered()
     for i in range(count):
         peer.expect_frame(payload(5000, i))
     peer.expect_end()

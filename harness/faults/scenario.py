@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from suite import kernel, waiting
-from suite.frames import frame, header, payload
+from suite.frames import ends_between_frames, frame, header, payload
 
 
 PATIENCE = 10.0  # seconds that a peer waits for its echoes; only a broken server takes so long
@@ -106,10 +106,7 @@ class Client:
         """Waits for the end. The server was free to end the stream between two frames, but not inside a frame."""
         while not self.cut and self.receive():
             pass
-        at = 0
-        while at < len(self.came):
-            at += 4 + int.from_bytes(self.came[at : at + 4], "big")
-        if at > len(self.came):
+        if not ends_between_frames(self.came):
             self.cut = True
 
     def half_close(self) -> None:
