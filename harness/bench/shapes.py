@@ -63,11 +63,15 @@ def _wait_ratio(watched: int, least: float) -> Shape:
     return Shape(f"wait-ratio-{watched}", "E4-wait", claim, (ratio,))
 
 
+def _limits(low: float, high: float) -> str:
+    return f"at least {low}" if high == ENDLESS else f"{low} to {high}"
+
+
 def _cycle(name: str, ready: int, low: float, high: float) -> Shape:
     point = f"watched=9000 ready={ready}"
     ratio = Ratio("cycle", Place("poll_srv", point), Place("epoll_lt", point), low, high)
-    words = f"at least {low}" if high == ENDLESS else f"{low} to {high}"
-    return Shape(name, "E4-cycle", f"{ready} of 9000 ready, whole cycle: poll / epoll (level) {words}", (ratio,))
+    claim = f"{ready} of 9000 ready, whole cycle: poll / epoll (level) {_limits(low, high)}"
+    return Shape(name, "E4-cycle", claim, (ratio,))
 
 
 def _beside_idle(
@@ -96,7 +100,7 @@ def _no_new_pages(server: str) -> Shape:
         Value("faults", Place(server, f"payload={size} connections=10"), 0, 0.1) for size in (65536, 200000)
     )
     claim = f"{server}: below 0.1 page faults a message of 65536 and of 200000 bytes"
-    return Shape(f"faults-{server}", "E10", claim, parts, native_kqueue_only=server == "kqueue_srv")
+    return Shape(f"faults-{server}", "E10", claim, parts, native_kqueue_only=servers.OF[server].stand_in)
 
 
 def _level_like_edge(payload: int, most: float) -> Shape:
@@ -109,8 +113,8 @@ def _level_like_edge(payload: int, most: float) -> Shape:
 def _numbers(server: str, low: float, high: float) -> Shape:
     high_numbers, low_numbers = (Place(server, f"watched=8 ready=1 place=last from={each}") for each in (16000, 100))
     ratio = Ratio("wait", high_numbers, low_numbers, low, high)
-    words = f"at least {low}" if high == ENDLESS else f"{low} to {high}"
-    claim = f"{server}, 8 descriptors: numbered from 16000 on a wait takes {words} of what it takes from 100 on"
+    takes = f"a wait takes {_limits(low, high)} of what it takes from 100 on"
+    claim = f"{server}, 8 descriptors: numbered from 16000 on {takes}"
     return Shape(f"numbers-{server}", "E11", claim, (ratio,))
 
 
