@@ -181,8 +181,11 @@ VERDICTS = [
     ({"busy": 99, "saturation": 89.9}, "CLIENT_BOUND", "busy:"),
     ({"busy": 99, "saturation": 90}, "VALID", "busy:"),
     ({"batches": 99, "saturation": 90}, "VALID", "batches:"),
-    ({"lag_p99": 20.1e3, "saturation": 99}, "CLIENT_BOUND", "lag:"),
-    ({"lag_p99": 20.1e3}, "CLIENT_BOUND", "lag:"),
+    ({"lag_p99": 1001e3, "saturation": 99}, "CLIENT_BOUND", "lag:"),
+    ({"lag_p99": 1001e3}, "CLIENT_BOUND", "lag:"),
+    # however fast the server is: a filter must not choose by the figures
+    ({"lag_p99": 999e3, "response_p99": 1e3}, "VALID", None),
+    ({"lag_p99": 1001e3, "response_p99": 1e9}, "CLIENT_BOUND", "lag:"),
     ({"ceiling": 14285}, "CLIENT_BOUND", "ceiling:"),
     ({"ceiling": 14286}, "VALID", None),
     ({"achieved": 99899}, "OVERLOADED", "shortfall:"),
@@ -197,8 +200,8 @@ VERDICTS = [
     ({"silence": 1.1e9}, "UNSTABLE", "stalled:"),
     ({"interrupted": 1}, "UNSTABLE", "interrupted:"),
     # of several verdicts, the one that explains the others
-    ({"achieved": 90000, "lag_p99": 1e6}, "CLIENT_BOUND", "lag:"),
-    ({"achieved": 90000, "lag_p99": 1e6, "steal": 9}, "NOISY_HOST", "steal:"),
+    ({"achieved": 90000, "lag_p99": 2e6}, "CLIENT_BOUND", "lag:"),
+    ({"achieved": 90000, "lag_p99": 2e6, "steal": 9}, "NOISY_HOST", "steal:"),
     ({"achieved": 90000, "steal": 9, "errors": 1}, "ERRORS", "errors: 1"),
     ({"achieved": 90000, "silence": 2e9}, "OVERLOADED", "shortfall:"),
 ]
