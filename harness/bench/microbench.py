@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
+from typing import Optional
 
 from suite import servers
 
-from bench import process
+from bench import process, steal
 from bench.loads import Failed
+from bench.process import Cores
 from bench.requests import Request, Taken
 
 
@@ -48,9 +51,25 @@ def _api(server: str) -> str:
     return servers.OF[server].microbench
 
 
+def yardstick(cores: Cores) -> Optional[float]:
+    """Nanoseconds of a fixed system call on the server's core just now; None where the program fails."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError, KeyError):
+        done = subprocess.run(
+            [str(servers.program("microbench_yardstick"))],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=True,
+            preexec_fn=process.prepare(cores.server),
+        )
+        return float(json.loads(done.stdout)["figures"]["call_ns"])
+    return None
+
+
 def run(request: Request, program: str, wanted: dict[str, str], *options: object) -> Taken:
     """`wanted`: for each column of the row the name of the program's figure."""
     command = [str(servers.program(program)), *map(str, options)]
+    watch = steal.Watch()
     bound = 8 * request.driver.patience + 10 * request.times.duration
     try:
         result = subprocess.run(
@@ -71,6 +90,6 @@ def run(request: Request, program: str, wanted: dict[str, str], *options: object
     try:
         report = json.loads(result.stdout)
         figures = {column: float(report["figures"][name]) for column, name in wanted.items()}
-        return Taken("VALID", report["schedule_hash"], [], {**figures})
+        return Taken("VALID", report["schedule_hash"], [], {**figures}, watch.disturbed())
     except (ValueError, KeyError, TypeError) as error:
         raise Failed(f"{program} printed what cannot be read ({error!r}): {result.stdout[:200]!r}") from None

@@ -42,3 +42,4 @@ class Taken:
     schedule_hash: str
     reasons: list[str] = field(default_factory=list)
     figures: dict[str, Optional[float]] = field(default_factory=dict)
+    disturbed: str = ""  # what disturbed the machine meanwhile

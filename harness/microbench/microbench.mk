@@ -1,9 +1,8 @@
 # The measurements without a server: one wait, one cycle, libevent's chain, calls a message.
 # Included by the Makefile at the top.
 
-microbench_programs := $(addprefix $(BUILD)/,microbench_wait microbench_chain microbench_calls)
-microbench_parts    := $(filter-out %/microbench_wait.o %/microbench_chain.o %/microbench_calls.o,\
-                  $(call object_of,$(wildcard harness/microbench/*.c)))
+microbench_programs := $(addprefix $(BUILD)/,microbench_wait microbench_chain microbench_calls microbench_yardstick)
+microbench_parts    := $(call object_of,$(filter-out harness/microbench/microbench_%.c,$(wildcard harness/microbench/*.c)))
 microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
 microbench_common   := $(call object_of,common/clock.c common/option_table.c common/json.c common/error.c)
 

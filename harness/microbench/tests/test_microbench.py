@@ -132,7 +132,15 @@ BAD = [
     ("microbench_calls", ("--policy", "edge"), " ".join(POLICIES)),
     ("microbench_calls", ("--policy", "level", "--connections", "0"), "--connections"),
     ("microbench_calls", ("--policy", "level", "--messages", "0"), "--messages"),
+    ("microbench_yardstick", ("--seconds", "0"), "--seconds"),
+    ("microbench_yardstick", ("stray",), "stray"),
 ]
+
+
+def test_the_yardstick_asks_the_kernel_each_time() -> None:
+    report = json.loads(run_plain("microbench_yardstick", *SOON).stdout)
+    figures = report["figures"]
+    assert 0 < figures["call_ns_least"] <= figures["call_ns"] and figures["batches"] >= 1
 
 
 @pytest.mark.parametrize("program, options, part", BAD, ids=lambda v: " ".join(v) if isinstance(v, tuple) else None)
