@@ -13,7 +13,6 @@ STEPS_A_DOUBLING = 8  # neighbouring rates are 9% apart, and the figure is no mo
 LOWEST = 100.0  # requests a second, at step 0
 STEPS = 18 * STEPS_A_DOUBLING  # up to 26 million
 TRIES = 3  # of a probe that the machine disturbed
-DISTURBED = ("NOISY_HOST", "UNSTABLE")
 
 
 def rate_of(step: int) -> float:
@@ -32,6 +31,7 @@ def step_of(rate: float) -> int:
 class Probe:
     verdict: str
     response_p99: Optional[float]  # microseconds
+    disturbed: str = ""  # what disturbed the machine
 
 
 @dataclass
@@ -43,7 +43,8 @@ class Search:
     found: Optional[float] = None
     verdict: str = "VALID"
     reasons: list[str] = field(default_factory=list)
-    _verdicts: dict[int, str] = field(default_factory=dict)  # of the probes, by step
+    disturbed: str = ""  # what disturbed the machine in the probes next to the figure, in every try
+    _probes: dict[int, Probe] = field(default_factory=dict)  # by step
 
     def run(self, guess: float) -> None:
         """Goes from the guess in growing strides until the answer changes, then halves the interval."""
@@ -75,24 +76,22 @@ class Search:
         """Whether a rate keeps the limit. A probe that the machine disturbed is made again; OVERLOADED is an answer."""
         for _ in range(TRIES):
             probe = self.probe(rate_of(step))
-            if probe.verdict not in DISTURBED:
+            if not probe.disturbed:
                 break
-        self._verdicts[step] = probe.verdict
+        self._probes[step] = probe
         within = probe.response_p99 is not None and probe.response_p99 <= self.limit
         return within and probe.verdict != "OVERLOADED"
 
     def _conclude(self, low: int, high: int) -> None:
         """The verdict. Only the probes of the two rates next to the figure decide whether it can be trusted."""
         self.found = rate_of(low) if low >= 0 else None
-        above = self._verdicts.get(high, "CLIENT_BOUND")
+        above = self._probes.get(high)
         if low < 0:
             self.verdict = "OVERLOADED"
             self.reasons.append(f"even {LOWEST:g} requests a second were too many")
-        elif above == "CLIENT_BOUND":
-            self.verdict = above
+        elif above is None or above.verdict == "CLIENT_BOUND":
+            self.verdict = "CLIENT_BOUND"
             limit = f"at {rate_of(high):g} a second the client was the limit"
             self.reasons.append(f"{limit}: the capacity is at least this")
-        for verdict in (above, self._verdicts.get(low, "VALID")):
-            if verdict in DISTURBED and self.verdict == "VALID":
-                self.verdict = verdict
-                self.reasons.append(f"the probes next to the figure stayed {verdict} in {TRIES} tries")
+        beside = [probe.disturbed for probe in (self._probes.get(low), above) if probe is not None and probe.disturbed]
+        self.disturbed = "; ".join(dict.fromkeys(beside))

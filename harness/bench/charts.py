@@ -61,9 +61,11 @@ def caption(results: Results, figure: Figure) -> str:
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
     notes = [spread_text(summaries), *figure.kind.notes(figure.table)]
-    invalid = sorted({verdict for each in summaries if not each.valid for verdict in each.verdicts})
-    if invalid:
-        notes.append(f"Hollow: no VALID run at this point ({', '.join(invalid)}).")
+    if any(each.disturbed for each in summaries):
+        notes.append("Hollow: the machine was disturbed in a run at this point.")
+    bounds = sorted({each.bound for each in summaries} - {""})
+    if bounds:
+        notes.append(f"Where the client was the limit, a figure is {' or '.join(bounds)} this.")
     has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
     if has_stand_in and "(" in kqueue_name(results.fingerprint):
         notes.append("kqueue: its costs are those of the stand-in, not of kqueue.")

@@ -114,7 +114,7 @@ def curve(
         for place, summary in sorted(places, key=lambda each: each[0]):
             line: Line = {"server": server, "x": place, "median": summary.median}
             line |= {"low": summary.low, "high": summary.high}
-            line |= {"runs": summary.runs, "valid": summary.valid, "end": False}
+            line |= {"runs": summary.runs, "valid": not summary.disturbed, "end": False}
             table.lines.append(line | about)
             table.summaries.append(summary)
     if ends:
@@ -149,6 +149,6 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         line: Line = {"server": server, "position": position, "label": label}
         line |= {"first": one.median, "second": other.median + below - one.median}
         line |= {"low": below + other.low, "high": below + other.high}
-        table.lines.append(line | {"runs": other.runs, "valid": one.valid and other.valid})
+        table.lines.append(line | {"runs": other.runs, "valid": not (one.disturbed or other.disturbed)})
         table.summaries.append(other)
     return table

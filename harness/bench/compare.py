@@ -31,11 +31,12 @@ class Comparison:
 
     @property
     def mark(self) -> str:
-        """better or worse if the interval of the ratio excludes 1; with a ? if that is only the range."""
+        """better or worse if the interval of the ratio excludes 1; with a ? if that is only the range, or if a run only
+        bounds the figure."""
         if self.ratio.low <= 1 <= self.ratio.high:
             return ""
         word = "better" if (self.ratio.low > 1) == self.figure.more_is_better else "worse"
-        return word if self.ratio.interval and self.ratio.valid else f"{word}?"
+        return word if self.ratio.interval and not self.ratio.bound else f"{word}?"
 
 
 def compare(before: list[Row], after: list[Row]) -> list[Comparison]:
@@ -69,13 +70,12 @@ def _compare(pairs: list[tuple[Row, Row]]) -> Optional[Comparison]:
     if figure is None:
         return None
     measured = [(one, other) for one, other in pairs if _value(one, figure) and _value(other, figure)]
-    valid = [pair for pair in measured if all(row.verdict == "VALID" for row in pair)]
-    used = valid or measured
-    if not used:
+    if not measured:
         return None
-    befores = [_value(one, figure) for one, _ in used]
-    afters = [_value(other, figure) for _, other in used]
-    verdicts = tuple(dict.fromkeys(row.verdict for pair in pairs for row in pair if row.verdict != "VALID"))
+    befores = [_value(one, figure) for one, _ in measured]
+    afters = [_value(other, figure) for _, other in measured]
+    bounds = {statistics.bound(row, figure.column) for pair in measured for row in pair} - {""}
+    disturbed = sum(any(row.disturbed for row in pair) for pair in measured)
     return Comparison(
         first.experiment,
         first.server,
@@ -83,7 +83,7 @@ def _compare(pairs: list[tuple[Row, Row]]) -> Optional[Comparison]:
         figure,
         statistics.summarise(befores).median,
         statistics.summarise(afters).median,
-        statistics.summarise([b / a for a, b in zip(befores, afters)], bool(valid), verdicts),
+        statistics.summarise([b / a for a, b in zip(befores, afters)], min(bounds, default=""), disturbed),
     )
 
 
@@ -98,7 +98,8 @@ def text(compared: list[Comparison]) -> str:
         f"{'pairs':>6}"
     ]
     for each in compared:
-        doubt = "" if each.ratio.valid else f"  not VALID: {', '.join(each.ratio.verdicts)}"
+        doubt = f"  some are bounds ({each.ratio.bound})" if each.ratio.bound else ""
+        doubt += f"  {each.ratio.disturbed} disturbed" if each.ratio.disturbed else ""
         lines.append(
             f"{each.experiment:12}{each.server:17}{each.point:34}{each.figure.column:15}"
             f"{each.before:12.5g}{each.after:12.5g}{each.ratio.median:8.3f}{each.ratio.low:8.3f}{each.ratio.high:8.3f}"
@@ -122,7 +123,8 @@ def _explained(compared: list[Comparison]) -> list[str]:
 def differences(before: Results, after: Results) -> list[str]:
     """What else differs, and may be the cause."""
     settings: list[tuple[str, Any, Any]] = [
-        (name, before.settings.get(name), after.settings.get(name)) for name in ("mode", "pinned", "seed")
+        (name, before.settings.get(name), after.settings.get(name))
+        for name in ("mode", "pinned", "seed", "descriptors")
     ]
     found = [each for each in settings if each[1] != each[2]]
     found += fingerprint.differences(before.fingerprint, after.fingerprint)

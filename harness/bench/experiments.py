@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import functools
+import math
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from suite import servers
 
 from bench import measures, microbench
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
-from bench.rows import point
+from bench.rows import factors, point
 from bench.statistics import POLICIES
 
+OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
+ENOUGH = 20000  # descriptors a process: every point can be reached
 WITHOUT_CEILING = servers.having(ceiling="none")
 WITH_MICROBENCH = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none")
+# These declare their interest by a call. A stand-in for kqueue says nothing about kqueue's cost.
+DECLARING = tuple(
+    name for name in servers.having(interest="call") if not servers.OF[name].stand_in or sys.platform != "linux"
+)
 
-RATE = 2000  # requests a second; every server can answer them, also poll with 18,000 connections
+RATE = 2000  # requests a second; every server can answer them, also poll with 16,000 connections
 LIMIT = 10_000  # microseconds: a capacity is the highest rate with the p99 of response below this
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What a limit of descriptors leaves of the sizes that were planned. A size out of reach is replaced by the largest
+    in reach, of two digits, so that every shape is measured on a smaller machine too."""
+
+    descriptors: int
+
+    def of(self, wanted: int, others: int = 0, each: int = 1) -> int:
+        """`wanted`, or less. `others`: further descriptors of the process; `each`: descriptors that one takes."""
+        most = max(1, (self.descriptors - OWN_DESCRIPTORS - others) // each)
+        if wanted <= most:
+            return wanted
+        unit = 10 ** max(0, int(math.log10(most)) - 1)
+        return most // unit * unit
+
+    def all_of(self, *wanted: int, others: int = 0, each: int = 1) -> tuple[int, ...]:
+        """Each of them once."""
+        return tuple(dict.fromkeys(self.of(size, others, each) for size in wanted))
 
 
 @dataclass(frozen=True)
@@ -25,18 +54,32 @@ class Experiment:
     name: str
     measure: Callable[[Request], Taken]
     points: dict[str, tuple[str, ...]]  # by mode
-    repeats: dict[str, int]
+    repeats: dict[str, int]  # of a point that only a curve needs
     times: dict[str, Times]
     descriptors: Callable[[dict[str, str]], int]  # that one process needs at a point, besides its own
     beside: float  # seconds of a run besides the measured ones, about
     loads: int = 1  # of one run, about
+    paired: dict[str, int] = field(default_factory=lambda: _by_mode(6, 6, 1))  # repeats of a place that a shape needs
     servers: tuple[str, ...] = servers.ALL
+    whole: bool = False  # a full run is long enough for a request on every connection
     programs: tuple[str, ...] = ()  # micro programs instead of servers
 
-    def seconds(self, mode: str) -> float:
-        """A first guess at how long one run takes."""
+    def times_at(self, mode: str, point: str) -> Times:
         times = self.times[mode]
+        if not self.whole or mode != "full":
+            return times
+        # The requests go round all connections. 10% more, because they come at random times.
+        return Times(times.warmup, max(times.duration, 1.1 * int(factors(point)["connections"]) / RATE))
+
+    def seconds(self, mode: str, point: str) -> float:
+        """A first guess at how long one run takes."""
+        times = self.times_at(mode, point)
         return self.loads * (times.warmup + times.duration + self.beside)
+
+    def repeats_of(self, mode: str, deciding: bool) -> int:
+        """`deciding`: a shape needs the place. Then it gets the repeats that an interval takes, if the experiment is
+        made more than once at all."""
+        return max(self.repeats[mode], self.paired[mode] if deciding else 0)
 
 
 def _sum_of(*names: str, times: int = 1) -> Callable[[dict[str, str]], int]:
@@ -59,38 +102,51 @@ def _each(name: str, *values: int, **fixed: object) -> tuple[str, ...]:
     return tuple(point(**{name: value}, **fixed) for value in values)
 
 
-def _idle(active: int, *values: int) -> tuple[str, ...]:
-    return tuple(point(idle=idle, active=active) for idle in values)
+def idle_point(idle: int, active: int = 8) -> str:
+    return point(idle=idle, active=active)
 
 
-def _active(idle: int, *values: int) -> tuple[str, ...]:
-    return tuple(point(idle=idle, active=active) for active in values)
+def rate_point(connections: int) -> str:
+    return point(connections=connections, rate=RATE)
 
 
-def _cycle(watched: int, *ready: int) -> tuple[str, ...]:
-    return tuple(point(watched=watched, ready=each) for each in ready)
+def wait_point(watched: int, place: str = "last") -> str:
+    return point(watched=watched, ready=1, place=place)
 
 
-def _wait(place: str, *watched: int) -> tuple[str, ...]:
-    return tuple(point(watched=each, ready=1, place=place) for each in watched)
+def cycle_point(watched: int, ready: int) -> str:
+    return point(watched=watched, ready=ready)
 
 
-def _numbered(*first: int) -> tuple[str, ...]:
-    return tuple(point(watched=8, ready=1, place="last", **{"from": each}) for each in first)
+def number_point(first: int) -> str:
+    return point(watched=8, ready=1, place="last", **{"from": first})
 
 
-def _chain(*pairs: int) -> tuple[str, ...]:
-    """Every point has the same number of writes, so that a curve shows the cost of a pair."""
-    return tuple(
-        point(pairs=each, active=active, writes=writes) for each in pairs for active, writes in ((1, 100), (100, 1000))
-    )
+def chain_point(pairs: int, active: int = 1) -> str:
+    """Every point of a curve has the same number of writes, so that the curve shows the cost of a pair."""
+    return point(pairs=pairs, active=active, writes=100 if active == 1 else 1000)
+
+
+def batch_sizes(reach: Reach) -> tuple[int, int]:
+    """How many are idle in E6, and how many active at most: 8000 and 1000, where these are in reach."""
+    all_of_them = reach.of(9000)
+    return all_of_them - all_of_them // 9, all_of_them // 9
+
+
+def payload_point(payload: int) -> str:
+    return point(payload=payload, connections=10)
+
+
+def _cycles(watched: int, *shares: float) -> tuple[str, ...]:
+    """One ready, and these shares of all."""
+    return tuple(cycle_point(watched, each) for each in dict.fromkeys([1, *(round(s * watched) for s in shares)]))
 
 
 def _states(connections: int) -> tuple[str, ...]:
     return tuple(point(connections=connections, state=state) for state in ("idle", "inflight"))
 
 
-_OFTEN = _by_mode(3, 6, 1)
+_OFTEN = _by_mode(2, 6, 1)
 _ONCE = _by_mode(1, 2, 1)  # counts and sizes hardly differ between runs
 _LOAD = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.15))
 _SHORT = _by_mode(Times(0.15, 0.35), Times(0.2, 0.4), Times(0.05, 0.2))
@@ -100,170 +156,202 @@ _LOOKED_AT = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.4))
 _LONG = _by_mode(Times(0.5, 0.6), Times(0.6, 0.8), Times(0.05, 0.4))
 _MICRO = _by_mode(Times(0, 0.15), Times(0, 0.25), Times(0, 0.02))
 
-ALL = (
-    Experiment(
-        "E1",
-        measures.all_active,
-        _by_mode(
-            _each("connections", 10, 1000, 10000),
-            _each("connections", 10, 100, 1000, 3000, 10000, 19000),
-            _each("connections", 2, 10),
+
+@functools.cache
+def made(descriptors: int = ENOUGH) -> tuple[Experiment, ...]:
+    """All experiments, as far as this limit of descriptors lets one process go."""
+    reach = Reach(descriptors)
+    return (*_with_servers(reach), *_of_calls(reach))
+
+
+def _with_servers(reach: Reach) -> tuple[Experiment, ...]:
+    def idle(active: int, *values: int) -> tuple[str, ...]:
+        return tuple(idle_point(each, active) for each in reach.all_of(*values, others=active))
+
+    def batches(*shares: float) -> tuple[str, ...]:
+        beside, hot = batch_sizes(reach)
+        return tuple(idle_point(beside, each) for each in dict.fromkeys(max(1, round(hot * share)) for share in shares))
+
+    def rates(*values: int) -> tuple[str, ...]:
+        return tuple(rate_point(each) for each in reach.all_of(*values))
+
+    def connections(*values: int, each: int = 1, **fixed: object) -> tuple[str, ...]:
+        return _each("connections", *reach.all_of(*values, each=each), **fixed)
+
+    return (
+        Experiment(
+            "E1",
+            measures.all_active,
+            _by_mode(
+                connections(10, 1000, 10000), connections(10, 100, 1000, 10000, 19000), connections(2, 10)
+            ),
+            _OFTEN,
+            _LOAD,
+            _CONNECTIONS,
+            beside=0.3,
         ),
-        _OFTEN,
-        _LOAD,
-        _CONNECTIONS,
-        beside=0.3,
-    ),
-    Experiment(
-        "E2",
-        measures.mostly_idle,
-        _by_mode(
-            _idle(8, 0, 1000, 2000, 8000, 16000),
-            _idle(8, 0, 100, 1000, 2000, 4000, 8000, 16000, 18000) + _idle(100, 0, 4000, 16000),
-            _idle(8, 0, 100),
+        Experiment(
+            "E2",
+            measures.mostly_idle,
+            _by_mode(
+                idle(8, 0, 1000, 2000, 8000, 16000),
+                idle(8, 0, 100, 1000, 2000, 4000, 8000, 16000) + idle(100, 0, 4000, 16000),
+                idle(8, 0, 100),
+            ),
+            _OFTEN,
+            _LOAD,
+            _IDLE_AND_ACTIVE,
+            beside=0.4,
         ),
-        _OFTEN,
-        _LOAD,
-        _IDLE_AND_ACTIVE,
-        beside=0.4,
-    ),
-    Experiment(
-        "E3-rate",
-        measures.fixed_rate,
-        _by_mode(
-            _each("connections", 100, 10000, rate=RATE),
-            _each("connections", 10, 1000, 4000, 10000, 18000, rate=RATE),
-            _each("connections", 10, 50, rate=RATE),
+        # What lies near 1 needs more pairs, and CPU time, which does not depend on the client's speed.
+        Experiment(
+            "E2-cost",
+            measures.mostly_idle,
+            _by_mode(idle(8, 0, 16000), idle(8, 0, 16000), idle(8, 0, 100)),
+            _by_mode(12, 16, 1),
+            _LOAD,
+            _IDLE_AND_ACTIVE,
+            beside=0.4,
+            servers=DECLARING,
         ),
-        _OFTEN,
-        _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),  # full: 3 runs together have a p99.9
-        _CONNECTIONS,
-        beside=0.3,
-    ),
-    Experiment(
-        "E3-capacity",
-        measures.capacity,
-        _by_mode(
-            _each("connections", 8000, limit=LIMIT),
-            _each("connections", 1000, 8000, limit=LIMIT),
-            _each("connections", 10, limit=LIMIT),
+        Experiment(
+            "E3-rate",
+            measures.fixed_rate,
+            _by_mode(rates(100, 4000, 16000), rates(10, 100, 1000, 4000, 8000, 16000), rates(10, 50)),
+            _OFTEN,
+            _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),
+            _CONNECTIONS,
+            beside=0.3,
+            whole=True,
         ),
-        _by_mode(1, 6, 1),
-        _SHORT,
-        _CONNECTIONS,
-        beside=0.3,
-        loads=7,
-    ),
-    Experiment(
-        "E4-wait",
-        microbench.one_wait,
-        _by_mode(
-            _wait("last", 100, 1000, 4000, 16000),
-            _wait("last", 100, 300, 1000, 2000, 4000, 9000, 16000, 18000) + _wait("first", 1000, 16000),
-            _wait("last", 10, 100),
+        Experiment(
+            "E3-capacity",
+            measures.capacity,
+            _by_mode(connections(8000, limit=LIMIT), connections(8000, limit=LIMIT), connections(10, limit=LIMIT)),
+            _by_mode(1, 6, 1),
+            _SHORT,
+            _CONNECTIONS,
+            beside=0.3,
+            loads=7,
         ),
-        _OFTEN,
-        _MICRO,
-        _WATCHED,
-        beside=0.3,
-        servers=WITH_MICROBENCH,
-        programs=("microbench_wait",),
-    ),
-    Experiment(
-        "E4-cycle",
-        microbench.one_cycle,
-        _by_mode(
-            _cycle(9000, 1, 90, 900, 9000),
-            _cycle(9000, 1, 9, 90, 900, 4500, 9000)
-            + _cycle(1000, 1, 10, 1000)
-            + _cycle(16000, 1, 160, 16000),
-            _cycle(100, 1, 100),
+        Experiment(
+            "E5",
+            measures.calls_a_message,
+            _by_mode(connections(1, 100), connections(1, 100), connections(1)),
+            _ONCE,
+            _SHORT,
+            _CONNECTIONS,
+            beside=0.2,
+            servers=servers.ALL + POLICIES,
+            programs=("microbench_calls",),
         ),
-        _OFTEN,
-        _MICRO,
-        _WATCHED,
-        beside=0.4,
-        servers=WITH_MICROBENCH,
-        programs=("microbench_wait",),
-    ),
-    Experiment(
-        "E5",
-        measures.calls_a_message,
-        _by_mode(_each("connections", 1, 100), _each("connections", 1, 100), _each("connections", 1)),
-        _ONCE,
-        _SHORT,
-        _CONNECTIONS,
-        beside=0.2,
-        servers=servers.ALL + POLICIES,
-        programs=("microbench_calls",),
-    ),
-    Experiment(
-        "E6",
-        measures.batching,
-        _by_mode(
-            _active(8000, 1, 100, 1000), _active(8000, 1, 10, 100, 1000, 3000), _active(100, 1, 10)
+        Experiment(
+            "E6",
+            measures.batching,
+            _by_mode(
+                batches(0, 0.1, 1),
+                batches(0, 0.01, 0.1, 1) + (idle_point(8000, 3000),),
+                (idle_point(100, 1), idle_point(100, 10)),
+            ),
+            _OFTEN,
+            _LONG,
+            _IDLE_AND_ACTIVE,
+            beside=0.4,
+            servers=WITHOUT_CEILING,
         ),
-        _OFTEN,
-        _LONG,
-        _IDLE_AND_ACTIVE,
-        beside=0.4,
-        servers=WITHOUT_CEILING,
-    ),
-    Experiment(
-        "E7",
-        microbench.chain,
-        _by_mode(_chain(100, 1000, 4000), _chain(100, 300, 1000, 3000, 9000), _chain(100)),
-        _OFTEN,
-        _MICRO,
-        _BOTH_ENDS,
-        beside=0.2,
-        servers=WITH_MICROBENCH,
-        programs=("microbench_chain",),
-    ),
-    Experiment(
-        "E8",
-        measures.memory,
-        _by_mode(
-            _states(1000),
-            _states(1000) + _states(10000),
-            _states(100),
+        Experiment(
+            "E8",
+            measures.memory,
+            _by_mode(
+                _states(reach.of(1000)),
+                tuple(each for size in reach.all_of(1000, 10000) for each in _states(size)),
+                _states(100),
+            ),
+            _by_mode(1, 3, 1),
+            _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)),
+            _CONNECTIONS,
+            beside=0.5,
         ),
-        _by_mode(1, 3, 1),
-        _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)),
-        _CONNECTIONS,
-        beside=0.5,
-    ),
-    Experiment(
-        "E9",
-        measures.churn,
-        _by_mode(_each("connections", 100), _each("connections", 10, 100, 1000), _each("connections", 10)),
-        _OFTEN,
-        _LOOKED_AT,
-        _REPLACED,
-        beside=0.2,
-    ),
-    Experiment(
-        "E10",
-        measures.large_frames,
-        _by_mode(
-            _each("payload", 64, 16384, 65536, 200000, 1048576, connections=10),
-            _each("payload", 64, 1024, 4096, 16384, 65536, 200000, 1048576, connections=10),
-            _each("payload", 64, 65536, connections=2),
+        Experiment(
+            "E9",
+            measures.churn,
+            _by_mode(connections(100, each=2), connections(10, 100, 1000, each=2), connections(10)),
+            _OFTEN,
+            _LOOKED_AT,
+            _REPLACED,
+            beside=0.2,
         ),
-        _OFTEN,
-        _LOOKED_AT,
-        _CONNECTIONS,
-        beside=0.2,
-    ),
-    Experiment(
-        "E11",
-        microbench.high_numbers,
-        _by_mode(_numbered(100, 1000, 16000), _numbered(100, 300, 1000, 4000, 9000, 16000), _numbered(100)),
-        _OFTEN,
-        _MICRO,
-        _HIGHEST,
-        beside=0.2,
-        servers=WITH_MICROBENCH,
-        programs=("microbench_wait",),
-    ),
-)
+        Experiment(
+            "E10",
+            measures.large_frames,
+            _by_mode(
+                tuple(payload_point(each) for each in (64, 65536, 200000, 1048576)),
+                tuple(payload_point(each) for each in (64, 1024, 4096, 16384, 65536, 200000, 1048576)),
+                _each("payload", 64, 65536, connections=2),
+            ),
+            _OFTEN,
+            _LOOKED_AT,
+            _CONNECTIONS,
+            beside=0.2,
+        ),
+    )
+
+
+def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
+    """System calls alone, without a server."""
+
+    def waits(*values: int, place: str = "last") -> tuple[str, ...]:
+        return tuple(wait_point(each, place) for each in reach.all_of(*values))
+
+    def chains(*values: int) -> tuple[str, ...]:
+        return tuple(chain_point(each, active) for each in reach.all_of(*values, each=2) for active in (1, 100))
+
+    def numbers(*values: int) -> tuple[str, ...]:
+        return tuple(number_point(each) for each in reach.all_of(*values, others=8))
+
+    def microbenchmark(name: str, measure: Callable[[Request], Taken], points: dict[str, tuple[str, ...]],
+                       descriptors: Callable[[dict[str, str]], int], program: str) -> Experiment:  # fmt: skip
+        return Experiment(
+            name, measure, points, _OFTEN, _MICRO, descriptors, beside=0.2, servers=WITH_MICROBENCH, programs=(program,)
+        )
+
+    most = reach.of(9000)
+    return (
+        microbenchmark(
+            "E4-wait",
+            microbench.one_wait,
+            _by_mode(
+                waits(100, 1000, 4000, 16000),
+                waits(100, 300, 1000, 2000, 4000, 8000, 16000) + waits(1000, 16000, place="first"),
+                waits(10, 100),
+            ),
+            _WATCHED,
+            "microbench_wait",
+        ),
+        microbenchmark(
+            "E4-cycle",
+            microbench.one_cycle,
+            _by_mode(
+                _cycles(most, 0.01, 0.1, 1),
+                _cycles(most, 0.001, 0.01, 0.1, 0.5, 1)
+                + tuple(each for n in reach.all_of(1000) if n != most for each in _cycles(n, 0.01, 1)),
+                _cycles(100, 1),
+            ),
+            _WATCHED,
+            "microbench_wait",
+        ),
+        microbenchmark(
+            "E7",
+            microbench.chain,
+            _by_mode(chains(100, 1000, 4000), chains(100, 1000, 4000, 9000), chains(100)),
+            _BOTH_ENDS,
+            "microbench_chain",
+        ),
+        microbenchmark(
+            "E11",
+            microbench.high_numbers,
+            _by_mode(numbers(100, 1000, 16000), numbers(100, 1000, 4000, 16000), numbers(100)),
+            _HIGHEST,
+            "microbench_wait",
+        ),
+    )

@@ -21,6 +21,7 @@ from bench.process import Cores
 
 # With these exit statuses the load generator has written a JSON with a verdict.
 JUDGED = (0, 3, 4, 5, 6, 7)
+OF_THE_MACHINE = ("steal:", "witness:")  # how its reasons for NOISY_HOST begin that no load can cause
 LOOK_EVERY = 0.025  # seconds between two looks at a server while the connections are made
 
 
@@ -61,6 +62,11 @@ class Outcome:
 
     def reasons(self) -> list[str]:
         return [each["text"] for each in self.report["reasons"] if each["verdict"] != "VALID"]
+
+    def disturbed(self) -> str:
+        """What disturbed the machine: steal time, stalls of the witness; empty if nothing did. These two look at the
+        machine only. Nothing else may decide that a run is made again."""
+        return "; ".join(text for text in self.reasons() if text.startswith(OF_THE_MACHINE))
 
 
 class Driver:

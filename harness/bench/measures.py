@@ -34,7 +34,8 @@ def _run(request: Request, connections: int, *options: object, number: int = 0) 
 
 
 def _taken(outcome: Outcome, **figures: Optional[float]) -> Taken:
-    return Taken(outcome.verdict, outcome.report["schedule_hash"], outcome.reasons(), dict(figures))
+    load = outcome.report["schedule_hash"]
+    return Taken(outcome.verdict, load, outcome.reasons(), dict(figures), outcome.disturbed())
 
 
 def _needs_snapshots(taken: Taken, outcome: Outcome) -> Taken:
@@ -68,20 +69,24 @@ def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
     }
 
 
-def _calls(server: str, outcome: Outcome) -> dict[str, Optional[float]]:
-    """System calls a message and events a wait, from the server's own exact counts without the set-up."""
+def _calls(server: str, connections: int, outcome: Outcome) -> dict[str, Optional[float]]:
+    """What the API cost a message, from the server's own exact counts without the set-up. A wait whose interest is an
+    argument looks at every connection; one whose interest was declared looks at those that have become ready."""
     if outcome.before is None or outcome.after is None:
         return {}
     counts = _difference(outcome.before, outcome.after)
     if not counts["frames"] or not counts["waits"]:
         return {}
     calls = counts["waits"] + counts["reads"] + counts["writes"]
+    scanned = counts["waits"] * connections
     if servers.OF[server].interest == "call":
         calls += counts["interest_changes"]
+        scanned = counts["events"]
     return {
         "calls": calls / counts["frames"],
         "waits": counts["waits"] / counts["frames"],
         "events": counts["events"] / counts["waits"],
+        "scanned": scanned / counts["frames"],
     }
 
 
@@ -93,7 +98,7 @@ def _closed_loop(request: Request, connections: int, active: int) -> Taken:
         throughput=report["achieved"],
         **_percentiles(report, "service"),
         **_cpu(report),
-        **_calls(request.server, outcome),
+        **_calls(request.server, connections, outcome),
     )
 
 
@@ -134,15 +139,16 @@ def capacity(request: Request) -> Taken:
         return _run(request, connections, *options, number=made)
 
     def probe(rate: float) -> Probe:
-        report = run("--rate", f"{rate:g}", *POISSON).report
+        outcome = run("--rate", f"{rate:g}", *POISSON)
+        report = outcome.report
         if report["verdict"] == "ERRORS":
             raise Failed(f"{request.server}: at {rate:g} requests a second: {report['errors']}")
-        return Probe(report["verdict"], _percentiles(report, "response")["response_p99"])
+        return Probe(report["verdict"], _percentiles(report, "response")["response_p99"], outcome.disturbed())
 
     search = Search(probe, limit)
     search.run(0.7 * run().report["achieved"])
     asked = f"capacity {request.point} {request.seed} {request.times}"
-    return Taken(search.verdict, _hash(asked), search.reasons, {"capacity": search.found})
+    return Taken(search.verdict, _hash(asked), search.reasons, {"capacity": search.found}, search.disturbed)
 
 
 def calls_a_message(request: Request) -> Taken:
@@ -157,14 +163,14 @@ def calls_a_message(request: Request) -> Taken:
         )  # fmt: skip
     # With one message under way the counts do not depend on time. With more, the size of a batch does.
     outcome = _run(request, connections, *(NOT_JUDGED if connections == 1 else ()))
-    return _needs_snapshots(_taken(outcome, **_calls(request.server, outcome)), outcome)
+    return _needs_snapshots(_taken(outcome, **_calls(request.server, connections, outcome)), outcome)
 
 
 def batching(request: Request) -> Taken:
     """E6: CPU time of the server for each event that a wait returned."""
     idle, active = request.number("idle"), request.number("active")
     outcome = _run(request, idle + active, "--active", active, *OWN_NETWORK_WORK)
-    figures = {"throughput": outcome.report["achieved"], **_calls(request.server, outcome)}
+    figures = {"throughput": outcome.report["achieved"], **_calls(request.server, idle + active, outcome)}
     before, after = outcome.before, outcome.after
     if before and after and before.cpu_ns is not None and after.cpu_ns is not None:
         events = _difference(before, after)["events"]

@@ -64,7 +64,7 @@ def _points(rows: list[Row], measure: str) -> dict[str, list[tuple[float, float,
     for experiment in EXPERIMENTS[measure]:
         summaries = statistics.by_point([row for row in rows if row.experiment == experiment], measure)
         for (server, point), summary in summaries.items():
-            if "place=first" not in point.split() and summary.valid and summary.median > 0:
+            if "place=first" not in point.split() and summary.median > 0:
                 watched, ready = (statistics.value_of(point, name) for name in ("watched", "ready"))
                 found.setdefault(server, []).append((watched, ready, summary.median))
     return found

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Optional
 
 from suite import servers
 
-from bench import experiments, rows
-from bench.experiments import Experiment
+from bench import experiments, rows, shapes
+from bench.experiments import ENOUGH, OWN_DESCRIPTORS, Experiment
+from bench.judging import Place, Ratio, Slope
 from bench.statistics import POLICIES
 
-OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
 FD_SETSIZE = 1024
 SELECT_KEEPS = 16  # descriptors that a server with that ceiling keeps for itself; its --max-conns says so
 
@@ -45,7 +45,7 @@ class Run:
     @property
     def guess(self) -> float:
         """Seconds that it will take, as far as one can say before any run of its experiment."""
-        return self.experiment.seconds(self.mode)
+        return self.experiment.seconds(self.mode, self.point)
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -76,30 +76,72 @@ def derive_seed(seed: int, *what: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def ordered(mode: str, seed: int, chosen: Iterable[Experiment] = experiments.ALL) -> list[Run]:
-    """All runs. A block is one point with all its servers in random order, so that a change on the machine hits all of
-    them. The blocks of an experiment are in random order too. The repeats of a run are far apart: every experiment is
-    made once before the second repeat begins."""
-    chosen = list(chosen)
-    runs: list[Run] = []
-    for repeat in range(1, max(each.repeats[mode] for each in chosen) + 1):
-        for experiment in chosen:
-            if repeat <= experiment.repeats[mode]:
-                runs += _round(experiment, mode, seed, repeat)
-    return runs
+def ordered(mode: str, seed: int, descriptors: int = ENOUGH) -> list[Run]:
+    """All runs, as far as this limit of descriptors lets one process go. The repeats of a run are far apart: every
+    experiment is made once before the second repeat begins."""
+    chosen = experiments.made(descriptors)
+    most = max(each.repeats_of(mode, True) for each in chosen)
+    rounds = ((repeat, each) for repeat in range(1, most + 1) for each in chosen)
+    return [run for repeat, each in rounds for run in _round(each, mode, seed, repeat, descriptors)]
 
 
-def _round(experiment: Experiment, mode: str, seed: int, repeat: int) -> list[Run]:
-    shuffle = random.Random(derive_seed(seed, "order", experiment.name, repeat)).shuffle
-    points = list(experiment.points[mode])
-    shuffle(points)
-    runs = []
+def _round(experiment: Experiment, mode: str, seed: int, repeat: int, descriptors: int) -> list[Run]:
+    """One repeat of an experiment. Runs that a shape compares follow each other, so that a change of the machine hits
+    both: A B in odd repeats, B A in even ones, so that neither profits from coming second. The other runs come in
+    blocks: one point, all its servers in random order. Chains and blocks are in random order too."""
+    pairs, deciding = _pairs(experiment.name, descriptors)
+    random_order = random.Random(derive_seed(seed, "order", experiment.name, repeat))
+    points = experiment.points[mode]
+    places = [Place(server, point) for point in points for server in experiment.servers]
+    places = [each for each in places if repeat <= experiment.repeats_of(mode, each in deciding)]
+    units = [chain if repeat % 2 else chain[::-1] for chain in _chains(pairs, places)]
+    chained = {place for chain in units for place in chain}
     for point in points:
-        names = list(experiment.servers)
-        shuffle(names)
-        of_load = derive_seed(seed, "load", experiment.name, point, repeat)
-        runs += [Run(experiment, name, point, repeat, of_load, mode) for name in names]
-    return runs
+        block = [place for place in places if place.point == point and place not in chained]
+        random_order.shuffle(block)
+        units += [block] if block else []
+    random_order.shuffle(units)
+    return [_run(experiment, place, mode, seed, repeat) for unit in units for place in unit]
+
+
+def _run(experiment: Experiment, place: Place, mode: str, seed: int, repeat: int) -> Run:
+    of_load = derive_seed(seed, "load", experiment.name, place.point, repeat)
+    return Run(experiment, place.server, place.point, repeat, of_load, mode)
+
+
+def _pairs(experiment: str, descriptors: int) -> tuple[list[tuple[Place, Place]], set[Place]]:
+    """Which places are compared with each other, and all that a shape needs."""
+    parts = [part for shape in shapes.made(descriptors) if shape.experiment == experiment for part in shape.parts]
+    compared = [(part.above, part.below) for part in parts if isinstance(part, Ratio)]
+    needed = {place for part in parts if isinstance(part, (Ratio, Slope)) for place in part.places}
+    return compared, needed
+
+
+def _chains(pairs: list[tuple[Place, Place]], places: list[Place]) -> list[list[Place]]:
+    """Each set of places that are compared with each other, in an order in which partners are neighbours as far as that
+    can be: a place with three partners has two of them beside it and the third next but one."""
+    partners: dict[Place, list[Place]] = {}
+    for one, other in pairs:
+        if one in places and other in places:
+            partners.setdefault(one, []).append(other)
+            partners.setdefault(other, []).append(one)
+    chains: list[list[Place]] = []
+    seen: set[Place] = set()
+    for start in sorted(partners, key=lambda place: (len(partners[place]), str(place))):
+        chain: list[Place] = []
+        _walk(start, partners, seen, chain)
+        if chain:
+            chains.append(chain)
+    return chains
+
+
+def _walk(place: Place, partners: dict[Place, list[Place]], seen: set[Place], chain: list[Place]) -> None:
+    if place in seen:
+        return
+    seen.add(place)
+    chain.append(place)
+    for partner in sorted(partners[place], key=lambda each: (len(partners[each]), str(each))):
+        _walk(partner, partners, seen, chain)
 
 
 def choose(runs: Sequence[Run], words: Sequence[str]) -> list[Run]:

@@ -1,6 +1,6 @@
 """A result set: a directory with the rows of all runs, their settings and their machine.
 
-    <time>-<host>/settings.json      schema, mode, seed, pinned, started
+    <time>-<host>/settings.json      schema, mode, seed, pinned, descriptors, started
                   fingerprint.json   the machine, the kernel, the build
                   runs.csv           one row a run (rows.py)
                   loadgen/*.json     what the load generator said of each run
@@ -23,16 +23,14 @@ from bench import fingerprint as fingerprints
 from bench import rows as table
 from bench.rows import Row
 
-SCHEMA = "results/1"
+SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
 
-# Attempts at one run. If none is VALID, the last one is kept and marked. In quick mode there are fewer, so that it ends
-# soon on a noisy machine too.
-ATTEMPTS = {"quick": 2, "full": 3, "smoke": 3}
-ATTEMPTS_OF_LOAD = 2
-# The load does not fit the machine: another attempt will seldom say anything else.
-LOAD_VERDICTS = ("CLIENT_BOUND", "OVERLOADED")
+# Attempts at one run. A run is made again if the machine was disturbed, and for no other reason: whoever repeats runs
+# because of their figures chooses among figures. In quick mode there are fewer, so that it ends soon on a noisy machine
+# too. A smoke run proves only that everything works.
+ATTEMPTS = {"quick": 2, "full": 3, "smoke": 1}
 
 
 class BadResults(Exception):
@@ -43,10 +41,9 @@ def needs_another(attempts: list[Row], mode: str) -> bool:
     """Whether a run must be made again. `attempts`: at this run so far, in their order."""
     if not attempts:
         return True
-    if attempts[-1].verdict == "VALID" or attempts[-1].capacity is not None:
-        return False  # a search for a capacity repeats its own probes
-    of_load = sum(row.verdict in LOAD_VERDICTS for row in attempts)
-    return len(attempts) < ATTEMPTS[mode] and of_load < ATTEMPTS_OF_LOAD
+    last = attempts[-1]
+    searched = last.capacity is not None  # a search for a capacity repeats its own probes
+    return bool(last.disturbed) and not searched and len(attempts) < ATTEMPTS[mode]
 
 
 def attempts_by_key(rows: Iterable[Row]) -> dict[Key, list[Row]]:
@@ -64,8 +61,9 @@ class Results:
     _rows: list[Row] = field(default_factory=list, repr=False)
 
     @classmethod
-    def create(cls, parent: Path, mode: str, seed: int, pinned: bool) -> Results:
-        """Makes a new directory in `parent`. It is filled under another name and then renamed, so that a kill leaves no
+    def create(cls, parent: Path, mode: str, seed: int, pinned: bool, descriptors: int) -> Results:
+        """Makes a new directory in `parent`. `descriptors`: the limit of a process, which decides which points
+        there are. The directory is filled under another name and then renamed, so that a kill leaves no
         incomplete one."""
         if mode not in MODES:
             raise BadResults(f"mode {mode!r}: it must be one of {', '.join(MODES)}")
@@ -75,6 +73,7 @@ class Results:
             "mode": mode,
             "seed": seed,
             "pinned": pinned,
+            "descriptors": descriptors,
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
         }
         fingerprint = fingerprints.collect()
@@ -167,7 +166,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
-    kinds = {"mode": str, "seed": int, "pinned": bool, "started": str}
+    kinds = {"mode": str, "seed": int, "pinned": bool, "descriptors": int, "started": str}
     for name, kind in kinds.items():
         if not isinstance(settings.get(name), kind):
             raise BadResults(f"{path}: {name}: {settings.get(name)!r}, expected {kind.__name__}")

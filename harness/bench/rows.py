@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Optional
 
-SCHEMA = "runs/2"  # changes when a reader of the old one would misunderstand the new one
+SCHEMA = "runs/3"  # changes when a reader of the old one would misunderstand the new one
 
 
 class BadRows(Exception):
@@ -26,14 +26,18 @@ class Row:
     server: str  # also for a bare system call: poll_srv stands for poll. In E5 also a policy
     point: str  # what is varied, as pairs of name=value with a blank between, such as idle=8000 active=8
     repeat: int  # from 1
-    attempt: int  # from 1; a run that is not VALID is made again, and its last attempt counts
+    attempt: int  # from 1; a run is made again if the machine was disturbed, and its last attempt counts
     seed: int  # of this run's load: the same for every server at one point and repeat
     # What became of it
     verdict: str  # VALID, another verdict of the load generator, or FAILED: no figures
     reasons: str = ""  # why it is not VALID
+    disturbed: str = ""  # what disturbed the machine meanwhile: steal time, stalls of the witness
     schedule_hash: str = ""  # of the load; rows with different hashes had different loads
     started: str = ""  # UTC, ISO 8601
     seconds: float = 0.0  # of the whole run with its set-up
+    # Nanoseconds a system call of a fixed loop on the server's core, just before and after: how fast the machine was
+    yardstick_before: Optional[float] = None
+    yardstick_after: Optional[float] = None
     # Figures of this run; None where it does not measure them. Times are in microseconds
     throughput: Optional[float] = None  # replies a second
     offered: Optional[float] = None  # requests a second that the open loop asked for
@@ -50,6 +54,7 @@ class Row:
     calls: Optional[float] = None  # system calls of the server a message: waits, reads, writes, changes of interest
     waits: Optional[float] = None  # waits for readiness a message; they are among the calls
     events: Optional[float] = None  # events a wait
+    scanned: Optional[float] = None  # descriptors that the kernel looked at for readiness a message
     event_cpu: Optional[float] = None  # CPU time of the server an event
     faults: Optional[float] = None  # page faults of the server a message
     wait: Optional[float] = None  # one call that waits for readiness, alone
@@ -66,7 +71,7 @@ class Row:
 
 
 COLUMNS = ("schema", *(each.name for each in fields(Row)))
-FIGURES = COLUMNS[COLUMNS.index("throughput") :]
+FIGURES = COLUMNS[COLUMNS.index("yardstick_before") :]
 
 
 def factors(point: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Optional
 
 from suite import kernel, servers
 
-from bench import fingerprint, plan, rows
+from bench import experiments, fingerprint, microbench, plan, rows
 from bench.loads import Driver, Failed
 from bench.plan import Run
 from bench.process import Cores, choose_cores
@@ -53,7 +53,9 @@ class Session:
         if self.results is not None and pin and not self.cores.pinned:
             raise BadResults(f"{resume}: was made with both sides pinned to cores; here they are {self.cores}")
         self.limit = kernel.raise_descriptor_limit()
-        self.runs = plan.ordered(self.mode, self.seed)
+        descriptors = self.results.settings["descriptors"] if self.results else min(self.limit, experiments.ENOUGH)
+        self.runs = plan.ordered(self.mode, self.seed, descriptors)
+        self.descriptors = descriptors
         self.driver = Driver(self.cores, patience)
         self.progress = Progress([])
         self._finished = self.results.finished() if self.results else set()
@@ -77,7 +79,9 @@ class Session:
         """From here on there is a result set."""
         self.progress = Progress(runs)
         if self.results is None:
-            self.results = Results.create(self.parent, self.mode, self.seed, self.cores.pinned)
+            self.results = Results.create(
+                self.parent, self.mode, self.seed, self.cores.pinned, self.descriptors
+            )
         else:
             self._compare_machine()
         _say(f"results: {_short(self.results.path)}")
@@ -117,15 +121,17 @@ class Session:
             run.server,
             rows.factors(run.point),
             run.seed,
-            run.experiment.times[run.mode],
+            run.experiment.times_at(run.mode, run.point),
             lambda load: results.loadgen_json(row, load),
             judged=run.mode != "smoke",
         )
         began = time.monotonic()
+        row.yardstick_before = microbench.yardstick(self.cores)
         try:
             _fill(row, run.experiment.measure(request))
         except Failed as failure:
             row.reasons = " ".join(str(failure).split())
+        row.yardstick_after = microbench.yardstick(self.cores)
         row.seconds = time.monotonic() - began
         return row
 
@@ -133,6 +139,7 @@ class Session:
 def _fill(row: Row, taken: Taken) -> None:
     row.verdict = taken.verdict
     row.reasons = "; ".join(taken.reasons)
+    row.disturbed = taken.disturbed
     row.schedule_hash = taken.schedule_hash
     if taken.verdict == "ERRORS":
         return

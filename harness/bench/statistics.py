@@ -14,7 +14,11 @@ from bench.results import BadResults
 from bench.rows import Row
 
 CONFIDENCE = 0.95
-TOO_FAR_APART = 2.0  # repeats that differ by more than this factor prove nothing
+# If the client was the limit (CLIENT_BOUND), the server's own figure is at least, or at most, the measured one.
+AT_LEAST = ("throughput", "capacity", "connects")
+AT_MOST = ("event_cpu",)
+# Figures that are counted. Neither the clock nor the machine has a part in them.
+COUNTS = ("calls", "waits", "events", "scanned", "faults", "accepts", "server_bytes")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Figure:
 MAIN_FIGURE: dict[str, Figure] = {
     "E1": Figure("throughput", True, "replies/s"),
     "E2": Figure("throughput", True, "replies/s"),
+    "E2-cost": Figure("server_cpu", False, "us/message"),
     "E3-rate": Figure("response_p99", False, "us"),
     "E3-capacity": Figure("capacity", True, "requests/s"),
     "E4-wait": Figure("wait", False, "us"),
@@ -52,13 +57,8 @@ class Summary:
     high: float
     runs: int
     interval: bool  # True: low and high hold the true median with at least 95%; False: least and most
-    valid: bool = True  # False: no run at this point was VALID, and the figures are those of the others
-    verdicts: tuple[str, ...] = ()  # other than VALID, of any run at this point, also of those left out
-    ratio: float = 1.0  # of the most to the least
-
-    @property
-    def inconclusive(self) -> bool:
-        return self.ratio > TOO_FAR_APART
+    bound: str = ""  # "at least" or "at most", where the client was the limit in a run
+    disturbed: int = 0  # in how many of these runs the machine was disturbed
 
 
 def median_ranks(runs: int) -> Optional[tuple[int, int]]:
@@ -76,30 +76,25 @@ def median_ranks(runs: int) -> Optional[tuple[int, int]]:
     return (found, runs + 1 - found) if found else None
 
 
-def ratio(values: Sequence[float]) -> float:
-    """The most divided by the least."""
-    least, most = min(values), max(values)
-    if least == most:
-        return 1.0
-    return most / least if least > 0 else math.inf
+def interval(values: Sequence[float]) -> Optional[tuple[float, float]]:
+    """Of the median, with at least 95%; None for too few values."""
+    ordered, ranks = sorted(values), median_ranks(len(values))
+    return (ordered[ranks[0] - 1], ordered[ranks[1] - 1]) if ranks else None
 
 
-def summarise(values: Sequence[float], valid: bool = True, verdicts: tuple[str, ...] = ()) -> Summary:
+def summarise(values: Sequence[float], bound: str = "", disturbed: int = 0) -> Summary:
     if not values:
         raise ValueError("no values to summarise")
-    ordered = sorted(values)
-    ranks = median_ranks(len(ordered))
-    low, high = ranks or (1, len(ordered))
-    return Summary(
-        median=statistics.median(ordered),
-        low=ordered[low - 1],
-        high=ordered[high - 1],
-        runs=len(ordered),
-        interval=ranks is not None,
-        valid=valid,
-        verdicts=verdicts,
-        ratio=ratio(ordered),
-    )
+    found = interval(values)
+    low, high = found or (min(values), max(values))
+    return Summary(statistics.median(values), low, high, len(values), found is not None, bound, disturbed)
+
+
+def bound(row: Row, column: str) -> str:
+    """What a figure of a row is, if not the server's own: "at least" or "at most" this."""
+    if row.verdict != "CLIENT_BOUND":
+        return ""
+    return "at least" if column in AT_LEAST else "at most" if column in AT_MOST else ""
 
 
 def value_of(point: str, name: str) -> float:
@@ -130,7 +125,8 @@ def check_hashes(rows: Iterable[Row]) -> None:
 
 def by_point(rows: Iterable[Row], measure: str) -> dict[tuple[str, str], Summary]:
     """For each (server, point) that has figures in the column `measure`, over its repeats. `rows` are
-    those of one experiment. Only VALID runs are used where there is one."""
+    those of one experiment. Every run counts, whatever came out: leaving runs out by their outcome would choose among
+    the figures."""
     counted = table.final(list(rows))
     experiments = sorted({row.experiment for row in counted})
     if len(experiments) > 1:
@@ -138,19 +134,15 @@ def by_point(rows: Iterable[Row], measure: str) -> dict[tuple[str, str], Summary
     check_hashes(counted)
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in counted:
-        groups.setdefault((row.server, row.point), []).append(row)
-    summaries = {where: _of_repeats(group, measure) for where, group in groups.items()}
-    return {where: summary for where, summary in summaries.items() if summary is not None}
+        if getattr(row, measure) is not None:
+            groups.setdefault((row.server, row.point), []).append(row)
+    return {where: _of_repeats(group, measure) for where, group in groups.items()}
 
 
-def _of_repeats(rows: list[Row], measure: str) -> Optional[Summary]:
-    measured = [row for row in rows if getattr(row, measure) is not None]
-    valid = [row for row in measured if row.verdict == "VALID"]
-    used = valid or measured
-    if not used:
-        return None
-    verdicts = tuple(dict.fromkeys(row.verdict for row in rows if row.verdict != "VALID"))
-    return summarise([getattr(row, measure) for row in used], bool(valid), verdicts)
+def _of_repeats(rows: list[Row], measure: str) -> Summary:
+    bounds = {bound(row, measure) for row in rows} - {""}
+    values = [getattr(row, measure) for row in rows]
+    return summarise(values, min(bounds, default=""), sum(bool(row.disturbed) for row in rows))
 
 
 def log_log_slope(points: Sequence[tuple[float, float]]) -> float:

@@ -61,7 +61,8 @@ def test_what_is_marked(experiment, factors, mark):
 
 def test_the_main_figures_are_columns_and_cover_the_experiments():
     assert set(MAIN_FIGURE) == {
-        "E1", "E2", "E3-rate", "E3-capacity", "E4-wait", "E4-cycle", "E5", "E6", "E7", "E8", "E9", "E10", "E11"
+        "E1", "E2", "E2-cost", "E3-rate", "E3-capacity", "E4-wait", "E4-cycle", "E5", "E6", "E7", "E8", "E9", "E10",
+        "E11",
     }  # fmt: skip
     assert all(hasattr(row(1, None), figure.column) for figure in MAIN_FIGURE.values())
     more = {name for name, figure in MAIN_FIGURE.items() if figure.more_is_better}
@@ -75,19 +76,18 @@ def test_only_what_both_have_is_paired():
     assert found.ratio.runs == 2 and found.ratio.median == 2
 
 
-def test_valid_pairs_go_first_and_others_are_marked():
-    before = [row(1, 100), row(2, 100), row(3, 100, verdict="NOISY_HOST"), row(4, None, verdict="FAILED")]
-    after = [row(1, 150), row(2, 999, verdict="CLIENT_BOUND"), row(3, 999), row(4, 100)]
+def test_every_pair_with_figures_counts():
+    before = [row(1, 100), row(2, 100), row(3, 100, verdict="NOISY_HOST", disturbed="steal"), row(4, None)]
+    after = [row(1, 150), row(2, 170, verdict="UNSTABLE"), row(3, 160), row(4, 100)]
     (found,) = compare.compare(before, after)
-    assert (found.ratio.runs, found.ratio.median, found.ratio.valid) == (1, 1.5, True)
-    (found,) = compare.compare(before[1:], after[1:])
-    assert (found.ratio.runs, found.ratio.valid, found.mark) == (2, False, "better?")
-    assert "not VALID: CLIENT_BOUND, NOISY_HOST, FAILED" in compare.text([found])
+    assert (found.ratio.runs, found.ratio.median, found.mark) == (3, 1.6, "better?")
+    assert "1 disturbed" in compare.text([found])
 
 
-def test_an_interval_of_runs_that_are_not_valid_is_doubted():
+def test_a_bound_is_doubted():
     (found,) = compare.compare(runs(*[100.0] * 6), runs(*[110.0] * 6, verdict="CLIENT_BOUND"))
     assert found.ratio.interval and found.mark == "better?"
+    assert "some are bounds (at least)" in compare.text([found])
 
 
 def test_the_last_attempts_are_paired():
@@ -123,7 +123,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resul
 
     def make(rows: list[Row], seed: int = 1, **machine: object) -> Results:
         monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
-        results = Results.create(tmp_path, "full", seed, True)
+        results = Results.create(tmp_path, "full", seed, True, 20000)
         for each in rows:
             results.add(each)
         return results

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench import plan
+from bench import experiments, plan, shapes
 from bench.capacity import Probe, Search, rate_of
+from bench.judging import Place, Ratio, Slope
 from bench.plan import Run
 from bench.progress import Progress
 from bench.rows import Row
+from bench.statistics import value_of
 from suite import servers
 
 # -- the plan --------------------------------------------------------------------------------------
@@ -25,46 +27,78 @@ def test_the_order_follows_from_the_seed() -> None:
     assert len(names) == len(plan.ordered("quick", 5)), "a run is there twice"
 
 
-def blocks(runs: list[Run]) -> Iterator[list[Run]]:
-    """Runs that follow each other at one point."""
-    block: list[Run] = []
-    for each in runs:
-        if block and (each.experiment, each.point, each.repeat) != (
-            block[0].experiment, block[0].point, block[0].repeat,
-        ):  # fmt: skip
-            yield block
-            block = []
-        block.append(each)
-    yield block
+def rounds(mode: str = "full", seed: int = 5) -> dict[tuple[str, int], list[Run]]:
+    """The runs of each experiment and repeat, in their order."""
+    found: dict[tuple[str, int], list[Run]] = {}
+    for each in plan.ordered(mode, seed):
+        found.setdefault((each.experiment.name, each.repeat), []).append(each)
+    return found
 
 
-def test_a_block_has_every_server_once_in_an_order_of_its_own() -> None:
-    found = list(blocks(plan.ordered("full", 5)))
-    assert len({(block[0].experiment.name, block[0].point, block[0].repeat) for block in found}) == len(found)
-    for block in found:
-        assert sorted(each.server for each in block) == sorted(block[0].experiment.servers)
-    for name in ("E1", "E2", "E4-wait"):
-        orders = {tuple(each.server for each in block) for block in found if block[0].experiment.name == name}
-        assert len(orders) > 3, f"{name}: the servers come in one order"
+def test_a_round_is_made_in_one_go_and_has_every_place_once() -> None:
+    order = [(each.experiment.name, each.repeat) for each in plan.ordered("full", 5)]
+    assert len([1 for one, other in zip(order, order[1:]) if one != other]) == len(set(order)) - 1
+    for made in rounds().values():
+        assert len({(each.server, each.point) for each in made}) == len(made)
 
 
-def test_the_points_are_in_another_order_in_each_repeat() -> None:
-    orders: dict[int, list[str]] = {}
-    for block in blocks(plan.ordered("full", 5)):
-        if block[0].experiment.name == "E2":
-            orders.setdefault(block[0].repeat, []).append(block[0].point)
-    assert len(orders) == 6
-    assert len({tuple(points) for points in orders.values()}) > 3
-    assert len({frozenset(points) for points in orders.values()}) == 1
+@pytest.mark.parametrize("mode", ["quick", "full"])
+def test_what_is_compared_follows_each_other_one_way_and_then_the_other(mode: str) -> None:
+    """A B, B A: neither profits from coming second. A place with several partners has two of them as neighbours."""
+    pairs = [(shape, part) for shape in shapes.made() for part in shape.parts if isinstance(part, Ratio)]
+    turns: dict[str, list[bool]] = {}
+    for shape, part in pairs:
+        for repeat in range(1, 7):
+            made = [Place(each.server, each.point) for each in rounds(mode)[shape.experiment, repeat]]
+            if part.above not in made:
+                assert servers.OF[part.above.server].stand_in
+                continue
+            apart = made.index(part.above) - made.index(part.below)
+            assert 1 <= abs(apart) <= 2, (shape.name, repeat, apart)
+            turns.setdefault(shape.name, []).append(apart > 0)
+    assert len(turns) > 15
+    for name, turn in turns.items():
+        assert all(one != other for one, other in zip(turn, turn[1:])), name
 
 
-def test_servers_of_a_block_get_one_seed_and_blocks_different_ones() -> None:
-    seeds = []
-    for block in blocks(plan.ordered("quick", 5)):
-        assert len({each.seed for each in block}) == 1
-        seeds.append(block[0].seed)
-    assert len(set(seeds)) == len(seeds)
-    assert seeds != [block[0].seed for block in blocks(plan.ordered("quick", 6))]
+def test_what_decides_is_run_six_times_also_in_a_quick_run() -> None:
+    for mode in ("quick", "full"):
+        counts = Counter((each.experiment.name, each.server, each.point) for each in plan.ordered(mode, 1))
+        for shape in shapes.made():
+            for part in (part for part in shape.parts if isinstance(part, (Ratio, Slope))):
+                for place in part.places:
+                    count = counts[shape.experiment, place.server, place.point]
+                    assert count >= 6 or servers.OF[place.server].stand_in, (mode, shape.name, place)
+        near_one = [count for (name, _, _), count in counts.items() if name == "E2-cost"]
+        assert min(near_one) >= 12, "what lies near 1 needs more"
+
+
+def test_chains_and_blocks_come_in_an_order_of_their_own() -> None:
+    orders = [tuple(each.point for each in made) for (name, _), made in rounds().items() if name == "E1"]
+    assert len(orders) == 6 and len(set(orders)) > 3
+    servers_of_a_block = {
+        tuple(each.server for each in made if each.point == "connections=100")
+        for (name, _), made in rounds().items()
+        if name == "E1"
+    }
+    assert len(servers_of_a_block) > 3
+
+
+def test_places_with_one_point_get_one_load_and_others_different_ones() -> None:
+    for seed in (5, 6):
+        loads: dict[tuple[str, str, int], set[int]] = {}
+        for each in plan.ordered("quick", seed):
+            loads.setdefault((each.experiment.name, each.point, each.repeat), set()).add(each.seed)
+        assert all(len(seeds) == 1 for seeds in loads.values())
+        assert len({min(seeds) for seeds in loads.values()}) == len(loads)
+    assert {each.seed for each in plan.ordered("quick", 5)}.isdisjoint(each.seed for each in plan.ordered("quick", 6))
+
+
+def test_a_full_run_of_a_fixed_rate_reaches_every_connection() -> None:
+    (experiment,) = [each for each in experiments.made() if each.name == "E3-rate"]
+    for point in experiment.points["full"]:
+        assert experiment.times_at("full", point).duration * experiments.RATE >= value_of(point, "connections")
+    assert experiment.times_at("quick", "connections=16000 rate=2000").duration == 0.5
 
 
 def a_run(name: str) -> Run:
@@ -142,19 +176,29 @@ def test_a_line_says_what_was_run_and_what_came_of_it() -> None:
 
 
 class Model:
-    """A server that holds every rate below its capacity. `verdicts` come first, at any rate."""
+    """A server that holds every rate below its capacity. `verdicts` come first, at any rate; the first probes are
+    `disturbed`."""
 
-    def __init__(self, capacity: float, too_much: str = "OVERLOADED", verdicts: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        capacity: float,
+        too_much: str = "OVERLOADED",
+        verdicts: tuple[str, ...] = (),
+        disturbed: tuple[str, ...] = (),
+    ):
         self.capacity = capacity
         self.too_much = too_much
         self.verdicts = list(verdicts)
+        self.disturbed = list(disturbed)
         self.rates: list[float] = []
 
     def probe(self, rate: float) -> Probe:
         self.rates.append(rate)
+        disturbed = self.disturbed.pop(0) if self.disturbed else ""
         if self.verdicts:
-            return Probe(self.verdicts.pop(0), 50_000.0)
-        return Probe("VALID", 100.0) if rate < self.capacity else Probe(self.too_much, 50_000.0)
+            return Probe(self.verdicts.pop(0), 50_000.0, disturbed)
+        fits = rate < self.capacity
+        return Probe("VALID" if fits else self.too_much, 100.0 if fits else 50_000.0, disturbed)
 
 
 def searched(model: Model, guess: float = 3000) -> tuple[Search, float]:
@@ -182,15 +226,22 @@ def test_a_p99_above_the_limit_is_too_much() -> None:
 
 
 def test_a_disturbed_probe_is_made_again() -> None:
-    model = Model(5000, verdicts=("NOISY_HOST", "UNSTABLE"))
+    model = Model(5000, disturbed=("steal", "witness"))
     search, found = searched(model)
     assert model.rates[0] == model.rates[1] == model.rates[2] != model.rates[3]
-    assert search.verdict == "VALID" and 4500 < found < 5000
+    assert search.verdict == "VALID" and 4500 < found < 5000 and not search.disturbed
 
 
-def test_a_capacity_beside_disturbed_probes_is_not_valid() -> None:
-    search, found = searched(Model(5000, too_much="NOISY_HOST"))
-    assert search.verdict == "NOISY_HOST" and 4500 < found < 5000 and search.reasons
+@pytest.mark.parametrize("verdict", ["NOISY_HOST", "UNSTABLE"])
+def test_a_probe_is_not_made_again_for_its_outcome(verdict: str) -> None:
+    model = Model(5000, verdicts=(verdict,))
+    searched(model)
+    assert len(model.rates) == len(set(model.rates))
+
+
+def test_a_capacity_beside_disturbed_probes_says_so() -> None:
+    search, found = searched(Model(5000, disturbed=("steal",) * 100))
+    assert search.disturbed == "steal" and 4500 < found < 5000
 
 
 def test_where_the_client_was_the_limit_it_is_said() -> None:

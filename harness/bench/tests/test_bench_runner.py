@@ -35,6 +35,7 @@ def build(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in SERVERS:
         (directory / name).symlink_to(servers.program(name).resolve())
+    (directory / "microbench_yardstick").symlink_to(servers.program("microbench_yardstick").resolve())
     real = servers.program("loadgen").resolve()
     write_program(directory / "loadgen", f'exec "{real}" "$@" {" ".join(limits.options())}')
     return directory
@@ -106,7 +107,7 @@ def test_the_same_seed_gives_every_server_the_same_load_twice(build: Path, tmp_p
         assert len(found) == len(names)
         for row in found:
             hashes.setdefault(row.experiment, set()).add(row.schedule_hash)
-            assert row.throughput, row
+            assert row.throughput and row.yardstick_before and row.yardstick_after, row
         planned = [each.key for each in plan.ordered("smoke", 9)]
         assert [row.key for row in found] == sorted((row.key for row in found), key=planned.index)
     assert {name: len(found) for name, found in hashes.items()} == {"E1": 1, "E3-rate": 1}
@@ -177,7 +178,7 @@ def test_points_that_cannot_be_reached_are_skipped_with_the_reason(build: Path, 
     wait = run_name("E4-wait", "poll_srv", "watched=100 ready=1 place=last")
     result = run(build, "--results-in", parent, "--only", "E1-select_srv-connections=10000-*", wait)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "skipped: 3 runs: select_srv: more connections than FD_SETSIZE" in result.stdout
+    assert "skipped: 2 runs: select_srv: more connections than FD_SETSIZE" in result.stdout
     assert "skipped: 1 run: microbench_wait is not built" in result.stdout
     assert "nothing was run" in result.stderr
     assert not parent.exists(), "nothing was run, so there are no results"
@@ -232,7 +233,7 @@ def test_a_killed_run_is_resumed_to_the_complete_set(build: Path, tmp_path: Path
     for count in (1, 3):
         end_after(build, parent, count, signal.SIGKILL, "--resume", directory, *only)
     with (directory / "runs.csv").open("a") as file:
-        file.write("runs/2,E1,poll_srv,connec")  # as a kill in the middle of a write leaves it
+        file.write("runs/3,E1,poll_srv,connec")  # as a kill in the middle of a write leaves it
     result = run(build, "--resume", directory, *only)
     assert result.returncode == 0, result.stdout + result.stderr
     found = Results.open(directory).rows()
@@ -273,7 +274,7 @@ def only_set_of(parent: Path) -> Path:
 
 @pytest.fixture
 def begun(build: Path, tmp_path: Path) -> Path:
-    return Results.create(tmp_path / "results", "smoke", 4, False).path
+    return Results.create(tmp_path / "results", "smoke", 4, False, 20000).path
 
 
 @pytest.mark.parametrize(
@@ -289,7 +290,7 @@ def test_a_resume_keeps_its_settings(build: Path, begun: Path, arguments: tuple[
 
 
 def test_pinned_results_are_not_resumed_unpinned(build: Path, tmp_path: Path) -> None:
-    path = Results.create(tmp_path / "results", "smoke", 4, True).path
+    path = Results.create(tmp_path / "results", "smoke", 4, True, 20000).path
     result = run(build, "--resume", path, "--unpinned")
     assert result.returncode == 2 and "pinned True, not False" in result.stderr
 
