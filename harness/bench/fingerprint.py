@@ -67,7 +67,7 @@ def collect() -> dict[str, Any]:
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "threads_per_core": _threads_per_core(),
+        "threads_per_core": threads_per_core(),
         "core_kinds": core_kinds(),
         "cpu_pair": str(cores.choose_cores(True)),
         "cpu_quota": quota.cpus(),
@@ -257,8 +257,15 @@ def _clocksource() -> Optional[str]:
     return first_line(here) or _sysctl("kern.timecounter.hardware")
 
 
-def _threads_per_core() -> Optional[int]:
-    return len(cores.numbers_in(first_line(CPUS / "cpu0/topology/thread_siblings_list"))) or None
+def threads_per_core(cpus: Path = CPUS) -> Optional[int]:
+    """Of the first core."""
+    siblings = cores.numbers_in(first_line(cpus / "cpu0/topology/thread_siblings_list"))
+    if siblings:
+        return len(siblings)
+    logical, physical = _sysctl("hw.logicalcpu_max"), _sysctl("hw.physicalcpu_max")  # macOS
+    if logical and physical:
+        return int(logical) // int(physical)
+    return int(_sysctl("kern.smp.threads_per_core") or 0) or None  # FreeBSD
 
 
 def _sysctl(name: str) -> Optional[str]:

@@ -318,18 +318,32 @@ def test_the_start_and_the_report_say_it(tmp_path: Path, monkeypatch: pytest.Mon
             assert str(words) in text
 
 
-def test_kinds_of_cores_on_macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """sysctl as an Apple M answers."""
-    answers = {
-        "hw.nperflevels": "2",
-        "hw.perflevel0.name": "Performance", "hw.perflevel0.logicalcpu": "8",
-        "hw.perflevel1.name": "Efficiency", "hw.perflevel1.logicalcpu": "4",
-    }  # fmt: skip
+APPLE = {
+    "hw.nperflevels": "2",
+    "hw.perflevel0.name": "Performance", "hw.perflevel0.logicalcpu": "8",
+    "hw.perflevel1.name": "Efficiency", "hw.perflevel1.logicalcpu": "4",
+    "hw.logicalcpu_max": "12", "hw.physicalcpu_max": "12",
+}  # fmt: skip
+INTEL_MAC = {"hw.nperflevels": "1", "hw.logicalcpu_max": "8", "hw.physicalcpu_max": "4"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "kinds", "threads"),
+    [
+        (APPLE, {"Performance": 8, "Efficiency": 4}, 1),
+        (INTEL_MAC, {}, 2),
+        ({"kern.smp.threads_per_core": "2"}, {}, 2),
+        ({}, {}, None),
+    ],
+    ids=("apple", "intel-mac", "freebsd", "unknown"),
+)
+def test_cores_where_sysctl_describes_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: dict[str, str], kinds: dict[str, int], threads: int | None
+) -> None:
     cases = "\n".join(f"{name}) echo {text} ;;" for name, text in answers.items())
-    program = write(tmp_path, {"sysctl": f'#!/bin/sh\ncase $2 in\n{cases}\n*) exit 1 ;;\nesac'}) / "sysctl"
+    program = write(tmp_path, {"sysctl": f"#!/bin/sh\ncase $2 in\n{cases}\n*) exit 1 ;;\nesac"}) / "sysctl"
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert fingerprint.core_kinds() == {"Performance": 8, "Efficiency": 4}
-    program.write_text("#!/bin/sh\nexit 1\n")
-    assert fingerprint.core_kinds() == {}, "an Intel Mac, or a BSD"
+    assert fingerprint.core_kinds() == kinds
+    assert fingerprint.threads_per_core(tmp_path) == threads
