@@ -263,20 +263,20 @@ enum accept_result listener_accept(struct listener *listener, struct stats *stat
 
 /* The peer sees the end of the stream, or a reset if bytes from it have arrived: nobody has read
  * them. Its descriptor is closed at once and not at the end of the wake-up, because it was never
- * watched: no event names it. The log line comes first, while the kernel still knows the peer. */
+ * watched: no event names it. The log line comes first, while the kernel still knows the peer.
+ *
+ * A run of refusals has one line, because its lines would all say the same. How many runs have a
+ * line is limited by log_line. Test: test_inherited.py */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns)
 {
     char peer[ADDRESS_BYTES];
 
     stats->refused++;
-    /* One line for a run of refusals, and at most one a second: a flood of peers must not fill the
-     * disk that holds the log. */
-    if (!listener->refusing && now_ns >= clock_after(listener->reported_ns, NANOSECONDS_A_SECOND)) {
+    if (!listener->refusing) {
         log_line(&listener->log, now_ns, stats,
                  "%s: refused, as more will be until connections end: %s",
                  address_of_peer(fd, peer), reason);
-        listener->reported_ns = now_ns;
         listener->refusing = true;
     }
     (void)close(fd);

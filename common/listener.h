@@ -18,7 +18,6 @@ struct listener {
     bool refusing;             /* the present run of refusals has its log line */
     uint64_t resting_until_ns; /* accepts nothing before; 0: not resting */
     uint64_t spare_used_ns;    /* when the spare descriptor last served to refuse a peer */
-    uint64_t reported_ns;      /* when the last log line was written */
     struct log_limit log;
     char address[ADDRESS_BYTES]; /* as bound: with the port that the kernel picked */
 };

@@ -18,6 +18,9 @@ from typing import Any, Optional
 
 from suite import servers
 
+from bench import cores, quota
+from bench.files import first_line, lines
+
 SCHEMA = "fingerprint/1"
 CPUS = Path("/sys/devices/system/cpu")
 SYSCTLS = (
@@ -41,6 +44,9 @@ SYSCTLS = (
     "kernel.sched_autogroup_enabled",
     "kernel.numa_balancing",
     "kernel.perf_event_paranoid",
+    "dev.cpu.0.freq",
+    "hw.perfpolicy",
+    "hw.setperf",
     "kern.ipc.somaxconn",
     "kern.maxfilesperproc",
     "net.inet.tcp.sendspace",
@@ -50,7 +56,7 @@ SYSCTLS = (
 
 
 def collect() -> dict[str, Any]:
-    flags = _first_line(servers.build_dir() / "flags")
+    flags = first_line(servers.build_dir() / "flags")
     return {
         "schema": SCHEMA,
         "system": platform.system(),
@@ -61,10 +67,13 @@ def collect() -> dict[str, Any]:
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "usable_cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None,
-        "threads_per_core": _threads_per_core(),
+        "threads_per_core": threads_per_core(),
+        "core_kinds": core_kinds(),
+        "cpu_pair": str(cores.choose_cores(True)),
+        "cpu_quota": quota.cpus(),
         "caches": caches(),
         "memory_bytes": _memory(),
-        "governor": _first_line(CPUS / "cpu0/cpufreq/scaling_governor"),
+        "frequency": frequency(),
         "mitigations": mitigations(),
         "clocksource": _clocksource(),
         "virtualisation": virtualisation(),
@@ -94,6 +103,37 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, A
     return found
 
 
+def remarks(found: dict[str, Any]) -> list[str]:
+    """What on this machine can disturb the figures, in sentences."""
+    said = []
+    allowed = found.get("cpu_quota")
+    if allowed is not None and allowed < 2:
+        stops = "when it is used up, the kernel stops both of them for the rest of a period"
+        said.append(f"the CPU quota is {allowed:.3g} CPUs, but server and load generator need two: {stops}")
+    said += _about_frequency(found.get("frequency") or {})
+    return said
+
+
+def _about_frequency(found: dict[str, Optional[str]]) -> list[str]:
+    governor, turbo = found.get("governor"), found.get("turbo")
+    if governor is None and turbo is None:
+        return ["no frequency governor and no turbo switch can be seen: the clock may change its speed unnoticed"]
+    causes = []
+    if governor not in (None, "performance"):
+        causes.append(f"the frequency governor is {governor}")
+    if turbo == "on":
+        causes.append("turbo is on")
+    return [f"the clock changes its speed with load and heat: {', '.join(causes)}"] if causes else []
+
+
+def pinning(found: dict[str, Any], pinned: bool) -> str:
+    """Where server and load generator of a result set ran, by its fingerprint and its setting."""
+    pair = str(found.get("cpu_pair") or "")
+    if pinned:
+        return pair or "server and load generator pinned to different CPUs"
+    return pair if "not pinned" in pair else "server and load generator not pinned to CPUs"
+
+
 def without_paths(text: Optional[str]) -> Optional[str]:
     """The text, with each absolute path cut down to its last part."""
     if text is None:
@@ -111,40 +151,75 @@ def kqueue(flags: Optional[str]) -> Optional[str]:
 def distribution() -> Optional[str]:
     if platform.system() == "Darwin":
         return f"macOS {platform.mac_ver()[0]}"
-    for line in _lines(Path("/etc/os-release")):
+    for line in lines(Path("/etc/os-release")):
         if line.startswith("PRETTY_NAME="):
             return line.split("=", 1)[1].strip('"')
     return None
 
 
 def cpu_model() -> Optional[str]:
-    for line in _lines(Path("/proc/cpuinfo")):
+    for line in lines(Path("/proc/cpuinfo")):
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     for line in (_output("lscpu", whole=True) or "").splitlines():
         if line.startswith("Model name:"):
             return line.split(":", 1)[1].strip()
-    return _output("sysctl", "-n", "machdep.cpu.brand_string") or _output("sysctl", "-n", "hw.model")
+    return _sysctl("machdep.cpu.brand_string") or _sysctl("hw.model")
 
 
 def caches() -> dict[str, str]:
     """Of the first core, for example {"L1 Data": "32K"}."""
     found = {}
     for index in sorted((CPUS / "cpu0/cache").glob("index*")):
-        level, kind, size = (_first_line(index / name) for name in ("level", "type", "size"))
+        level, kind, size = (first_line(index / name) for name in ("level", "type", "size"))
         if level and kind and size:
             found[f"L{level} {kind}"] = size
     if not found:
         for name in ("l1dcachesize", "l1icachesize", "l2cachesize", "l3cachesize"):
-            size = _output("sysctl", "-n", f"hw.{name}") if platform.system() != "Linux" else None
+            size = _sysctl(f"hw.{name}") if platform.system() != "Linux" else None
             if size:
                 found[name] = size
     return found
 
 
+def core_kinds() -> dict[str, int]:
+    """CPUs of each kind, if there are several kinds."""
+    if hasattr(os, "sched_getaffinity"):
+        return cores.kinds_of(cores.read_cpus(os.sched_getaffinity(0)))
+    found = {}
+    for level in range(int(_sysctl("hw.nperflevels") or 0)):  # macOS; the fastest is level 0
+        count = _sysctl(f"hw.perflevel{level}.logicalcpu")
+        found[_sysctl(f"hw.perflevel{level}.name") or f"level {level}"] = int(count or 0)
+    return found if len(found) > 1 else {}
+
+
+def frequency(cpus: Path = CPUS) -> dict[str, Optional[str]]:
+    """What sets the clock's speed: the kernel's driver, its governor, and whether turbo is allowed (Linux,
+    Documentation/admin-guide/pm/cpufreq.rst). Of all CPUs together; null is not shown here."""
+    return {
+        "driver": _of_all(cpus, "cpufreq/scaling_driver"),
+        "governor": _of_all(cpus, "cpufreq/scaling_governor"),
+        "turbo": _turbo(cpus),
+    }
+
+
+def _of_all(cpus: Path, name: str) -> Optional[str]:
+    values = {first_line(path) for path in cpus.glob(f"cpu[0-9]*/{name}")} - {None}
+    return ", ".join(sorted(map(str, values))) or None
+
+
+def _turbo(cpus: Path) -> Optional[str]:
+    """Intel's driver has a switch that forbids turbo, others have one that allows it, for all CPUs or for each."""
+    forbidden = first_line(cpus / "intel_pstate/no_turbo")
+    if forbidden in ("0", "1"):
+        return "off" if forbidden == "1" else "on"
+    allowed = first_line(cpus / "cpufreq/boost") or _of_all(cpus, "cpufreq/boost")
+    return {"1": "on", "0": "off", "0, 1": "on"}.get(allowed or "")
+
+
 def mitigations() -> dict[str, str]:
     folder = CPUS / "vulnerabilities"
-    texts = {path.name: _first_line(path) for path in sorted(folder.glob("*"))}
+    texts = {path.name: first_line(path) for path in sorted(folder.glob("*"))}
     return {name: text for name, text in texts.items() if text}
 
 
@@ -153,10 +228,10 @@ def virtualisation() -> Optional[str]:
     if found:
         return found
     if platform.system() == "Darwin":
-        return {"1": "vm", "0": "none"}.get(_output("sysctl", "-n", "kern.hv_vmm_present") or "")
-    flags = [line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags")]
+        return {"1": "vm", "0": "none"}.get(_sysctl("kern.hv_vmm_present") or "")
+    flags = [line for line in lines(Path("/proc/cpuinfo")) if line.startswith("flags")]
     if not flags:
-        return _output("sysctl", "-n", "kern.vm_guest")
+        return _sysctl("kern.vm_guest")
     return "hypervisor" if "hypervisor" in flags[0].split() else "none"
 
 
@@ -164,9 +239,9 @@ def sysctls() -> dict[str, str]:
     found = {}
     for name in SYSCTLS:
         if platform.system() == "Linux":
-            value = _first_line(Path("/proc/sys") / name.replace(".", "/"))
+            value = first_line(Path("/proc/sys") / name.replace(".", "/"))
         else:
-            value = _output("sysctl", "-n", name)
+            value = _sysctl(name)
         if value:
             found[name] = " ".join(value.split())
     return found
@@ -179,18 +254,22 @@ def _detect(kind: str) -> Optional[str]:
 
 def _clocksource() -> Optional[str]:
     here = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
-    return _first_line(here) or _output("sysctl", "-n", "kern.timecounter.hardware")
+    return first_line(here) or _sysctl("kern.timecounter.hardware")
 
 
-def _threads_per_core() -> Optional[int]:
-    siblings = _first_line(CPUS / "cpu0/topology/thread_siblings_list")
-    if siblings is None:
-        return None
-    count = 0
-    for part in siblings.split(","):
-        first, _, last = part.partition("-")
-        count += int(last or first) - int(first) + 1
-    return count
+def threads_per_core(cpus: Path = CPUS) -> Optional[int]:
+    """Of the first core."""
+    siblings = cores.numbers_in(first_line(cpus / "cpu0/topology/thread_siblings_list"))
+    if siblings:
+        return len(siblings)
+    logical, physical = _sysctl("hw.logicalcpu_max"), _sysctl("hw.physicalcpu_max")  # macOS
+    if logical and physical:
+        return int(logical) // int(physical)
+    return int(_sysctl("kern.smp.threads_per_core") or 0) or None  # FreeBSD
+
+
+def _sysctl(name: str) -> Optional[str]:
+    return _output("sysctl", "-n", name)
 
 
 def _memory() -> Optional[int]:
@@ -248,18 +327,6 @@ def _output(*command: str, whole: bool = False, empty: bool = False, failing: bo
     if empty or whole:
         return text
     return text.splitlines()[0] if text else None
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(errors="replace").splitlines()
-    except OSError:
-        return []
-
-
-def _first_line(path: Path) -> Optional[str]:
-    lines = _lines(path)
-    return lines[0].strip() if lines else None
 
 
 def main() -> int:

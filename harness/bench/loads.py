@@ -17,7 +17,7 @@ from suite import servers
 from suite.server import Server
 
 from bench import memory, process
-from bench.process import Cores
+from bench.cores import Cores
 
 # With these exit statuses the load generator has written a JSON with a verdict.
 JUDGED = (0, 3, 4, 5, 6, 7)

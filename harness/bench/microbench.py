@@ -11,7 +11,7 @@ from suite import servers
 
 from bench import process, steal
 from bench.loads import Failed
-from bench.process import Cores
+from bench.cores import Cores
 from bench.requests import Request, Taken
 
 

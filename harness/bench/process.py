@@ -1,4 +1,4 @@
-"""The processes of a run: on which cores they are, and that none outlives the run."""
+"""The processes of a run: how they are started, how they end, and that none outlives the run."""
 
 from __future__ import annotations
 
@@ -8,42 +8,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Optional
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LAST_LINES = 3  # of standard error, in the report of a failure
-
-
-@dataclass(frozen=True)
-class Cores:
-    """The cores of server and load generator. None: the scheduler chooses."""
-
-    server: Optional[int] = None
-    client: Optional[int] = None
-    why_not: str = ""
-
-    @property
-    def pinned(self) -> bool:
-        return self.server is not None
-
-    def __str__(self) -> str:
-        if self.pinned:
-            return f"server on core {self.server}, load generator on core {self.client}"
-        return f"not pinned to cores ({self.why_not})"
-
-
-def choose_cores(pin: bool) -> Cores:
-    """The first two cores that this process may use, one for each side. On one core the two would take turns, and the
-    figures would be the scheduler's."""
-    if not pin:
-        return Cores(why_not="as was asked")
-    if not hasattr(os, "sched_setaffinity"):
-        return Cores(why_not="this system has no sched_setaffinity")
-    allowed = sorted(os.sched_getaffinity(0))
-    if len(allowed) < 2:
-        return Cores(why_not="there is only one core")
-    return Cores(allowed[0], allowed[1])
 
 
 def _find_prctl() -> Optional[Callable[..., int]]:

@@ -14,7 +14,7 @@ from typing import Any
 import jinja2
 from suite import servers
 
-from bench import charts, figures, model, program, shapes
+from bench import charts, figures, fingerprint, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
 from bench.results import BadResults, Results
@@ -81,6 +81,8 @@ def page(results: Results) -> str:
         settings=results.settings,
         machine=charts.machine(results.fingerprint),
         kqueue=charts.kqueue_name(results.fingerprint),
+        pinning=fingerprint.pinning(results.fingerprint, results.settings["pinned"]),
+        remarks=fingerprint.remarks(results.fingerprint),
         fingerprint={key: plain_text(value) for key, value in results.fingerprint.items()},
         figures=all_figures,
         drawn={figure.name for figure in all_figures if (folder / f"{figure.name}.svg").is_file()},

@@ -13,9 +13,9 @@ from typing import Optional
 from suite import kernel, servers
 
 from bench import experiments, fingerprint, microbench, plan, rows
+from bench.cores import Cores, choose_cores
 from bench.loads import Driver, Failed
 from bench.plan import Run
-from bench.process import Cores, choose_cores
 from bench.progress import Progress, duration
 from bench.requests import Request, Taken
 from bench.results import BadResults, Results, needs_another
@@ -86,6 +86,8 @@ class Session:
             self._compare_machine()
         _say(f"results: {_short(self.results.path)}")
         _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
+        for remark in fingerprint.remarks(self.results.fingerprint):
+            _say(f"note: {remark}")
         _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; after an interruption it can continue")
 
     def _compare_machine(self) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import servers, waiting
+from suite import preload, servers, waiting
 from suite.frames import header, payload
 from suite.peer import Peer
 from suite.server import LISTENING
@@ -74,8 +74,7 @@ def test_a_log_that_nobody_reads_stops_nobody(server_name, kind, tmp_path):
         witness.close()
         assert server.process.wait(waiting.PATIENCE) == 0
         final = json.loads(statistics.read_text())
-        if kind != "refused":  # of these there is one line a second at most
-            assert final["log_lines_left_out"] > 0
+        assert final["log_lines_left_out"] > 0
     finally:
         server.close()
 
@@ -223,3 +222,29 @@ def test_a_descriptor_limit_lowered_while_running(start):
     for peer in peers[4:]:
         peer.echo(b"after")
     server.stop()
+
+
+UNLIMITED = 2**64 - 1  # RLIM_INFINITY
+ENOUGH_MEMORY = 1 << 30
+LIMITS = {  # the soft one, the hard one, and what setrlimit accepts
+    "container": f"1024:{2**30}:{2**30}",
+    "unlimited": f"{UNLIMITED}:{UNLIMITED}:{UNLIMITED}",
+    "macos": f"256:{UNLIMITED}:10240",
+}
+library = preload.library("many_descriptors.c")
+
+
+@preload.needed
+@pytest.mark.cause("something is allocated, or closed, for each descriptor that there may be")
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_a_huge_descriptor_limit_costs_nothing(start, library, limits):
+    """Some containers allow 2^30 descriptors, some systems any number."""
+    server = start(
+        environment={"LD_PRELOAD": str(library), "MANY_DESCRIPTORS": limits},
+        preexec=lambda: resource.setrlimit(resource.RLIMIT_AS, (ENOUGH_MEMORY, ENOUGH_MEMORY)),
+    )
+    peers = [server.connect() for _ in range(20)]
+    for peer in peers:
+        peer.echo(payload(500))
+    assert server.stop()["accepted"] == 20
+    assert all(line.startswith("{") for line in server.errors())

@@ -26,10 +26,10 @@ struct loop_bench {
     int printed;                  /* how often final statistics were */
     uint64_t deadline_ns;         /* when the loop asked to be woken */
     struct log_model oversize_log;
-    bool refusing;       /* the present run of refusals has its log line */
-    uint64_t refused_ns; /* when one was last due */
-    uint64_t lines;      /* how many lines must have been printed */
-    int last_waits;      /* how often the loop has waited since the script was over */
+    struct log_model refused_log;
+    bool refusing;  /* the present run of refusals has its log line */
+    uint64_t lines; /* how many lines must have been printed */
+    int last_waits; /* how often the loop has waited since the script was over */
 };
 
 extern struct loop_bench loop_bench;

@@ -7,11 +7,11 @@
 #include "histogram.h"
 
 #define LATENCIES(X)                                                                               \
-    X(response)         /* received − scheduled */                                               \
-    X(service)          /* received − sent */                                                    \
-    X(lag)              /* sent − scheduled, or − when the server allowed it */                \
-    X(censored)         /* of the unanswered: end − scheduled */                                 \
-    X(censored_service) /* of those of them that were sent, at least in part: end − sent */
+    X(response)         /* from scheduled to received */                                           \
+    X(service)          /* from sent to received */                                                \
+    X(lag)              /* from scheduled, or from when the server allowed it, to sent */          \
+    X(censored)         /* of the unanswered: from scheduled to the end */                         \
+    X(censored_service) /* of the unanswered that were sent (in part): from sent to the end */
 
 struct latencies {
 #define X(name) struct histogram *name;

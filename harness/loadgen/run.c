@@ -54,9 +54,11 @@ static int need_descriptors(const struct load *load, struct error *error)
 
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return error_set(error, "getrlimit", "RLIMIT_NOFILE", errno);
-    if (limit.rlim_cur < needed) {
+    rlim_t soft = limit.rlim_cur;
+    if (soft < needed) {
         limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            limit.rlim_cur = soft; /* some systems enforce a lower limit than they report */
     }
     if (limit.rlim_cur >= needed)
         return 0;

@@ -110,11 +110,7 @@ def most_backlog() -> int:
     where nobody has raised it; NetBSD has it compiled in."""
     if SOMAXCONN.exists():
         return int(SOMAXCONN.read_text())
-    for name in BACKLOG_CAPS if shutil.which("sysctl") else ():
-        done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True)
-        if done.returncode == 0 and done.stdout.strip().isdigit():
-            return int(done.stdout)
-    return 128
+    return next((cap for cap in map(_sysctl, BACKLOG_CAPS) if cap is not None), 128)
 
 
 @functools.cache
@@ -137,10 +133,26 @@ def in_flight() -> int:
 
 
 def raise_descriptor_limit() -> int:
-    """Soft limit to the hard one, for this process. Returns it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return sys.maxsize if hard == resource.RLIM_INFINITY else hard
+    """Soft limit to the hard one, for this process. Returns it. macOS may report no hard limit, and then still refuses
+    a soft one above kern.maxfilesperproc (setrlimit(2))."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    except (OSError, ValueError):
+        most = _sysctl("kern.maxfilesperproc")
+        if most is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def _sysctl(name: str) -> int | None:
+    """None: there is no such number here."""
+    if shutil.which("sysctl") is None:
+        return None
+    done = subprocess.run(["sysctl", "-n", name], capture_output=True, text=True)
+    return int(done.stdout) if done.returncode == 0 and done.stdout.strip().isdigit() else None
 
 
 def _no_ipv6() -> str | None:

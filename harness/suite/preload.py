@@ -28,12 +28,12 @@ needed = pytest.mark.skipif(absent() is not None, reason=str(absent()))
 
 
 def library(source: str) -> object:
-    """A fixture: the path of the library that is built from a source beside the test module."""
+    """A fixture: the path of the library that is built from a source, whose path begins at the test module."""
 
     @pytest.fixture(scope="module")
     def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        path = (tmp_path_factory.mktemp("preload") / source).with_suffix(".so")
-        words = ["-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.with_name(source), "-ldl"]
+        path = (tmp_path_factory.mktemp("preload") / Path(source).name).with_suffix(".so")
+        words = ["-shared", "-fPIC", "-D_GNU_SOURCE", "-o", path, request.path.parent / source, "-ldl"]
         subprocess.run([*servers.compiler(), *map(str, words)], check=True)
         return path
 

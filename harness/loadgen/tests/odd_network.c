@@ -13,8 +13,8 @@ int connect(int fd, const struct sockaddr *address, socklen_t size)
 {
     int (*real)(int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "connect");
 
-    if (getenv("SELF_CONNECT") != NULL)
-        (void)bind(fd, address, size);
+    if (getenv("SELF_CONNECT") != NULL && bind(fd, address, size) < 0)
+        return -1;
     return real(fd, address, size);
 }
 

@@ -141,9 +141,9 @@ typedef struct {
 #undef FD_ZERO
 #define FD_ZERO(set) ((void)__builtin_memset((set), 0, sizeof *(set)))
 #if defined(__NetBSD__)
-#define FD_SET(fd, set)   ((set)->words[(unsigned)(fd) >> 5] |= (1 << ((fd)&31)))
-#define FD_CLR(fd, set)   ((set)->words[(unsigned)(fd) >> 5] &= ~(1 << ((fd)&31)))
-#define FD_ISSET(fd, set) ((set)->words[(unsigned)(fd) >> 5] & (1 << ((fd)&31)))
+#define FD_SET(fd, set)   ((set)->words[(unsigned)(fd) >> 5] |= (1 << ((fd) % 32)))
+#define FD_CLR(fd, set)   ((set)->words[(unsigned)(fd) >> 5] &= ~(1 << ((fd) % 32)))
+#define FD_ISSET(fd, set) ((set)->words[(unsigned)(fd) >> 5] & (1 << ((fd) % 32)))
 #elif defined(__FreeBSD__)
 unsigned long other_index(const fd_set *set, unsigned long fd);
 #define FD_SET(fd, set) ((set)->words[other_index((set), (fd))] |= 1UL << ((fd) % OTHER_WORD_BITS))
