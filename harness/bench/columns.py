@@ -12,7 +12,7 @@ from pathlib import Path
 
 from suite import servers
 
-from bench import statistics
+from bench import statistics, techniques
 from bench.results import BadResults
 from bench.rows import Row, factors
 from bench.statistics import POLICIES, Summary
@@ -24,7 +24,7 @@ NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "edge_short_read": "edge: a short read ends it",
     "one_shot": "one-shot, armed again",
     "add_delete": "added and deleted each time",
-}
+} | techniques.LABELS
 # select_srv takes no more connections: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and the server needs a few
 # descriptors for itself.
 MOST_FOR_SELECT = 1024 - 16
@@ -136,7 +136,7 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
     """One bar a server and point, in two parts. `stacked`: the figure `second` comes on top of `first`; if not, it is
     the whole, and `first` is a part of it. Bars of one server stand together."""
     firsts, seconds = statistics.by_point(rows, first), statistics.by_point(rows, second)
-    order = {name: place for place, name in enumerate(SERVERS + POLICIES)}
+    order = {name: place for place, name in enumerate(SERVERS + POLICIES + techniques.ALL)}
     keys = [key for key in seconds if key in firsts and key[0] in order]
     keys.sort(key=lambda key: (order[key[0]], [_size(value) for value in factors(key[1]).values()]))
     table, position, before = Table(BARS), 0.0, ""
@@ -146,6 +146,8 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         position += 1 if before in ("", server) else 1.4
         before = server
         label = f"{NAMES[server]} × {factors(point).get('connections', '?')}"
+        if server in techniques.ALL:
+            label = techniques.label(server, point)
         line: Line = {"server": server, "position": position, "label": label}
         line |= {"first": one.median, "second": other.median + below - one.median}
         line |= {"low": below + other.low, "high": below + other.high}

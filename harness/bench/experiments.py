@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import measures, microbench
+from bench import measures, microbench, techniques
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -92,6 +92,8 @@ _IDLE_AND_ACTIVE = _sum_of("idle", "active")
 _WATCHED = _sum_of("watched")
 _BOTH_ENDS = _sum_of("pairs", times=2)
 _HIGHEST = _sum_of("from", "watched")
+_WORKERS = _sum_of("workers", times=3)  # a listener, a file of /proc and a connection each, at most
+_FEW = _sum_of()
 
 
 def _by_mode(quick: object, full: object, smoke: object) -> dict:
@@ -155,13 +157,15 @@ _LOOKED_AT = _by_mode(Times(0.25, 0.45), Times(0.3, 0.6), Times(0.05, 0.4))
 # A wake-up with thousands of events takes tens of milliseconds. Only a run with many of them is steady.
 _LONG = _by_mode(Times(0.5, 0.6), Times(0.6, 0.8), Times(0.05, 0.4))
 _MICRO = _by_mode(Times(0, 0.15), Times(0, 0.25), Times(0, 0.02))
+_COUNTED = _by_mode(*[Times(0, 0.2)] * 3)  # about: such a program ends when it has counted
+_SIXTEEN = _each("frames", 16, nodelay="yes")
 
 
 @functools.cache
 def made(descriptors: int = ENOUGH) -> tuple[Experiment, ...]:
     """All experiments, as far as this limit of descriptors lets one process go."""
     reach = Reach(descriptors)
-    return (*_with_servers(reach), *_of_calls(reach))
+    return (*_with_servers(reach), *_of_calls(reach), *TECHNIQUES)
 
 
 def _with_servers(reach: Reach) -> tuple[Experiment, ...]:
@@ -355,3 +359,63 @@ def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
             "microbench_wait",
         ),
     )
+
+
+# Counted, with few descriptors.
+TECHNIQUES = (
+    Experiment(
+        "E12",
+        techniques.herd,
+        _by_mode(_each("workers", 2, 8, 16), _each("workers", 2, 4, 8, 16), _each("workers", 2)),
+        _ONCE,
+        _COUNTED,
+        _WORKERS,
+        beside=0.1,
+        servers=techniques.HERD,
+        programs=("microbench_herd",),
+    ),
+    Experiment(
+        "E12-load",
+        techniques.busy_herd,
+        _by_mode(*[_each("workers", 8, held=4)] * 3),
+        _ONCE,
+        _COUNTED,
+        _WORKERS,
+        beside=0.1,
+        servers=techniques.HERD,
+        programs=("microbench_herd",),
+    ),
+    Experiment(
+        "E13",
+        techniques.two_writes,
+        _by_mode(("nodelay=no", "nodelay=yes"), ("nodelay=no", "nodelay=yes"), ("nodelay=yes",)),
+        _ONCE,
+        _COUNTED,
+        _FEW,
+        beside=0.1,
+        servers=techniques.TWO_WRITES,
+        programs=("microbench_sends",),
+    ),
+    Experiment(
+        "E14-copy",
+        techniques.copies,
+        _by_mode(_each("piece", 68, 16384, 65536), _each("piece", 68, 1024, 4096, 16384, 65536), _each("piece", 16384)),
+        _ONCE,
+        _COUNTED,
+        _FEW,
+        beside=0.1,
+        servers=techniques.COPIES,
+        programs=("microbench_relay",),
+    ),
+    Experiment(
+        "E14-frames",
+        techniques.small_frames,
+        _by_mode(_SIXTEEN, _SIXTEEN, _SIXTEEN),
+        _ONCE,
+        _COUNTED,
+        _FEW,
+        beside=0.1,
+        servers=techniques.FRAMES,
+        programs=("microbench_sends",),
+    ),
+)

@@ -362,4 +362,56 @@ FIGURES: tuple[Kind, ...] = (
         "all of them up to the highest number. The others name their descriptors, so the number costs nothing.",
         measure="wait", x=_sum_of("from"), common="watched", logarithmic=False, ends=False,
     ),  # fmt: skip
+    Bars(
+        "herd", "E12", "Workers that wake up for one connection", "wake-ups a connection", "",
+        "Counted, not timed. Connections come one at a time, and the number after × is how many workers wait for them. "
+        "The darker part is the wake-ups in which epoll_wait returned an event. In the lighter part a worker woke up "
+        "inside the call, found that another had taken the connection, and slept again: the program never sees it.",
+        first="waits", second="switches", parts=("epoll_wait returns", "woken up for nothing"), height=700,
+    ),  # fmt: skip
+    Bars(
+        "herd_share", "E12", "Connections that the busiest worker gets", "% of the connections", "",
+        "The same runs: all workers are idle when a connection comes. An even share of n workers is 100 / n per cent.",
+        first="most_share", second="most_share", parts=("the busiest worker", ""), unit=0.01, height=700,
+    ),  # fmt: skip
+    Bars(
+        "herd_busy", "E12-load", "Connections that wait although a worker is idle", "% of the connections", "",
+        "Four connections are open at a time, and each keeps its worker busy until it ends. SO_REUSEPORT chooses a "
+        "listener by a hash, also one whose worker is busy. The other ways leave the choice to the idle workers.",
+        first="waited", second="waited", parts=("connections that wait", ""), unit=0.01,
+    ),  # fmt: skip
+    Bars(
+        "two_writes", "E13", "Messages that take 20 ms or longer", "% of the messages", "",
+        "Each message is a header and a payload, and the sender waits for its answer. Nagle's algorithm holds the "
+        "payload until the header is acknowledged, and the receiver puts the acknowledgement off.",
+        first="delay", second="delay", parts=("late messages", ""), unit=0.01,
+    ),  # fmt: skip
+    Bars(
+        "two_writes_segments", "E13", "Segments for a message of header and payload", "segments a message", "",
+        "The same runs. TCP_NODELAY ends the delay and not the second segment. To send both pieces as one does both.",
+        first="segments", second="segments", parts=("segments with data", ""),
+    ),  # fmt: skip
+    Bars(
+        "copies", "E14-copy", "Copies of each byte that is passed on", "copies a byte", "",
+        "Bytes go from one connection over loopback to another. recv and send copy what they return. splice passes "
+        "pages on: the sink saw what the source wrote into its page afterwards. Of MSG_ZEROCOPY the kernel says itself "
+        "that it copied.",
+        first="copied", second="copied", parts=("copies of the relay", ""),
+    ),  # fmt: skip
+    Bars(
+        "relay_calls", "E14-copy", "System calls for a MiB that is passed on", "calls a MiB", "",
+        "The same runs. The number is how many bytes the source sends at a time. splice goes through a pipe with 16 "
+        "slots, and small pieces fill the slots long before the pipe holds 64 KiB.",
+        first="calls_mib", second="calls_mib", parts=("calls of the relay", ""),
+    ),  # fmt: skip
+    Bars(
+        "frame_calls", "E14-frames", "System calls for a small frame", "calls a frame", "",
+        "Batches of 16 frames of 68 bytes, with TCP_NODELAY. Only what sends is counted.",
+        first="calls", second="calls", parts=("calls to send", ""),
+    ),  # fmt: skip
+    Bars(
+        "frame_segments", "E14-frames", "Segments for a small frame", "segments a frame", "",
+        "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
+        first="segments", second="segments", parts=("segments with data", ""),
+    ),  # fmt: skip
 )

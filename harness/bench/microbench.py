@@ -10,8 +10,8 @@ from typing import Optional
 from suite import servers
 
 from bench import process, steal
-from bench.loads import Failed
 from bench.cores import Cores
+from bench.loads import Failed
 from bench.requests import Request, Taken
 
 

@@ -64,6 +64,14 @@ class Row:
     kernel_bytes: Optional[float] = None  # memory of the kernel a connection: both ends and all buffers
     connects: Optional[float] = None  # connections made, served and ended a second
     accepts: Optional[float] = None  # connections accepted each time before accept(2) found nobody left in the queue
+    switches: Optional[float] = None  # voluntary context switches of all workers an accepted connection
+    would_block: Optional[float] = None  # calls of accept(2) that found nobody, an accepted connection
+    most_share: Optional[float] = None  # part of the connections that the busiest worker accepted
+    waited: Optional[float] = None  # part of the connections that no worker took while one was idle
+    segments: Optional[float] = None  # TCP segments with data a frame
+    delay: Optional[float] = None  # part of the messages whose answer took 20 ms or longer
+    copied: Optional[float] = None  # how often each byte was copied
+    calls_mib: Optional[float] = None  # system calls a MiB that was passed on
 
     @property
     def key(self) -> tuple[str, str, str, int]:

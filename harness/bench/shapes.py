@@ -19,26 +19,13 @@ from typing import Any
 
 from suite import servers
 
-from bench import experiments, judging, program
+from bench import experiments, judging, program, technique_shapes
 from bench.experiments import ENOUGH, Reach
-from bench.judging import ENDLESS, OUTCOMES, Judged, Part, Place, Ratio, Slope, Value
+from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
+from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"
-# Where a limit comes from.
-PILOTS = "the source gives the shape, pilot runs here the limits"
-SOURCE = "from the source"
-GOAL = "a goal of this project"
-
-
-@dataclass(frozen=True)
-class Shape:
-    name: str
-    experiment: str
-    claim: str
-    limits_from: str
-    parts: tuple[Part, ...]  # all must hold
-    native_kqueue_only: bool = False  # elsewhere its figures are those of a stand-in over epoll
 
 
 @dataclass(frozen=True)
@@ -50,10 +37,6 @@ class Verdict:
     experiment: str
     limits_from: str
     parts: tuple[Judged, ...]
-
-
-def _limits(low: float, high: float) -> str:
-    return f"at least {low:g}" if high == ENDLESS else f"at most {high:g}" if low == 0 else f"{low:g} to {high:g}"
 
 
 def _ratio(column: str, places: Sequence[Place], low: float, high: float) -> Ratio:
@@ -100,7 +83,7 @@ def _cycles(reach: Reach) -> Iterator[Shape]:
     ):
         point = experiments.cycle_point(most, ready)
         ratio = Ratio("cycle", Place("poll_srv", point), Place("epoll_lt", point), low, high)
-        claim = f"{ready} of {most} ready, whole cycle: poll / epoll (level) {_limits(low, high)}"
+        claim = f"{ready} of {most} ready, whole cycle: poll / epoll (level) {limits_text(low, high)}"
         yield Shape(f"cycle-{name}", "E4-cycle", claim, PILOTS, (ratio,))
 
 
@@ -109,7 +92,7 @@ def _numbers(reach: Reach) -> Iterator[Shape]:
     high = reach.of(16000, others=8)
     for server, least, most in (("select_srv", 1.4, ENDLESS), ("poll_srv", 0.8, 1.25), ("epoll_lt", 0.8, 1.25)):
         places = [Place(server, experiments.number_point(each)) for each in (high, 100)]
-        claim = f"{server}, 8 descriptors: numbered from {high} on a wait takes {_limits(least, most)} of what it takes"
+        claim = f"{server}, 8 descriptors: numbered from {high} on a wait takes {limits_text(least, most)} of what it takes"
         yield Shape(f"numbers-{server}", "E11", f"{claim} from 100 on", PILOTS, (_ratio("wait", places, least, most),))
 
 
@@ -159,7 +142,7 @@ def _rates(reach: Reach) -> Iterator[Shape]:
         places = [Place(server, experiments.rate_point(each)) for each in (most, 100)]
         ratio = _ratio("response_p50", places, low, high)
         claim = f"{server}, {experiments.RATE} requests a second: the median response with {most} connections is"
-        yield Shape(f"rate-{server}", "E3-rate", f"{claim} {_limits(low, high)} times that with 100", PILOTS, (ratio,))
+        yield Shape(f"rate-{server}", "E3-rate", f"{claim} {limits_text(low, high)} times that with 100", PILOTS, (ratio,))
 
 
 def _calls() -> Iterator[Shape]:
@@ -189,7 +172,7 @@ def _chains(reach: Reach) -> Iterator[Shape]:
     most = reach.of(4000, each=2)
     for server, low, high in (("poll_srv", 10 * most / 4000, ENDLESS), ("epoll_lt", 0, 1.5)):
         places = [Place(server, experiments.chain_point(each)) for each in (most, 100)]
-        claim = f"{server}, one active pair: the chain takes with {most} pairs {_limits(low, high)} times as with 100"
+        claim = f"{server}, one active pair: the chain takes with {most} pairs {limits_text(low, high)} times as with 100"
         yield Shape(f"chain-{server}", "E7", claim, PILOTS, (_ratio("chain", places, low, high),))
 
 
@@ -239,6 +222,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_churn(reach),
         *_large_frames(),
         *_numbers(reach),
+        *technique_shapes.SHAPES,
     )
 
 

@@ -18,7 +18,10 @@ CONFIDENCE = 0.95
 AT_LEAST = ("throughput", "capacity", "connects")
 AT_MOST = ("event_cpu",)
 # Figures that are counted. Neither the clock nor the machine has a part in them.
-COUNTS = ("calls", "waits", "events", "scanned", "faults", "accepts", "server_bytes")
+COUNTS = (
+    "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
+    "waited", "segments", "delay", "copied", "calls_mib",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,11 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E9": Figure("connects", True, "connections/s"),
     "E10": Figure("server_cpu", False, "us/message"),
     "E11": Figure("wait", False, "us"),
+    "E12": Figure("switches", False, "switches/connection"),
+    "E12-load": Figure("most_share", False, "of the connections"),
+    "E13": Figure("segments", False, "segments/message"),
+    "E14-copy": Figure("calls_mib", False, "calls/MiB"),
+    "E14-frames": Figure("segments", False, "segments/frame"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")
