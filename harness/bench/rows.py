@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import BinaryIO, Optional
 
-SCHEMA = "runs/2"  # changes when a reader of the old one would misunderstand the new one
+SCHEMA = "runs/3"  # changes when a reader of the old one would misunderstand the new one
 
 
 class BadRows(Exception):
@@ -31,6 +31,7 @@ class Row:
     # What became of it
     verdict: str  # VALID, another verdict of the load generator, or FAILED: no figures
     reasons: str = ""  # why it is not VALID
+    disturbed: str = ""  # what disturbed the machine meanwhile: steal time, stalls of the witness
     schedule_hash: str = ""  # of the load; rows with different hashes had different loads
     started: str = ""  # UTC, ISO 8601
     seconds: float = 0.0  # of the whole run with its set-up

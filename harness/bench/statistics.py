@@ -14,6 +14,9 @@ from bench.results import BadResults
 from bench.rows import Row
 
 CONFIDENCE = 0.95
+# If the client was the limit (CLIENT_BOUND), the server's own figure is at least, or at most, the one that was measured.
+AT_LEAST = ("throughput", "capacity", "connects")
+AT_MOST = ("event_cpu",)
 TOO_FAR_APART = 2.0  # repeats that differ by more than this factor prove nothing
 
 
@@ -55,6 +58,8 @@ class Summary:
     valid: bool = True  # False: no run at this point was VALID, and the figures are those of the others
     verdicts: tuple[str, ...] = ()  # other than VALID, of any run at this point, also of those left out
     ratio: float = 1.0  # of the most to the least
+    bound: str = ""  # "at least" or "at most", where the client was the limit in a run
+    disturbed: int = 0  # in how many of these runs the machine was disturbed
 
     @property
     def inconclusive(self) -> bool:
@@ -84,7 +89,9 @@ def ratio(values: Sequence[float]) -> float:
     return most / least if least > 0 else math.inf
 
 
-def summarise(values: Sequence[float], valid: bool = True, verdicts: tuple[str, ...] = ()) -> Summary:
+def summarise(
+    values: Sequence[float], bound: str = "", disturbed: int = 0, valid: bool = True, verdicts: tuple[str, ...] = ()
+) -> Summary:
     if not values:
         raise ValueError("no values to summarise")
     ordered = sorted(values)
@@ -99,7 +106,16 @@ def summarise(values: Sequence[float], valid: bool = True, verdicts: tuple[str, 
         valid=valid,
         verdicts=verdicts,
         ratio=ratio(ordered),
+        bound=bound,
+        disturbed=disturbed,
     )
+
+
+def bound(row: Row, column: str) -> str:
+    """What a figure of a row is, if not the server's own: "at least" or "at most" this."""
+    if row.verdict != "CLIENT_BOUND":
+        return ""
+    return "at least" if column in AT_LEAST else "at most" if column in AT_MOST else ""
 
 
 def value_of(point: str, name: str) -> float:
@@ -150,7 +166,9 @@ def _of_repeats(rows: list[Row], measure: str) -> Optional[Summary]:
     if not used:
         return None
     verdicts = tuple(dict.fromkeys(row.verdict for row in rows if row.verdict != "VALID"))
-    return summarise([getattr(row, measure) for row in used], bool(valid), verdicts)
+    bounds = {bound(row, measure) for row in used} - {""}
+    values, disturbed = [getattr(row, measure) for row in used], sum(bool(row.disturbed) for row in used)
+    return summarise(values, min(bounds, default=""), disturbed, bool(valid), verdicts)
 
 
 def log_log_slope(points: Sequence[tuple[float, float]]) -> float:
