@@ -1,6 +1,6 @@
 # Draws one horizontal bar a line, in two parts, from the columns
-#   server position label first second low high runs valid
-# low and high belong to the end of the bar. A bar with valid 0 is drawn empty. first_part and second_part name the
+#   server position label first second low high runs disturbed
+# low and high belong to the end of the bar. A bar with disturbed runs is drawn empty. first_part and second_part name the
 # parts, whose lengths are divided by unit.
 #   gnuplot -e "data='…/charts/memory_idle.dat'; unit=1024.0; x_label='KiB'; out='x.svg'" plots/bars.gp
 
@@ -10,7 +10,7 @@ if (!exists('second_part')) second_part = 'second'
 if (!exists('unit')) unit = 1.0
 
 # The label of kqueue says what it is here.
-text(server, words) = stands_in(server) ? kqueue.words[strlen(label_of[number(server)]) + 1:] : words
+name_in(server, words) = is_kqueue(server) ? kqueue.words[strlen(label_of[number(server)]) + 1:] : words
 
 present = ''
 invalid = ''
@@ -18,10 +18,10 @@ most = 0
 lowest = 0
 labels = ''
 stats data using (present = present.' '.strcol('server'), \
-    column('valid') == 0 ? (invalid = invalid.' '.strcol('server')) : '', \
+    column('disturbed') > 0 ? (invalid = invalid.' '.strcol('server')) : '', \
     most = (column('high') > most ? column('high') : most), \
     lowest = column('position'), \
-    labels = labels.sprintf('%s"%s" %g', labels eq '' ? '' : ', ', text(strcol('server'), strcol('label')), column('position')), \
+    labels = labels.sprintf('%s"%s" %g', labels eq '' ? '' : ', ', name_in(strcol('server'), strcol('label')), column('position')), \
     0) nooutput
 
 drawn = ''
@@ -36,12 +36,12 @@ do for [i=1:words(invalid)] {
 }
 
 half = 0.38
-set lmargin plain ? 34 : 30
+set lmargin plain ? 34 : 31
 set yrange [lowest + 0.8 : 0.2]
 set xrange [0 : most / unit * 1.12]
 set border 1
 if (!plain) set grid noytics
-set ytics scale 0 font ',10'
+set ytics scale 0 font ',12'
 eval 'set ytics ('.labels.')'
 end_of(unused) = (column('first') + column('second')) / unit
 
@@ -60,6 +60,6 @@ plot for [server in drawn] data using (0):(only(server, column('position'))):(0)
     data using (end_of(0)):'position':(column('low') / unit):(column('high') / unit) \
         with xerrorbars pt 0 lc rgb '#333333' notitle, \
     data using (column('high') / unit):'position':(sprintf('%.4g', end_of(0))) \
-        with labels left offset character 0.6, 0 font ',10' notitle, \
+        with labels left offset character 0.6, 0 font ',11' notitle, \
     NaN with boxes lc rgb '#777777' fs solid 1.0 noborder title first_part, \
     NaN with boxes lc rgb '#777777' fs solid 0.4 noborder title second_part

@@ -1,6 +1,6 @@
 # The cost model T = a + b·watched + c·ready, fitted for each API: what it predicts against what was measured.
 # Columns: server x y watched ready (x measured, y predicted, µs).
-#   gnuplot -e "data='…/charts/model.dat'; out='x.svg'" plots/model.gp
+#   gnuplot -e "data='…/charts/model.dat'; x_kind='time'; y_kind='time'; out='x.svg'" plots/model.gp
 
 load 'plots/style.gp'
 set logscale xy
@@ -10,15 +10,19 @@ least = 1e300
 most = 0
 stats data using (present = present.' '.strcol('server'), \
     least = (column('x') < least ? column('x') : least), \
+    least = (column('y') > 0 && column('y') < least ? column('y') : least), \
+    most = (column('y') > most ? column('y') : most), \
     most = (column('x') > most ? column('x') : most), 0) nooutput
-drawn = ''
-do for [server in servers] { if (strstrt(present, server)) { drawn = drawn.' '.server } }
+drawn = among(ordered, present)
 set xrange [least / 1.5 : most * 1.5]
+set yrange [least / 1.5 : most * 1.5]
+eval 'set xtics ('.log_tics(x_kind, least / 1.5, most * 1.5).')'
+eval 'set ytics ('.log_tics(y_kind, least / 1.5, most * 1.5).')'
 
 plot x with lines lc rgb '#888888' dt 3 title 'as measured', \
     for [server in drawn] data using (only(server, column('x'))):(column('y') > 0 ? column('y') : NaN) \
         with points pt mark(server) lc rgb colour(server) ps 1 title label(server), \
     data using 'x':(column('y') > 0 ? column('y') : NaN): \
-        (hover(strcol('server'), sprintf('%g of %g ready, measured %.4g, predicted %.4g', \
-            column('ready'), column('watched'), column('x'), column('y')))) \
+        (hover(strcol('server'), sprintf('%g of %g ready, measured %s, predicted %s', \
+            column('ready'), column('watched'), text(x_kind, column('x')), text(y_kind, column('y'))))) \
         with labels hypertext point pt (plain ? 0 : 7) ps 1.5 lc rgb '#ff000000' font ',11' notitle

@@ -36,6 +36,9 @@ bench-smoke:
 charts: bench-deps
 	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)
 	@$(bench_python) -m bench.charts '$(RESULTS)' $(chart_options)
+ifneq ($(origin TERM),command line)
+	@$(bench_python) -m bench.report '$(RESULTS)'
+endif
 
 bench-compare: bench-deps
 	@$(if $(filter undefined,$(origin A) $(origin B)),echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2,:)

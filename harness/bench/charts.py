@@ -16,7 +16,7 @@ from bench import figures, gnuplot, program, statistics
 from bench.figures import Figure
 from bench.results import Results
 
-WIDTH = 118  # characters in a line of the caption
+WIDTH = 136  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
 
 
@@ -55,22 +55,27 @@ def spread_text(summaries: Sequence[statistics.Summary]) -> str:
     return f"Median of {figures.from_to(runs)} runs; {bars}."
 
 
+def duration_text(made: str, seconds: Sequence[float]) -> str:
+    """How long the runs of a figure took. That is more than the time that was measured."""
+    if not seconds:
+        return ""
+    least, most = (f"{each:.2g}" for each in (min(seconds), max(seconds)))
+    return f"A {made} took {least if least == most else f'{least} to {most}'} s with its set-up."
+
+
 def caption(results: Results, figure: Figure) -> str:
     summaries = figure.table.summaries
     settings = results.settings
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
+    made = duration_text(figure.kind.made, figure.table.seconds)
+    lines.append(" ".join(note for note in (figure.kind.load, made) if note))
     notes = [spread_text(summaries), *figure.kind.notes(figure.table)]
-    if any(each.disturbed for each in summaries):
-        notes.append("Hollow: the machine was disturbed in a run at this point.")
-    bounds = sorted({each.bound for each in summaries} - {""})
-    if bounds:
-        notes.append(f"Where the client was the limit, a figure is {' or '.join(bounds)} this.")
     has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
     if has_stand_in and "(" in kqueue_name(results.fingerprint):
         notes.append("kqueue: its costs are those of the stand-in, not of kqueue.")
     lines.append(" ".join(note for note in notes if note))
-    return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH))
+    return "\n".join(part for line in lines for part in textwrap.wrap(line, WIDTH, break_on_hyphens=False))
 
 
 def draw_all(results: Results, folder: Path, plain: bool, png: bool = False) -> int:

@@ -9,12 +9,13 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 
 from suite import servers
 
 from bench import statistics, techniques
 from bench.results import BadResults
-from bench.rows import Row, factors
+from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
 
 SERVERS = servers.ALL
@@ -29,22 +30,27 @@ NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
 # descriptors for itself.
 MOST_FOR_SELECT = 1024 - 16
 
-CURVE = ("server", "x", "median", "low", "high", "runs", "valid", "end")
+CURVE = ("server", "x", "median", "low", "high", "runs", "bound", "disturbed", "end")
 TAIL = CURVE + ("quantile", "rate")
-BARS = ("server", "position", "label", "first", "second", "low", "high", "runs", "valid")
+BARS = ("server", "position", "label", "first", "second", "low", "high", "runs", "disturbed")
+EACH = ("server", "x", "y", "median", "repeat", "disturbed")
 MODEL = ("server", "x", "y", "watched", "ready")
-PERCENTILES = ("server", "x", "y", "connections", "rate", "runs")
+PERCENTILES = ("server", "x", "y", "connections", "rate", "runs", "n")
+PROBES = CURVE + ("connections", "limit")
+HEAT = ("server", "from", "to", "low", "high", "requests", "of", "unanswered", "connections", "rate", "repeat")
+BOUND = {"at most": -1, "": 0, "at least": 1}
 
 Line = dict[str, object]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Lines of columns, and the summaries that the caption describes."""
+    """Lines of columns; the summaries, and the seconds that single runs took, for the caption."""
 
     columns: tuple[str, ...] = CURVE
     lines: list[Line] = field(default_factory=list)
     summaries: list[Summary] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         text = [" ".join(self.columns)]
@@ -108,17 +114,38 @@ def curve(
     """One line a server and point. `x`: of a point. `ends`: select stops at FD_SETSIZE here. `about`: further columns,
     the same in all lines."""
     found = statistics.by_point(rows, measure)
-    table = Table(CURVE + tuple(about))
+    table = Table(CURVE + tuple(about), seconds=[row.seconds for row in final(list(rows))])
     for server in SERVERS:
         places = [(x(point), summary) for (name, point), summary in found.items() if name == server]
         for place, summary in sorted(places, key=lambda each: each[0]):
-            line: Line = {"server": server, "x": place, "median": summary.median}
-            line |= {"low": summary.low, "high": summary.high}
-            line |= {"runs": summary.runs, "valid": not summary.disturbed, "end": False}
-            table.lines.append(line | about)
+            table.lines.append(line_of(server, place, summary) | about)
             table.summaries.append(summary)
     if ends:
         mark_end(table.lines)
+    return table
+
+
+def line_of(server: str, x: float, summary: Summary) -> Line:
+    """A line of a curve. mark_end() sets its end."""
+    line: Line = {"server": server, "x": x, "median": summary.median, "low": summary.low, "high": summary.high}
+    return line | {"runs": summary.runs, "bound": BOUND[summary.bound], "disturbed": summary.disturbed, "end": False}
+
+
+def each_run(rows: Sequence[Row], measure: str, x: Callable[[str], float], **about: object) -> Table:
+    """One line a run: for figures in which the spread of the runs is what there is to see."""
+    def at(row: Row) -> tuple[str, str]:
+        return row.server, row.point
+
+    counted = [row for row in final(list(rows)) if getattr(row, measure) is not None]
+    statistics.check_hashes(counted)
+    medians = {at(row): median([getattr(each, measure) for each in counted if at(each) == at(row)]) for row in counted}
+    table = Table(EACH + tuple(about), seconds=[row.seconds for row in counted])
+    for server in SERVERS:
+        its = [row for row in counted if row.server == server]
+        for row in sorted(its, key=lambda row: (x(row.point), row.repeat)):
+            line: Line = {"server": server, "x": x(row.point), "y": getattr(row, measure)}
+            line |= {"median": medians[at(row)], "repeat": row.repeat}
+            table.lines.append(line | {"disturbed": int(bool(row.disturbed))} | about)
     return table
 
 
@@ -139,7 +166,7 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
     order = {name: place for place, name in enumerate(SERVERS + POLICIES + techniques.ALL)}
     keys = [key for key in seconds if key in firsts and key[0] in order]
     keys.sort(key=lambda key: (order[key[0]], [_size(value) for value in factors(key[1]).values()]))
-    table, position, before = Table(BARS), 0.0, ""
+    table, position, before = Table(BARS, seconds=[row.seconds for row in final(list(rows))]), 0.0, ""
     for server, point in keys:
         one, other = firsts[server, point], seconds[server, point]
         below = one.median if stacked else 0.0
@@ -151,6 +178,6 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         line: Line = {"server": server, "position": position, "label": label}
         line |= {"first": one.median, "second": other.median + below - one.median}
         line |= {"low": below + other.low, "high": below + other.high}
-        table.lines.append(line | {"runs": other.runs, "valid": not (one.disturbed or other.disturbed)})
+        table.lines.append(line | {"runs": other.runs, "disturbed": max(one.disturbed, other.disturbed)})
         table.summaries.append(other)
     return table

@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import columns, model, percentiles
+from bench import columns, heat, model, percentiles, probes, published
 from bench.columns import Line, Table, values, where
 from bench.results import BadResults, Results
 from bench.rows import Row
 from bench.statistics import value_of
 
-COUNTS, TIMES = "%.0s%c", "%.10g"  # numbers on an axis: 10k for 10000, and 10000 as it is
+COUNT, TIME, PLAIN = "count", "time", "plain"  # how an axis writes numbers: 10k; 20 ms; 10000
+FD_SETSIZE = 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,9 @@ class Kind:
     headline: bool = False
     script: str = ""  # plots/<script>.gp
     lacking: str = ""  # why there may be no figure, unless it is that the experiment has no rows
+    load: str = ""  # for the caption: which loop, which payload
+    made: str = "run"  # for the caption: what is made again and again
+    setsize: float = 0  # where on the x axis FD_SETSIZE stands
 
     def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
         """One figure, or several that share this entry. `folder` holds the columns that an earlier call wrote."""
@@ -44,13 +48,27 @@ class Kind:
     def table(self, rows: Sequence[Row]) -> Table:
         raise NotImplementedError
 
-    def options(self) -> dict[str, object]:
+    def options(self, table: Table) -> dict[str, object]:
         """Variables of the script, besides the texts."""
         return {}
 
     def notes(self, table: Table) -> list[str]:
         """What the caption must say about this kind."""
         return []
+
+
+def marks(table: Table) -> list[str]:
+    """What the signs at the points of curves mean, those that there are."""
+    bounds = {int(str(line.get("bound", 0))) for line in table.lines}
+    notes = ["≥: the client was the limit in a run, and the server could do at least this much."] if 1 in bounds else []
+    notes += ["≤: the client was the limit in a run, and the server's own figure is at most this."] if -1 in bounds else []
+    return notes + hollow(table, "mark")
+
+
+def hollow(table: Table, what: str) -> list[str]:
+    if any(int(str(line.get("disturbed", 0))) > 0 for line in table.lines):
+        return [f"Hollow {what}: something else disturbed the machine in a run."]
+    return []
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,8 @@ class Figure:
         if "limit" in held:
             held["limit_ms"] = f"{float(str(held['limit'])) / 1000:g}"
         texts = {"title": self.kind.title, "x_label": self.kind.x_label, "y_label": self.kind.y_label}
-        return {name: text.format_map(held) for name, text in texts.items()} | self.kind.options()
+        shared: dict[str, object] = {"setsize": self.kind.setsize} if self.kind.setsize else {}
+        return {name: text.format_map(held) for name, text in texts.items()} | shared | self.kind.options(self.table)
 
 
 @dataclass(frozen=True)
@@ -81,12 +100,14 @@ class Curves(Kind):
     script: str = "curves"
     measure: str = ""  # the column of the rows
     x: Callable[[str], float] = lambda point: value_of(point, "connections")  # of a point
-    x_format: str = COUNTS
+    x_kind: str = COUNT
+    y_kind: str = TIME
     logarithmic: bool = True  # the y axis; one that is not begins at zero
     each: tuple[str, str] = ("", "")  # a factor: each of its values has a figure, the one named here is the main one
     common: str = ""  # a factor: only its value with the most points is drawn
     about: dict[str, str] = field(default_factory=dict)  # further columns
     ends: bool = True  # select's curve ends at FD_SETSIZE
+    further: dict[str, object] = field(default_factory=dict)  # variables of the script
 
     def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
         factor, main = self.each
@@ -106,9 +127,68 @@ class Curves(Kind):
             held[self.common] = next(iter(values(rows, self.common)), "")
         return columns.curve(where(rows, **held), self.measure, self.x, self.ends, **self.about, **held)
 
-    def options(self) -> dict[str, object]:
-        y_format = TIMES if self.logarithmic else COUNTS
-        return {"x_format": self.x_format, "y_format": y_format, "logarithmic": int(self.logarithmic)}
+    def options(self, table: Table) -> dict[str, object]:
+        axes = {"x_kind": self.x_kind, "y_kind": self.y_kind, "logarithmic": int(self.logarithmic)}
+        return axes | self.further
+
+    def notes(self, table: Table) -> list[str]:
+        return marks(table)
+
+
+@dataclass(frozen=True)
+class EachRun(Curves):
+    """One mark a run, and a line through the medians."""
+
+    script: str = "runs"
+
+    def table(self, rows: Sequence[Row], **held: str) -> Table:
+        held[self.common] = next(iter(values(rows, self.common)), "")
+        return columns.each_run(where(rows, **held), self.measure, self.x, **held)
+
+    def notes(self, table: Table) -> list[str]:
+        return ["One mark a run; the lines join the medians.", *hollow(table, "mark")]
+
+
+@dataclass(frozen=True)
+class Panels(Curves):
+    """Two figures above each other, with one x axis: those of the entries `upper` and `lower` of the table."""
+
+    script: str = "panels"
+    upper: str = ""
+    lower: str = ""
+
+    def figures(self, results: Results, folder: Path) -> Iterator[Figure]:
+        table = Table(columns.CURVE + ("panel", "active", "rate"))
+        parts = [next(of(name).figures(results, folder)) for name in (self.upper, self.lower)]
+        if all(part.table.lines for part in parts):
+            for panel, part in enumerate(parts, start=1):
+                missing = {"panel": panel, "active": "-", "rate": "-"}
+                table.lines.extend(missing | line for line in part.table.lines)
+                table.summaries.extend(part.table.summaries)
+                table.seconds.extend(part.table.seconds)
+            held = {name: line[name] for line in table.lines for name in ("active", "rate") if line[name] != "-"}
+            for line in table.lines:
+                line |= held
+        yield Figure(self.name, self, table, self.headline)
+
+    def options(self, table: Table) -> dict[str, object]:
+        upper, lower = of(self.upper), of(self.lower)
+        return {"upper_label": upper.y_label, "lower_label": lower.y_label.format(quantile="p99"), "height": 700,
+                "x_kind": COUNT}
+
+
+@dataclass(frozen=True)
+class Published(Curves):
+    """The curves of a few servers beside those that others have published."""
+
+    script: str = "published"
+
+    def table(self, rows: Sequence[Row], **held: str) -> Table:
+        ours = super().table([row for row in rows if row.server in published.BESIDE], **held)
+        return published.beside(ours, held["active"]) if ours.lines else ours
+
+    def notes(self, table: Table) -> list[str]:
+        return [published.SOURCE, *marks(table)]
 
 
 @dataclass(frozen=True)
@@ -121,14 +201,17 @@ class Bars(Kind):
     stacked: bool = False  # the second figure comes on top of the first; if not, the first is a part of it
     parts: tuple[str, str] = ("", "")  # their names
     unit: float = 1.0  # the figures are divided by it
-    height: int = 520
+    height: int = 460
 
     def table(self, rows: Sequence[Row]) -> Table:
         return columns.bars(rows, self.first, self.second, self.stacked)
 
-    def options(self) -> dict[str, object]:
+    def options(self, table: Table) -> dict[str, object]:
         first, second = self.parts
         return {"first_part": first, "second_part": second, "unit": self.unit, "height": self.height}
+
+    def notes(self, table: Table) -> list[str]:
+        return hollow(table, "bar")
 
 
 @dataclass(frozen=True)
@@ -148,6 +231,9 @@ class Model(Kind):
 
     def notes(self, table: Table) -> list[str]:
         return ["Each mark is one point of E4, the median of its runs."]
+
+    def options(self, table: Table) -> dict[str, object]:
+        return {"x_kind": TIME, "y_kind": TIME}
 
 
 @dataclass(frozen=True)
@@ -172,15 +258,54 @@ class Merged(Curves):
         yield Figure(self.name, self, found)
 
     def notes(self, table: Table) -> list[str]:
-        notes = [f"Histograms of {from_to({int(str(line['runs'])) for line in table.lines})} runs added up."]
-        if any(str(line.get("valid", 1)) in ("0", "False") for line in table.lines):
-            notes.append("Hollow: no VALID run at this point.")
+        return [f"Histograms of {_runs(table)} runs added up.", *marks(table)]
+
+
+@dataclass(frozen=True)
+class Distribution(Merged):
+    def notes(self, table: Table) -> list[str]:
+        counts = from_to({int(str(line["n"])) for line in table.lines})
+        end = f"a curve ends where fewer than {percentiles.BEYOND} requests are left above it"
+        return [f"Histograms of {_runs(table)} runs added up: n = {counts} requests a server; {end}."]
+
+
+@dataclass(frozen=True)
+class Probes(Merged):
+    def notes(self, table: Table) -> list[str]:
+        most = max(int(str(line["runs"])) for line in table.lines)
+        if most == 1:
+            return ["Each mark is one probe of one search.", *marks(table)]
+        bars = "bars: least to most, or from 6 on the interval of the median"
+        return [f"Each mark is the median of the probes of 1 to {most} searches; {bars}.", *marks(table)]
+
+    def options(self, table: Table) -> dict[str, object]:
+        return super().options(table) | {"limit": table.lines[0]["limit"], "limit_text": "the limit"}
+
+
+@dataclass(frozen=True)
+class Heat(Merged):
+    def notes(self, table: Table) -> list[str]:
+        notes = [f"One run a server, repeat {table.lines[0]['repeat']}: all of them had the same load."]
+        if any(str(line["unanswered"]) != "0" for line in table.lines):
+            notes.append("Framed: requests that were never answered, at their age.")
         return notes
+
+    def options(self, table: Table) -> dict[str, object]:
+        return {"height": 760}
+
+
+def _runs(table: Table) -> str:
+    return from_to({int(str(line["runs"])) for line in table.lines})
 
 
 def from_to(numbers: set[int]) -> str:
     least, most = min(numbers), max(numbers)
     return str(least) if least == most else f"{least} to {most}"
+
+
+def of(name: str) -> Kind:
+    """The entry of the table with that name."""
+    return next(kind for kind in FIGURES if kind.name == name)
 
 
 def collect(results: Results, folder: Path) -> list[Figure]:
@@ -199,106 +324,151 @@ def _percent_ready(point: str) -> float:
 _IDLE_AND_ACTIVE = _sum_of("idle", "active")
 _ALL_ACTIVE = "connections, all active"
 _AMONG_IDLE = "connections: {active} active, the others idle"
+_CLOSED = "Closed loop: one request of 64 bytes under way on each active connection."
+_OPEN = "Open loop: requests of 64 bytes at random times (Poisson), over all connections in turn."
+_NO_SERVER = "The system call alone, without a server."
 _MEMORY = ("the process of the server", "the kernel: both ends, all buffers")
 
 FIGURES: tuple[Kind, ...] = (
+    Panels(
+        "headline", "E2 and E3-rate", "Throughput and p99 latency against the number of descriptors",
+        "connections", "",
+        "Above: {active} connections are busy in a closed loop, and all others are silent. Below: all connections send, "
+        "together {rate} requests a second at times that are fixed beforehand, and one request in a hundred waited at "
+        "least this long. A flat curve means that a descriptor which is merely open costs nothing.",
+        upper="idle_throughput", lower="rate_response_p99", headline=True, setsize=FD_SETSIZE,
+        load="Above: closed loop, one request of 64 bytes under way on each of the active connections. Below: open loop, "
+        "requests of 64 bytes at random times (Poisson) over all connections.",
+    ),  # fmt: skip
     Curves(
         "idle_throughput", "E2", "Throughput with {active} active connections among N idle ones", _AMONG_IDLE,
         "replies a second",
         "Only a few connections send requests; the others are open and silent. A flat curve means that a wait costs "
         "nothing for the silent ones. A falling curve means that the server pays for every open descriptor at each "
         "wait.",
-        measure="throughput", x=_IDLE_AND_ACTIVE, each=("active", "8"), logarithmic=False, headline=True,
+        measure="throughput", x=_IDLE_AND_ACTIVE, each=("active", "8"), logarithmic=False, y_kind=COUNT,
+        load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "idle_p99", "E2", "p99 latency with {active} active connections among N idle ones", _AMONG_IDLE,
-        "p99 service time, µs",
+        "p99 service time",
         "The same runs. One request in a hundred took at least this long from sending to reply. Both axes are "
         "logarithmic: a straight line upwards is growth by a power of the number of descriptors.",
-        measure="service_p99", x=_IDLE_AND_ACTIVE, each=("active", "8"), headline=True,
+        measure="service_p99", x=_IDLE_AND_ACTIVE, each=("active", "8"),
+        load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "idle_cpu", "E2", "CPU time a message with {active} active connections among N idle ones", _AMONG_IDLE,
-        "CPU time of the server a message, µs",
+        "CPU time of the server a message",
         "The CPU time that the server's process used for one message. It shows what a wait costs even where the "
         "client or the network is slower than the server.",
         measure="server_cpu", x=_IDLE_AND_ACTIVE, each=("active", "8"),
+        load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "scaling_throughput", "E1", "Throughput when all connections are active", _ALL_ACTIVE, "replies a second",
         "Every connection has one request under way. A wait then returns many ready descriptors, which share its "
         "cost. So the APIs lie much closer together than with idle connections.",
-        measure="throughput", logarithmic=False,
+        measure="throughput", logarithmic=False, y_kind=COUNT,
+        load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
-        "scaling_p99", "E1", "p99 latency when all connections are active", _ALL_ACTIVE, "p99 service time, µs",
+        "scaling_p99", "E1", "p99 latency when all connections are active", _ALL_ACTIVE, "p99 service time",
         "Every connection always has a request in the queue, so the time in the queue grows with the number of "
-        "connections for every server. The servers differ by the distance between the curves.",
-        measure="service_p99",
+        "connections for every server. The broken line has slope 1: proportional to N. The servers differ by the "
+        "distance between the curves.",
+        measure="service_p99", further={"slope_of": "poll_srv"},
+        load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "rate_response_p50", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
-        "{quantile} response time, µs",
+        "{quantile} response time",
         "All servers get the same number of requests a second, at times that are fixed beforehand. Half of the "
         "requests were answered within this time, counted from when they were due.",
         measure="response_p50", about={"quantile": "median"}, common="rate",
+        load=_OPEN, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "rate_response_p99", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
-        "{quantile} response time, µs",
+        "{quantile} response time",
         "The same runs. One request in a hundred waited at least this long.",
         measure="response_p99", about={"quantile": "p99"}, common="rate",
+        load=_OPEN, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Merged(
         "rate_response_p999", "E3-rate", "Response time ({quantile}) at {rate} requests a second", _ALL_ACTIVE,
-        "{quantile} response time, µs",
+        "{quantile} response time",
         "The same runs. One request in a thousand waited at least this long. A single run has too few requests to "
         "say that, so the requests of all runs at a point are added up; there is no interval.",
         lacking="too few requests at every point (10,000 are needed)", columns=columns.TAIL,
         merge=percentiles.tails_of,
+        load=_OPEN, setsize=FD_SETSIZE,
     ),  # fmt: skip
-    Merged(
+    Distribution(
         "percentiles", "E3-rate", "Response times: {connections} connections, {rate} requests a second",
-        "percentile of the requests", "response time, µs",
+        "percentile of the requests", "response time",
         "The whole distribution at one point of E3. Each step to the right stands for ten times fewer requests: 99% "
         "begins the slowest hundredth. Where a curve turns steeply upwards, a few requests wait very long.",
-        script="percentiles", lacking="no VALID run of E3-rate with the load generator's file",
+        script="percentiles", lacking="no run of E3-rate with the load generator's file",
         columns=columns.PERCENTILES, merge=percentiles.lines_of,
+        load=_OPEN,
+    ),  # fmt: skip
+    Heat(
+        "heat", "E3-rate", "Response times over one run: {connections} connections, {rate} requests a second",
+        "when the request was due, seconds from the beginning of the measured time", "response time",
+        "One run of each server at one point of E3. A column is a part of the run, and its colour says how many of the "
+        "requests that were due then took so long. A wall is a stall: everything that was due in it waited. A histogram "
+        "of the whole run cannot show when the slow requests came.",
+        script="heat", lacking="no run of E3-rate with the load generator's timeline", columns=columns.HEAT,
+        merge=heat.lines_of, load=_OPEN,
     ),  # fmt: skip
     Curves(
         "capacity", "E3-capacity", "Highest rate with p99 under {limit_ms} ms", _ALL_ACTIVE, "requests a second",
         "The highest rate that was found at which the p99 stays within the limit. A service could promise this rate. "
         "It lies below the throughput of a closed loop.",
-        measure="capacity", common="limit", logarithmic=False,
+        measure="capacity", common="limit", logarithmic=False, y_kind=COUNT,
+        load=_OPEN, made="search", setsize=FD_SETSIZE,
+    ),  # fmt: skip
+    Probes(
+        "rate_p99", "E3-capacity", "p99 against the offered rate, {connections} connections", "requests a second, offered",
+        "p99 response time",
+        "The probes of the searches for the capacity. Where a curve crosses the dotted line, the server's capacity is "
+        "reached. Far above it requests pile up, and the time says how long the run was.",
+        lacking="no search of E3-capacity with the load generator's files", columns=columns.PROBES, merge=probes.lines_of,
+        load=_OPEN, made="search",
     ),  # fmt: skip
     Curves(
         "wait_cost", "E4-wait", "One wait, one descriptor ready (the {place})", "descriptors watched",
-        "time of the call, µs",
-        "The system call alone, without a server. On these axes a slope of 1 means: twice the descriptors, twice the "
-        "time. select goes beyond FD_SETSIZE here, because its bitmaps are on the heap.",
+        "time of the call",
+        "The system call alone, without a server. On these axes a slope of 1 (the broken line) means: twice the "
+        "descriptors, twice the time. A steeper curve has left the caches. select goes beyond FD_SETSIZE here, because its bitmaps are on the heap.",
         points={"ready": "1", "place": "last"}, measure="wait", x=_sum_of("watched"), about={"place": "last"},
-        ends=False,
+        ends=False, further={"slope_of": "poll_srv"},
+        load=_NO_SERVER, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "wait_cost_first", "E4-wait", "One wait, one descriptor ready (the {place})", "descriptors watched",
-        "time of the call, µs",
+        "time of the call",
         "The same, but the first descriptor is ready instead of the last. Where the two curves of an API are equal, "
         "the call looks at all descriptors, whatever it finds.",
         points={"ready": "1", "place": "first"}, measure="wait", x=_sum_of("watched"), about={"place": "first"},
         ends=False,
+        load=_NO_SERVER, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "cycle_active", "E4-cycle", "Wait, scan and read, {watched} descriptors watched",
-        "ready, % of the descriptors", "time of the whole cycle, µs",
+        "ready, % of the descriptors", "time of the whole cycle",
         "The program waits, finds the ready descriptors and reads from all of them. On the left few are ready, and "
         "the scan of the others is the whole cost. On the right the cost is the reading, and the APIs meet.",
-        measure="cycle", x=_percent_ready, x_format=TIMES, each=("watched", "9000"), ends=False,
+        measure="cycle", x=_percent_ready, x_kind=PLAIN, each=("watched", "9000"), ends=False,
+        load=_NO_SERVER,
     ),  # fmt: skip
     Model(
-        "model", "E4-cycle", "The fitted model against what was measured", "measured, µs",
-        "a + b · watched + c · ready, µs",
+        "model", "E4-cycle", "The fitted model against what was measured", "measured",
+        "a + b · watched + c · ready",
         "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what "
         "was measured; above the line it is too high.",
+        load=_NO_SERVER,
     ),  # fmt: skip
     Bars(
         "calls", "E5", "System calls a message", "system calls of the server a message", "",
@@ -306,26 +476,38 @@ FIGURES: tuple[Kind, ...] = (
         "connections: with more of them one wait serves several messages. The servers of this project are above. "
         "Below (grey) are the ways in which epoll can be used, each in the smallest program that does it.",
         first="waits", second="calls", parts=("waits for readiness", "reads, writes, changes of interest"),
-        height=700,
+        height=640,
+        load="One request of 64 bytes under way on each connection.",
     ),  # fmt: skip
-    Curves(
+    EachRun(
         "batching", "E6", "Events a wake-up, {idle} idle connections beside", "active connections",
         "events a wake-up",
         "How many events one wait returns. The more connections are active, the more of them are ready at once.",
-        measure="events", x=_sum_of("active"), common="idle",
+        measure="events", x=_sum_of("active"), common="idle", y_kind=COUNT,
+        load=_CLOSED,
     ),  # fmt: skip
     Curves(
         "event_cost", "E6", "CPU time an event, {idle} idle connections beside", "active connections",
-        "CPU time of the server an event, µs",
+        "CPU time of the server an event",
         "The same runs: the server's CPU time for one event. Many events in one wait share the cost of the scan, so "
         "poll's curve falls where epoll's is flat.",
         measure="event_cpu", x=_sum_of("active"), common="idle",
+        load=_CLOSED,
     ),  # fmt: skip
     Curves(
-        "chain", "E7", "Chain of pairs: {active} active, {writes} writes", "pairs", "time of the chain, µs",
-        "Each pair that becomes readable writes to the next, as in libevent's bench.c. The times can be compared "
-        "with the published ones.",
+        "chain", "E7", "Chain of pairs: {active} active, {writes} writes", "pairs", "time of the chain",
+        "Each pair that becomes readable writes to the next, as in libevent's bench.c. The next figure shows "
+        "the published times beside them.",
         measure="chain", x=_sum_of("pairs"), each=("active", "1"), common="writes", ends=False,
+        load="No server: one byte is handed on from pair to pair.", setsize=FD_SETSIZE / 2,
+    ),  # fmt: skip
+    Published(
+        "chain_published", "E7", "The same chain as others have measured it: {active} active, {writes} writes", "pairs",
+        "time of the chain",
+        "The published times are those of whole libraries, on a faster processor. Compare the shapes, not the heights: "
+        "where a curve leaves the flat part, and how steep it then is.",
+        measure="chain", x=_sum_of("pairs"), each=("active", "1"), common="writes", ends=False,
+        load="No server: one byte is handed on from pair to pair.", setsize=FD_SETSIZE / 2,
     ),  # fmt: skip
     Bars(
         "memory_idle", "E8", "Memory for a connection that is idle", "KiB a connection", "",
@@ -334,33 +516,38 @@ FIGURES: tuple[Kind, ...] = (
         "this machine.",
         points={"state": "idle"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
         unit=1024.0,
+        load="Each connection has exchanged one frame of 64 bytes and is silent.",
     ),  # fmt: skip
     Bars(
         "memory_inflight", "E8", "Memory for a connection with data under way", "KiB a connection", "",
         "The same while every connection has data under way, so that there are buffers.",
         points={"state": "inflight"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
         unit=1024.0,
+        load="Each connection has four requests of 1 KiB under way.",
     ),  # fmt: skip
     Curves(
         "churn", "E9", "Connections made, served once and ended", "connections at the same time",
         "connections a second",
         "Each connection is made, carries one message and ends. The cost is accepting, adding and removing, and the "
         "kernel's own work for a connection, which is the same for all servers.",
-        measure="connects", logarithmic=False,
+        measure="connects", logarithmic=False, y_kind=COUNT,
+        load="Closed loop: one message of 64 bytes on each connection, which is then reset.", setsize=FD_SETSIZE,
     ),  # fmt: skip
     Curves(
         "payload_cpu", "E10", "CPU time a message by its size, {connections} connections", "payload, bytes",
-        "CPU time of the server a message, µs",
+        "CPU time of the server a message",
         "The left part is flat: a small message costs its system calls. The right part grows with the bytes that are "
         "copied. A curve that leaves the others is a cost that has nothing to do with the API.",
         measure="server_cpu", x=_sum_of("payload"), common="connections", ends=False,
+        load="Closed loop: one request under way on each connection.",
     ),  # fmt: skip
     Curves(
         "high_numbers", "E11", "One wait for {watched} descriptors, by their numbers", "number of the first descriptor",
-        "time of the call, µs",
+        "time of the call",
         "Always as many descriptors, and one of them is ready. select's set is a row of bits, and the kernel looks at "
         "all of them up to the highest number. The others name their descriptors, so the number costs nothing.",
         measure="wait", x=_sum_of("from"), common="watched", logarithmic=False, ends=False,
+        load=_NO_SERVER, setsize=FD_SETSIZE,
     ),  # fmt: skip
     Bars(
         "herd", "E12", "Workers that wake up for one connection", "wake-ups a connection", "",

@@ -27,10 +27,12 @@ int traffic_init(struct traffic *traffic, const struct load *load, const struct 
         .measure_from_ns = NEVER,
         .measure_to_ns = NEVER,
         .quarter_end_ns = NEVER,
+        .timeline = timeline_new(load->duration_ns),
         .input = malloc(FLOW_SCRATCH_BYTES),
         .output = malloc(FLOW_SCRATCH_BYTES),
     };
-    if (latencies_new(&traffic->latencies) < 0 || traffic->input == NULL || traffic->output == NULL)
+    if (latencies_new(&traffic->latencies) < 0 || traffic->timeline == NULL ||
+        traffic->input == NULL || traffic->output == NULL)
         return error_set(error, "malloc", "", ENOMEM);
     return 0;
 }
@@ -38,6 +40,7 @@ int traffic_init(struct traffic *traffic, const struct load *load, const struct 
 void traffic_destroy(struct traffic *traffic)
 {
     latencies_free(&traffic->latencies);
+    free(traffic->timeline);
     free(traffic->input);
     free(traffic->output);
 }
@@ -258,12 +261,22 @@ void flow_flush(struct traffic *traffic, struct flow *flow, size_t most)
     }
 }
 
+/* When a request was due in the measured time; one from before it stands at its beginning. */
+static uint64_t since_begin(const struct traffic *traffic, const struct request *request)
+{
+    return request->scheduled_ns > traffic->measure_from_ns
+               ? request->scheduled_ns - traffic->measure_from_ns
+               : 0;
+}
+
 /* Records the times of one reply that belongs to the figures. */
 static void record(struct traffic *traffic, const struct request *request, uint64_t received_ns)
 {
     traffic->tally.answered++;
     histogram_record(traffic->latencies.response, received_ns - request->scheduled_ns);
     histogram_record(traffic->latencies.service, received_ns - request->sent_ns);
+    timeline_record(traffic->timeline, traffic->timeline->answered, since_begin(traffic, request),
+                    received_ns - request->scheduled_ns);
 }
 
 static void note_reply(struct traffic *traffic, uint64_t received_ns)
@@ -338,6 +351,8 @@ void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns)
         if (!belongs(traffic, request->scheduled_ns, now_ns))
             continue;
         histogram_record(traffic->latencies.censored, now_ns - request->scheduled_ns);
+        timeline_record(traffic->timeline, traffic->timeline->unanswered,
+                        since_begin(traffic, request), now_ns - request->scheduled_ns);
         if (number < flow->sending || (number == flow->sending && flow->send_offset > 0))
             histogram_record(traffic->latencies.censored_service, now_ns - request->sent_ns);
     }

@@ -14,6 +14,7 @@
 #include "load.h"
 #include "tally.h"
 #include "target.h"
+#include "timeline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,6 +74,7 @@ struct traffic {
     uint64_t quiet_since_ns;      /* the last reply, or the first request after all were answered */
     uint64_t silence_ns;          /* longest time without a reply while replies were due */
     struct latencies latencies;
+    struct timeline *timeline;
     struct tally tally;
     uint8_t *input;
     uint8_t *output;

@@ -225,6 +225,7 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
         "server": add_server(runs),
         "machine": None,
         "witness": add_witness(runs, basis),
+        "timeline": None,  # the runs of a sum have no time in common
     }
     return Sum(members, times, len(apart))
 

@@ -1,6 +1,7 @@
 #include "outcome.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 const struct outcome_column outcome_columns[OUTCOME_PERCENTILES] = {
     {"p50", 50000}, {"p90", 90000}, {"p99", 99000}, {"p99.9", 99900}, {"p99.99", 99990},
@@ -11,8 +12,9 @@ int outcome_init(struct outcome *outcome, const struct load *load, struct error 
     *outcome = (struct outcome){
         .load = load,
         .server_bytes_a_connection = -1,
+        .timeline = timeline_new(load->duration_ns),
     };
-    if (latencies_new(&outcome->latencies) < 0)
+    if (latencies_new(&outcome->latencies) < 0 || outcome->timeline == NULL)
         return error_set(error, "malloc", "", ENOMEM);
     return 0;
 }
@@ -20,6 +22,7 @@ int outcome_init(struct outcome *outcome, const struct load *load, struct error 
 void outcome_destroy(struct outcome *outcome)
 {
     latencies_free(&outcome->latencies);
+    free(outcome->timeline);
 }
 
 bool outcome_has_figures(const struct outcome *outcome)

@@ -22,6 +22,7 @@ struct outcome {
     double seconds; /* of measured time */
     struct tally tally;
     struct latencies latencies;
+    struct timeline *timeline;
     struct figures figures;
     struct judgement judgement;
     struct usage client;      /* of all threads together */

@@ -239,6 +239,40 @@ static void print_latencies(struct json *json, const struct outcome *outcome)
     json_end(json);
 }
 
+/* Only the cells that hold something. */
+static void print_cells(struct json *json, const char *name, const timeline_counts counts)
+{
+    json_array(json, name);
+    for (int interval = 0; interval < TIMELINE_INTERVALS; interval++)
+        for (int row = 0; row < TIMELINE_ROWS; row++) {
+            if (counts[interval][row] == 0)
+                continue;
+            json_array(json, NULL);
+            json_signed(json, NULL, interval);
+            json_signed(json, NULL, row);
+            json_unsigned(json, NULL, counts[interval][row]);
+            json_end(json);
+        }
+    json_end(json);
+}
+
+static void print_timeline(struct json *json, const struct outcome *outcome)
+{
+    const struct timeline *timeline = outcome->timeline;
+
+    if (!outcome_has_figures(outcome)) {
+        json_null(json, "timeline");
+        return;
+    }
+    json_object(json, "timeline");
+    json_unsigned(json, "interval_ns", timeline->interval_ns);
+    json_signed(json, "intervals", TIMELINE_INTERVALS);
+    json_signed(json, "step_bits", TIMELINE_STEP_BITS);
+    print_cells(json, "answered", timeline->answered);
+    print_cells(json, "unanswered", timeline->unanswered);
+    json_end(json);
+}
+
 int output_json(FILE *stream, const struct outcome *outcome)
 {
     struct json json;
@@ -256,5 +290,6 @@ int output_json(FILE *stream, const struct outcome *outcome)
     print_machine(&json, &outcome->machine);
     print_witness(&json, outcome);
     print_latencies(&json, outcome);
+    print_timeline(&json, outcome);
     return json_finish(&json);
 }

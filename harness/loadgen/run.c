@@ -164,6 +164,7 @@ static void add_worker(struct outcome *outcome, const struct worker *worker)
 
     tally_add(&outcome->tally, &traffic->tally);
     latencies_add(&outcome->latencies, &traffic->latencies);
+    timeline_add(outcome->timeline, traffic->timeline);
     outcome->client.cpu_ns += usage->cpu_ns;
     outcome->client.user_ns += usage->user_ns;
     outcome->client.system_ns += usage->system_ns;

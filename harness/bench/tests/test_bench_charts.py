@@ -17,8 +17,8 @@ from suite import module, servers
 pytest.importorskip("numpy")
 pytest.importorskip("jinja2")
 
-from bench import charts, columns, figures, gnuplot, percentiles, report, shapes  # noqa: E402
-from bench.results import Results  # noqa: E402
+from bench import charts, columns, figures, gnuplot, percentiles, published, report, shapes  # noqa: E402
+from bench.results import BadResults, Results  # noqa: E402
 from bench.rows import Row, point  # noqa: E402
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -55,14 +55,39 @@ def other_rows() -> list[Row]:
             rows.append(
                 row("E8", server, point(connections=100, state=state), server_bytes=200.0, kernel_bytes=4000.0)
             )
-    rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", calls=4.0, waits=1.0))
+    rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", disturbed="steal", calls=4.0, waits=1.0))
     return rows
+
+
+def rate_rows() -> list[Row]:
+    return [
+        row("E3-rate", server, point(connections=connections, rate=2000), repeat, response_p99=100.0 + connections)
+        for server in columns.SERVERS
+        for connections in (10, 1000, 10000)
+        for repeat in (1, 2, 3)
+        if not (server == "select_srv" and connections > 1000)
+    ]
+
+
+def chain_rows() -> list[Row]:
+    places = [point(pairs=pairs, active=1, writes=100) for pairs in (100, 1000)]
+    return [row("E7", server, place, chain=500.0) for server in columns.SERVERS for place in places]
+
+
+def batch_rows() -> list[Row]:
+    """poll finds another number of events in each run; the machine was disturbed in the second."""
+    return [
+        row("E6", server, point(idle=8000, active=100), repeat, disturbed="steal" if repeat == 2 else "",
+            events=100.0 / repeat if server == "poll_srv" else 1.0)
+        for server in columns.SERVERS if server != "select_srv"
+        for repeat in (1, 2, 3)
+    ]  # fmt: skip
 
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    made = Results.create(tmp_path, "quick", 7, True)
-    for each in [*idle_rows(), *other_rows()]:
+    made = Results.create(tmp_path, "quick", 7, True, 20000)
+    for each in [*idle_rows(), *rate_rows(), *other_rows(), *chain_rows(), *batch_rows()]:
         made.add(each)
     return made
 
@@ -89,15 +114,60 @@ def test_columns_of_a_curve(tmp_path):
     table = figure(idle_rows(), "idle_throughput").table
     table.write(tmp_path / "x.dat")
     text = (tmp_path / "x.dat").read_text().splitlines()
-    assert text[0] == "server x median low high runs valid end active"
-    assert text[1] == "select_srv 8 100002 100001 100003 3 1 0 8", "x: idle and active; low, high: the range of three"
+    assert text[0] == "server x median low high runs bound disturbed end active"
+    assert text[1] == "select_srv 8 100002 100001 100003 3 0 0 0 8", "x: idle and active; low, high: the range of three"
     assert [line.split()[0] for line in text[1:]] == sorted(
         (line.split()[0] for line in text[1:]), key=columns.SERVERS.index
     ), "lines of a server stand together"
 
 
-def test_a_point_without_valid_runs_is_marked():
-    assert [line["valid"] for line in lines(idle_rows(), "idle_throughput", "epoll_et")] == [True, False, True]
+def test_a_bound_is_marked_as_one():
+    """CLIENT_BOUND makes a throughput a lower bound; a CPU time a message it leaves alone."""
+    assert [line["bound"] for line in lines(idle_rows(), "idle_throughput", "epoll_et")] == [0, 1, 0]
+    assert [line["bound"] for line in lines(idle_rows(), "idle_cpu", "epoll_et")] == [0, 0, 0]
+    at_most = [row("E6", "poll_srv", point(idle=8000, active=1), verdict="CLIENT_BOUND", event_cpu=5.0)]
+    assert [line["bound"] for line in lines(at_most, "event_cost", "poll_srv")] == [-1]
+
+
+def test_disturbed_runs_are_counted():
+    rows = [row("E9", "poll_srv", "connections=10", repeat, connects=9.0) for repeat in (1, 2, 3)]
+    rows[1].disturbed = "steal"
+    assert [line["disturbed"] for line in lines(rows, "churn", "poll_srv")] == [1]
+
+
+def test_batching_has_a_line_a_run():
+    found = lines(batch_rows(), "batching", "poll_srv")
+    assert [(line["x"], line["y"], line["repeat"], line["disturbed"]) for line in found] == [
+        (100, 100.0, 1, 0), (100, 50.0, 2, 1), (100, pytest.approx(33.3, abs=0.1), 3, 0),
+    ]  # fmt: skip
+    assert {line["median"] for line in found} == {50.0}
+
+
+def test_the_headline_has_both_panels_of_one_axis():
+    table = figure([*idle_rows(), *rate_rows()], "headline").table
+    upper, lower = ([line for line in table.lines if line["panel"] == panel] for panel in (1, 2))
+    assert [line["x"] for line in upper if line["server"] == "poll_srv"] == [8, 1008, 8008]
+    assert [line["x"] for line in lower if line["server"] == "poll_srv"] == [10, 1000, 10000]
+    assert {(line["active"], line["rate"]) for line in table.lines} == {("8", "2000")}
+    for panel in (upper, lower):
+        assert [line["x"] for line in panel if line["end"]] in ([1008], [1000]), "select ends in both"
+    assert not figure(idle_rows(), "headline").table.lines, "half of it would mislead"
+
+
+def test_published_times_stand_beside_ours():
+    found = figure(chain_rows(), "chain_published").table.lines
+    ours = [line for line in found if line["library"] == "here"]
+    assert {line["server"] for line in ours} == set(published.BESIDE) and len(ours) == 4
+    theirs = {(line["library"], line["server"], line["x"]): line["median"] for line in found if line not in ours}
+    assert theirs["libevent", "poll_srv", 1024] == 2472 and theirs["coroio", "epoll_lt", 1024] == 100
+    assert {(line["active"], line["writes"]) for line in found} == {("1", "100")}
+
+
+def test_a_damaged_file_of_published_times_is_said(tmp_path, monkeypatch):
+    (tmp_path / "chain.dat").write_text("# source\nlibrary api pairs active writes time\nlibevent poll_srv 64 1 100 fast\n")
+    monkeypatch.setattr(published, "FILE", tmp_path / "chain.dat")
+    with pytest.raises(BadResults, match="line 1 after the columns.*fast.* is no published time"):
+        figure(chain_rows(), "chain_published")
 
 
 def test_select_ends_at_fd_setsize_and_not_at_zero():
@@ -121,7 +191,8 @@ def test_experiments_that_were_not_run_have_no_lines():
     empty = {each.name for each in all_figures(idle_rows()) if not each.table.lines}
     assert {"scaling_throughput", "capacity", "chain", "churn"} <= empty
     assert not empty & {"idle_throughput", "idle_p99", "idle_cpu"}
-    assert [each.name for each in all_figures(idle_rows()) if each.headline] == ["idle_throughput", "idle_p99"]
+    assert "headline" in empty and figure(idle_rows(), "headline").missing == "no data of E2 and E3-rate"
+    assert [each.name for each in all_figures(idle_rows()) if each.headline] == ["headline"]
 
 
 def test_columns_of_bars():
@@ -129,7 +200,7 @@ def test_columns_of_bars():
     assert (calls["first"], calls["second"], calls["high"]) == (1.0, 2.0, 3.0), "waits are a part of the calls"
     memory = lines(other_rows(), "memory_idle", "poll_srv")[0]
     assert (memory["first"], memory["second"], memory["high"]) == (200.0, 4000.0, 4200.0), "the kernel's on top"
-    assert lines(other_rows(), "calls", "one_shot")[0]["valid"] is False
+    assert lines(other_rows(), "calls", "one_shot")[0]["disturbed"] == 1
 
 
 def test_other_values_of_a_constant_have_figures_of_their_own():
@@ -160,10 +231,14 @@ def test_kqueue_is_called_what_it_is(fingerprint, name):
 
 def test_the_caption_says_what_the_bars_are(results):
     text = charts.caption(results, figure(results.rows(), "idle_throughput")).replace("\n", " ")
-    assert "Median of 3 runs" in text and "range" in text and "CLIENT_BOUND" in text
+    assert "Median of 3 runs" in text and "range" in text and "≥: the client was the limit" in text
+    assert "Closed loop: one request of 64 bytes" in text and "Hollow" not in text
     assert str(results.fingerprint["kernel"]) in text and str(results.settings["started"])[:10] in text
     more = [row("E9", "poll_srv", "connections=10", repeat, connects=9.0 + repeat) for repeat in range(1, 7)]
-    assert "interval of the median" in charts.caption(results, figure(more, "churn"))
+    more[0].disturbed, more[0].seconds, more[1].seconds = "steal", 0.8, 1.3
+    text = charts.caption(results, figure(more, "churn")).replace("\n", " ")
+    assert "interval of the median" in text and "Hollow mark: something else disturbed the machine" in text
+    assert "A run took 0 to 1.3 s with its set-up." in text and "≥" not in text
 
 
 @needs_gnuplot
@@ -172,14 +247,20 @@ def test_figures_are_drawn_whole(results):
     assert (done.returncode, done.stderr) == (0, "")
     assert "churn: left out, no data of E9" in done.stdout
     folder = results.path / "charts"
-    for name in ("idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "memory_idle"):
+    for name in (
+        "headline", "idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "batching",
+        "chain_published", "memory_idle",
+    ):  # fmt: skip
         assert (folder / f"{name}.svg").read_text().rstrip().endswith("</svg>"), name
     assert not (folder / "churn.svg").exists() and not list(folder.glob("*.png"))
     picture = (folder / "idle_throughput.svg").read_text()
     kqueue = charts.kqueue_name(results.fingerprint)
     for text in ("Throughput with 8 active", "FD_SETSIZE", "epoll, edge-triggered", kqueue):
         assert text in picture
-    assert "rgb(255, 255, 255)" in picture.split("</defs>")[1], "the point that is not VALID is hollow"
+    assert picture.count("≥") == 3, "at the point where the client was the limit, in its hover text, in the caption"
+    batching = (folder / "batching.svg").read_text().split("</defs>")[1]
+    assert "rgb(255, 255, 255)" in batching, "a run that was disturbed is hollow"
+    assert "rgb(255, 255, 255)" not in picture.split("</defs>")[1]
 
 
 @needs_gnuplot
@@ -200,7 +281,7 @@ def test_no_picture_is_lost_in_another_locale(results, tmp_path, variables):
     assert (done.returncode, done.stderr) == (0, "")
     names = sorted(path.name for path in here.iterdir())
     assert "model.svg" in names and sorted(path.name for path in there.iterdir()) == names
-    assert "CPU time of the server a message, µs" in (there / "idle_cpu.svg").read_text(encoding="utf-8")
+    assert "10 µs" in (there / "idle_cpu.svg").read_text(encoding="utf-8")
     for path in here.glob("*.*"):
         assert (there / path.name).read_bytes() == path.read_bytes()
     printed = module.run("bench.charts", results.path, "--term", "dumb", **variables)
@@ -283,7 +364,7 @@ def test_a_directory_without_results_is_said_in_a_line(tmp_path):
 
 
 def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
-    line = {"server": "poll_srv", "x": 10.0, "y": 99.0, "connections": "100", "rate": "8000", "runs": 3}
+    line = {"server": "poll_srv", "x": 10.0, "y": 99.0, "connections": "100", "rate": "8000", "runs": 3, "n": 9000}
     columns.Table(columns.PERCENTILES, [line]).write(tmp_path / "percentiles.dat")
     found = merged("percentiles", results, tmp_path).table.lines
     assert [(each["x"], each["y"]) for each in found] == [("10", "99")]
@@ -296,7 +377,7 @@ def test_kept_percentiles_are_used_where_the_files_are_gone(results, tmp_path):
 def test_kept_percentiles_are_drawn(results):
     folder = results.path / "charts"
     folder.mkdir()
-    places = {"connections": "100", "rate": "8000", "runs": 3}
+    places = {"connections": "100", "rate": "8000", "runs": 3, "n": 9000}
     curve = [{"server": "poll_srv", "x": x, "y": 50.0 * x, **places} for x in (1.0, 2.0, 10.0, 100.0, 1000.0)]
     columns.Table(columns.PERCENTILES, curve).write(folder / "percentiles.dat")
     kept = (folder / "percentiles.dat").read_text()
@@ -309,7 +390,10 @@ def test_kept_percentiles_are_drawn(results):
 
 def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -> None:
     """A run of E3-rate with a file of the load generator. It holds the p99.9 that the stand-in for loadgen reads."""
-    made = row("E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, response_p99=300.0)
+    disturbed = "steal" if verdict == "NOISY_HOST" else ""
+    made = row(
+        "E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, disturbed=disturbed, response_p99=300.0
+    )
     results.add(made)
     results.loadgen_json(made).write_text(json.dumps(p999_ns))
 
@@ -332,21 +416,22 @@ sys.exit(5)
     monkeypatch.setattr("bench.percentiles.MERGE", program)
 
 
-def test_p999_is_of_the_valid_runs_added_up(results, tmp_path, merging):
-    for repeat, verdict, ns in ((1, "VALID", 700_000), (2, "VALID", 900_000), (3, "NOISY_HOST", 5_000_000)):
+def test_p999_is_of_all_runs_added_up(results, tmp_path, merging):
+    """Whatever came out: leaving a run out by its verdict would choose among the figures."""
+    for repeat, verdict, ns in ((1, "VALID", 700_000), (2, "CLIENT_BOUND", 900_000), (3, "UNSTABLE", 5_000_000)):
         rate_run(results, repeat, verdict, ns)
     made = merged("rate_response_p999", results, tmp_path)
     (line,) = made.table.lines
-    assert (line["server"], line["x"], line["median"], line["runs"], line["valid"]) == ("poll_srv", 100, 900, 2, True)
-    assert "Histograms of 2 runs added up." in charts.caption(results, made)
+    assert (line["server"], line["x"], line["median"], line["runs"], line["disturbed"]) == ("poll_srv", 100, 5000, 3, 0)
+    assert "Histograms of 3 runs added up." in charts.caption(results, made)
     assert "Hollow" not in charts.caption(results, made)
 
 
-def test_p999_without_a_valid_run_is_hollow(results, tmp_path, merging):
-    rate_run(results, 1, "CLIENT_BOUND", 700_000)
+def test_p999_of_a_disturbed_run_is_hollow(results, tmp_path, merging):
+    rate_run(results, 1, "NOISY_HOST", 700_000)
     made = merged("rate_response_p999", results, tmp_path)
-    assert [line["valid"] for line in made.table.lines] == [False]
-    assert "Hollow: no VALID run at this point." in charts.caption(results, made)
+    assert [line["disturbed"] for line in made.table.lines] == [1]
+    assert "Hollow mark: something else" in charts.caption(results, made)
 
 
 def test_p999_of_too_few_requests_is_left_out(results, tmp_path, merging):
@@ -356,12 +441,12 @@ def test_p999_of_too_few_requests_is_left_out(results, tmp_path, merging):
 
 
 def test_kept_p999_is_used_where_the_files_are_gone(results, tmp_path):
-    kept = {"server": "poll_srv", "x": 100.0, "median": 9.0, "low": 9.0, "high": 9.0, "runs": 3, "valid": False}
-    kept |= {"end": False, "quantile": "p99.9", "rate": "2000"}
+    kept = {"server": "poll_srv", "x": 100.0, "median": 9.0, "low": 9.0, "high": 9.0, "runs": 3, "bound": 0}
+    kept |= {"disturbed": 1, "end": False, "quantile": "p99.9", "rate": "2000"}
     columns.Table(columns.TAIL, [kept]).write(tmp_path / "rate_response_p999.dat")
     made = merged("rate_response_p999", results, tmp_path)
     assert [(line["x"], line["median"]) for line in made.table.lines] == [("100", "9")]
-    assert "Histograms of 3 runs added up. Hollow" in charts.caption(results, made)
+    assert "Histograms of 3 runs added up. Hollow mark:" in charts.caption(results, made)
 
 
 def test_lines_of_hgrm():

@@ -23,7 +23,7 @@ SOURCES = servers.ROOT / "harness" / "microbench"
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
     monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {"kqueue": "emulation"})
-    return Results.create(tmp_path / "results", "quick", 1, True)
+    return Results.create(tmp_path / "results", "quick", 1, True, 20000)
 
 
 def request(server: str, point: str, tmp_path: Path) -> Request:

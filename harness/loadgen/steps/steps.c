@@ -4,6 +4,7 @@
 #include "../histogram.h"
 #include "../payload.h"
 #include "../schedule.h"
+#include "../timeline.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 enum { TIMES = 2000000, ROUNDS = 5 };
 
 static struct histogram *histogram;
+static struct timeline *timeline;
 static struct schedule schedule;
 static uint8_t bytes[4096 + PAYLOAD_HEADER_BYTES];
 static volatile uint64_t sink; /* keeps the compiler from removing the computation */
@@ -25,6 +27,11 @@ static void read_clock(uint64_t time)
 static void record(uint64_t time)
 {
     histogram_record(histogram, 20000 + (time & 0xffff));
+}
+
+static void record_in_timeline(uint64_t time)
+{
+    timeline_record(timeline, timeline->answered, time * 1000, 20000 + (time & 0xffff));
 }
 
 static void make_64(uint64_t time)
@@ -83,6 +90,7 @@ int main(void)
     } steps[] = {
         {"read the clock", read_clock, TIMES},
         {"record a time in a histogram", record, TIMES},
+        {"record a time in the timeline", record_in_timeline, TIMES},
         {"make a frame of 64 bytes", make_64, TIMES},
         {"check a frame of 64 bytes", check_64, TIMES},
         {"make a frame of 4096 bytes", make_4096, TIMES / 50},
@@ -92,12 +100,14 @@ int main(void)
     };
 
     histogram = histogram_new();
-    if (histogram == NULL)
+    timeline = timeline_new(UINT64_C(1000) * TIMES);
+    if (histogram == NULL || timeline == NULL)
         return 1;
     schedule_init(&schedule, 50000000, ARRIVALS_CONSTANT, 1, 0, 1);
     schedule_start(&schedule, clock_now());
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         (void)printf("%-38s %8.1f ns\n", steps[i].name, cost(steps[i].step, steps[i].times));
+    free(timeline);
     free(histogram);
     return fflush(stdout) == 0 ? 0 : 1;
 }

@@ -306,6 +306,23 @@ def test_hgrm_is_what_plotters_read(server):
     assert f"Total count    = {int(rows[-1][2]):12d}]" in lines[-2]
 
 
+def test_timeline_is_the_histogram_over_the_run(server):
+    """The same requests as in the histogram of the response, in rows of 256 slots. At a thousand a second for 0.3 s each
+    of the 50 intervals of 6 ms has the six requests that were due in it, whenever they were answered."""
+    run = generator.run(*at(server, "--connections", 4, "--rate", 1000)).json
+    timeline = run["timeline"]
+    assert (timeline["intervals"], timeline["interval_ns"], timeline["step_bits"]) == (50, 6_000_000, 2)
+    rows, due = Counter(), Counter()
+    for interval, row, count in timeline["answered"]:
+        rows[row] += count
+        due[interval] += count
+    expected = Counter()
+    for slot, count in run["histograms"]["response"]["slots"]:
+        expected[slot >> 8] += count
+    assert rows == expected and not timeline["unanswered"]
+    assert due == dict.fromkeys(range(50), 6)
+
+
 def test_csv_is_columns(server):
     result = generator.run_plain(*at(server, "--connections", 4, "--csv", "-"))
     rows = list(csv.DictReader(result.stdout.splitlines()))

@@ -88,6 +88,14 @@ def test_in_csv(closed):
     assert f"# at least: {FLOWS} requests were never answered" in text
 
 
+@pytest.mark.cause("the timeline holds the answered requests alone")
+def test_in_the_timeline(closed):
+    report = json.loads((closed[0] / "run.json").read_text())
+    rows = [row for _, row, count in report["timeline"]["unanswered"] for _ in range(count)]
+    slots = [slot >> 8 for slot, count in report["histograms"]["censored"]["slots"] for _ in range(count)]
+    assert sorted(rows) == sorted(slots) and len(rows) == FLOWS
+
+
 @pytest.mark.parametrize("form", FORMS[1:])
 def test_in_a_sum(closed, tmp_path, form):
     """The same, to the last digit."""
