@@ -16,7 +16,8 @@ def _wakes_all(server: str) -> Shape:
     parts = tuple(
         Value("switches", Place(server, f"workers={workers}"), 0.95 * workers, 1.05 * workers) for workers in (8, 16)
     )
-    return Shape(f"herd-{server}", "E12", f"{server}: one connection wakes all workers, 8 or 16, within 5%", SOURCE, parts)
+    claim = f"{server}: one connection wakes all workers, 8 or 16, within 5%"
+    return Shape(f"herd-{server}", "E12", claim, SOURCE, parts)
 
 
 def _wakes(server: str, low: float, high: float) -> Shape:
