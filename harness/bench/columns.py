@@ -33,6 +33,7 @@ CURVE = ("server", "x", "median", "low", "high", "runs", "valid", "end")
 TAIL = CURVE + ("quantile", "rate")
 BARS = ("server", "position", "label", "first", "second", "low", "high", "runs", "valid")
 MODEL = ("server", "x", "y", "watched", "ready")
+SAME = ("of", "x", "median", "low", "high", "runs")
 PERCENTILES = ("server", "x", "y", "connections", "rate", "runs")
 
 Line = dict[str, object]

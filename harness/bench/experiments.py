@@ -17,6 +17,7 @@ WITHOUT_CEILING = servers.having(ceiling="none")
 WITH_MICROBENCH = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none")
 
 RATE = 2000  # requests a second; every server can answer them, also poll with 18,000 connections
+SLEEP = 20  # milliseconds of a wait that sleeps: longer than the slowest one takes to look at its descriptors
 LIMIT = 10_000  # microseconds: a capacity is the highest rate with the p99 of response below this
 
 
@@ -77,6 +78,14 @@ def _wait(place: str, *watched: int) -> tuple[str, ...]:
 
 def _numbered(*first: int) -> tuple[str, ...]:
     return tuple(point(watched=8, ready=1, place="last", **{"from": each}) for each in first)
+
+
+def _same(*watched: int) -> tuple[str, ...]:
+    return tuple(point(watched=each, ready=0, of=of) for each in watched for of in ("sockets", "duplicates"))
+
+
+def _block(*watched: int) -> tuple[str, ...]:
+    return tuple(point(watched=each, ready=0, block=block) for each in watched for block in (0, SLEEP))
 
 
 def _chain(*pairs: int) -> tuple[str, ...]:
@@ -264,6 +273,28 @@ ALL = (
         _HIGHEST,
         beside=0.2,
         servers=WITH_MICROBENCH,
+        programs=("microbench_wait",),
+    ),
+    Experiment(
+        "E4-same",
+        microbench.of_one_socket,
+        _by_mode(_same(1000, 16000), _same(100, 1000, 4000, 9000, 16000), _same(10, 100)),
+        _by_mode(6, 6, 1),
+        _by_mode(Times(0, 0.1), Times(0, 0.25), Times(0, 0.02)),
+        _WATCHED,
+        beside=0.3,
+        servers=("poll_srv",),
+        programs=("microbench_wait",),
+    ),
+    Experiment(
+        "E4-block",
+        microbench.blocking,
+        _by_mode(_block(1000), _block(100, 1000, 9000), _block(10)),
+        _by_mode(6, 6, 1),
+        _by_mode(Times(0, 0.1), Times(0, 0.25), Times(0, 0.02)),
+        _WATCHED,
+        beside=0.2,
+        servers=("poll_srv", "epoll_lt"),
         programs=("microbench_wait",),
     ),
 )

@@ -13,8 +13,8 @@ from pathlib import Path
 from bench import columns, model, percentiles
 from bench.columns import Line, Table, values, where
 from bench.results import BadResults, Results
-from bench.rows import Row
-from bench.statistics import value_of
+from bench.rows import Row, factors
+from bench.statistics import by_point, value_of
 
 COUNTS, TIMES = "%.0s%c", "%.10g"  # numbers on an axis: 10k for 10000, and 10000 as it is
 
@@ -147,7 +147,25 @@ class Model(Kind):
         return found
 
     def notes(self, table: Table) -> list[str]:
-        return ["Each mark is one point of E4, the median of its runs."]
+        return ["Each mark is one point of E16, the median of its boots."]
+
+
+@dataclass(frozen=True)
+class Same(Kind):
+    """poll over sockets and over duplicates of one: nanoseconds for each descriptor."""
+
+    script: str = "same"
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        found = Table(columns.SAME)
+        for (_, point), summary in sorted(by_point(rows, "wait").items(), key=lambda each: value_of(each[0][1], "watched")):
+            watched = value_of(point, "watched")
+            line: Line = {"of": factors(point).get("of", ""), "x": watched, "runs": summary.runs}
+            for name in ("median", "low", "high"):
+                line[name] = 1000 * getattr(summary, name) / watched
+            found.lines.append(line)
+            found.summaries.append(summary)
+        return found
 
 
 @dataclass(frozen=True)
@@ -294,11 +312,12 @@ FIGURES: tuple[Kind, ...] = (
         "the scan of the others is the whole cost. On the right the cost is the reading, and the APIs meet.",
         measure="cycle", x=_percent_ready, x_format=TIMES, each=("watched", "9000"), ends=False,
     ),  # fmt: skip
-    Model(
-        "model", "E4-cycle", "The fitted model against what was measured", "measured, µs",
-        "a + b · watched + c · ready, µs",
-        "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what "
-        "was measured; above the line it is too high.",
+    Same(
+        "same_sockets", "E4-same", "poll: N sockets, and N duplicates of one socket", "descriptors watched",
+        "time of a call for each descriptor, ns",
+        "The instructions for a descriptor are the same in both lines, and nothing is ready. A duplicate is one more "
+        "number for the same socket, so its memory stays in the caches. The rise of the upper line is what the caches "
+        "cost.",
     ),  # fmt: skip
     Bars(
         "calls", "E5", "System calls a message", "system calls of the server a message", "",
@@ -361,5 +380,26 @@ FIGURES: tuple[Kind, ...] = (
         "Always as many descriptors, and one of them is ready. select's set is a row of bits, and the kernel looks at "
         "all of them up to the highest number. The others name their descriptors, so the number costs nothing.",
         measure="wait", x=_sum_of("from"), common="watched", logarithmic=False, ends=False,
+    ),  # fmt: skip
+    Curves(
+        "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",
+        "instructions of the call",
+        "Counted in a guest, in kernel and program: no cache and no neighbour takes part. poll and select rise in "
+        "proportion to N, epoll does not rise at all.",
+        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), ends=False,
+    ),  # fmt: skip
+    Curves(
+        "count_cycle", "E16", "Instructions of wait, scan and read, {watched} descriptors watched",
+        "ready, % of the descriptors", "instructions of the whole cycle",
+        "The same for a whole cycle. On the right all are ready: the reading is nearly all of the cost, and the APIs "
+        "meet.",
+        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_format=TIMES,
+        each=("watched", "9000"), ends=False,
+    ),  # fmt: skip
+    Model(
+        "model", "E16", "The fitted model against what was counted", "instructions counted",
+        "a + b · watched + c · ready, instructions",
+        "The formula of every course: T = a + b · watched + c · ready, for the whole cycle. On the dotted line the "
+        "prediction equals what was counted.",
     ),  # fmt: skip
 )

@@ -59,6 +59,7 @@ class Row:
     kernel_bytes: Optional[float] = None  # memory of the kernel a connection: both ends and all buffers
     connects: Optional[float] = None  # connections made, served and ended a second
     accepts: Optional[float] = None  # connections accepted each time before accept(2) found nobody left in the queue
+    instructions: Optional[float] = None  # of the processor, in kernel and program: for a wait, or for a whole cycle
 
     @property
     def key(self) -> tuple[str, str, str, int]:
