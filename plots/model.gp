@@ -1,5 +1,5 @@
-# The cost model T = a + b·watched + c·ready, fitted for each API: what it predicts against what was measured.
-# Columns: server x y watched ready (x measured, y predicted, µs).
+# The cost model T = a + b·watched + c·ready, fitted for each API: what it predicts against what was counted.
+# Columns: server x y watched ready (x counted, y predicted, instructions).
 #   gnuplot -e "data='…/charts/model.dat'; out='x.svg'" plots/model.gp
 
 load 'plots/style.gp'
@@ -15,10 +15,10 @@ drawn = ''
 do for [server in servers] { if (strstrt(present, server)) { drawn = drawn.' '.server } }
 set xrange [least / 1.5 : most * 1.5]
 
-plot x with lines lc rgb '#888888' dt 3 title 'as measured', \
+plot x with lines lc rgb '#888888' dt 3 title 'as counted', \
     for [server in drawn] data using (only(server, column('x'))):(column('y') > 0 ? column('y') : NaN) \
         with points pt mark(server) lc rgb colour(server) ps 1 title label(server), \
     data using 'x':(column('y') > 0 ? column('y') : NaN): \
-        (hover(strcol('server'), sprintf('%g of %g ready, measured %.4g, predicted %.4g', \
+        (hover(strcol('server'), sprintf('%g of %g ready, counted %.6g, predicted %.6g', \
             column('ready'), column('watched'), column('x'), column('y')))) \
         with labels hypertext point pt (plain ? 0 : 7) ps 1.5 lc rgb '#ff000000' font ',11' notitle

@@ -154,8 +154,8 @@ class Boot:
 
 
 def count(boots: Sequence[tuple[int, Sequence[Count]]], image: Path, patience: float) -> Iterator[Row]:
-    """Makes these boots (their repeat, what they count), as many at a time as there are cores: the figures do not depend
-    on it."""
+    """Makes these boots (their repeat, what they count), as many at a time as there are cores: no figure depends on
+    it."""
     at_once = len(os.sched_getaffinity(0))
     for first in range(0, len(boots), at_once):
         with contextlib.ExitStack() as stack:
@@ -190,7 +190,8 @@ def _make(arguments: argparse.Namespace) -> int:
             continue  # what a guest did not answer all has the same reason
         reasons = row.reasons
         found = reasons or key_figure(row)
-        print(f"[{number:{len(str(total))}}/{total}] {row.server:<10} {row.point:<48} r{row.repeat}  {found}", flush=True)
+        place = f"[{number:{len(str(total))}}/{total}]"
+        print(f"{place} {row.server:<10} {row.point:<48} r{row.repeat}  {found}", flush=True)
     if failed:
         print(f"{failed} of {total} counts failed")
     from bench.__main__ import draw  # imported here, as there: numpy starts threads

@@ -158,7 +158,8 @@ class Same(Kind):
 
     def table(self, rows: Sequence[Row]) -> Table:
         found = Table(columns.SAME)
-        for (_, point), summary in sorted(by_point(rows, "wait").items(), key=lambda each: value_of(each[0][1], "watched")):
+        summaries = {point: summary for (_, point), summary in by_point(rows, "wait").items()}
+        for point, summary in sorted(summaries.items(), key=lambda each: value_of(each[0], "watched")):
             watched = value_of(point, "watched")
             line: Line = {"of": factors(point).get("of", ""), "x": watched, "runs": summary.runs}
             for name in ("median", "low", "high"):

@@ -126,13 +126,13 @@ def _of_one_socket() -> tuple[Shape, ...]:
     apart = Ratio("wait", sockets, duplicates, 1.8, ENDLESS)
     return (
         Shape("same-slope", "E4-same", "poll, N duplicates of one socket: slope 0.9 to 1.1 from 1000 on", (straight,)),
-        Shape("same-ratio", "E4-same", "poll: 16000 sockets take at least 1.8 times as long as 16000 duplicates", (apart,)),
+        Shape("same-ratio", "E4-same", "poll: 16000 sockets take at least 1.8 times what duplicates take", (apart,)),
     )
 
 
 def _blocking() -> Shape:
     sleeps, returns = (Place("poll_srv", f"watched=1000 ready=0 block={each}") for each in (20, 0))
-    claim = "poll, 1000 watched, none ready: a call that sleeps takes at least 2 times the CPU time of one that does not"
+    claim = "poll, 1000 watched, none ready: a call that sleeps takes at least twice the CPU time of one that does not"
     return Shape("block-poll", "E4-block", claim, (Ratio("wait", sleeps, returns, 2, ENDLESS),))
 
 
@@ -157,7 +157,7 @@ def _counted_flat(server: str) -> Shape:
 
 def _counted_ratio(watched: int, low: float, high: float) -> Shape:
     poll, epoll = (_counted(each, f"watched={watched} ready=1 place=last") for each in ("poll_srv", "epoll_lt"))
-    claim = f"one of {watched} ready: a poll executes {low:g} to {high:g} times the instructions of an epoll wait (level)"
+    claim = f"one of {watched} ready: instructions of a poll / an epoll wait (level) {low:g} to {high:g}"
     return Shape(f"count-ratio-{watched}", COUNTED, claim, (Ratio("instructions", poll, epoll, low, high),))
 
 

@@ -41,7 +41,7 @@ def pack(entries: Iterable[Entry]) -> bytes:
 
 def _packed(number: int, entry: Entry) -> bytes:
     name = entry.name.encode() + b"\0"
-    # inode, mode, owner, group, links, time, size, major and minor of its disk and of itself, size of the name, checksum
+    # inode, mode, owner, group, links, time, size, major and minor of the disk and of itself, size of name, checksum
     fields = (number, entry.mode, 0, 0, 1, 0, len(entry.data), 0, 0, *entry.device, len(name), 0)
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + name
     return _padded(head) + _padded(entry.data)

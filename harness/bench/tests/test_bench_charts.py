@@ -50,8 +50,8 @@ def other_rows() -> list[Row]:
     for server in columns.SERVERS:
         for ready in (1, 90, 9000):
             rows.append(row("E4-cycle", server, point(watched=9000, ready=ready), cycle=100.0 + ready))
-            counted = {"instructions": 2e6 + 2000.0 * ready}
-            rows.append(row("E16", server, point(watched=9000, ready=ready, what="cycle"), **counted))
+            counted = point(watched=9000, ready=ready, what="cycle")
+            rows.append(row("E16", server, counted, instructions=2e6 + 2000.0 * ready))
         rows.append(row("E5", server, point(connections=1), calls=3.0, waits=1.0))
         for state in ("idle", "inflight"):
             rows.append(
@@ -262,7 +262,7 @@ def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsy
     (tmp_path / "harness").mkdir()
     for name in ("servers", "servers.toml"):  # which the style reads
         shutil.copy(servers.ROOT / "harness" / name, tmp_path / "harness")
-    (broken / "model.gp").write_text("plot nonsense(\n")
+    (broken / "same.gp").write_text("plot nonsense(\n")
     drawn, original = [], gnuplot.draw
 
     def draw_broken(figure: figures.Figure, data: Path, settings: dict[str, object]) -> str:
@@ -272,8 +272,8 @@ def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(gnuplot, "draw", draw_broken)
     assert charts.draw_all(results, tmp_path / "out", plain=True) == 1
     said = capsys.readouterr().err
-    assert re.fullmatch(r"bench: model: gnuplot ended with 1 \(plots/model\.gp\): .+\n", said), said
-    assert drawn[-1] == "count_cycle", "the others are drawn all the same"
+    assert re.fullmatch(r"bench: same_sockets: gnuplot ended with 1 \(plots/same\.gp\): .+\n", said), said
+    assert drawn[-1] == "model", "the others are drawn all the same"
 
 
 @needs_gnuplot

@@ -219,7 +219,7 @@ def test_negative_costs_are_said():
 
 def test_a_negative_cost_that_nobody_sees_is_not_said():
     rows = [
-        row("epoll_lt", f"watched={n} ready={k} what=cycle", 1, experiment="E16", instructions=2.0 - 1e-6 * n + 0.5 * k)
+        row("epoll_lt", f"watched={n} ready={k} what=cycle", 1, experiment="E16", instructions=2 - 1e-6 * n + k / 2)
         for n, k in ((100, 1), (1000, 10), (9000, 1), (9000, 100))
     ]
     fit = model.fit(rows)["epoll_lt"]
@@ -229,7 +229,8 @@ def test_a_negative_cost_that_nobody_sees_is_not_said():
 def test_too_few_points_give_no_fit():
     assert model.fit(cycles("poll_srv", 2, 0.05, 0.7)[:1]) == {}
     diagonal = [
-        row("poll_srv", f"watched={n} ready={n} what=cycle", 1, experiment="E16", instructions=float(n)) for n in (10, 20, 30)
+        row("poll_srv", f"watched={n} ready={n} what=cycle", 1, experiment="E16", instructions=float(n))
+        for n in (10, 20, 30)
     ]
     assert model.fit(diagonal) == {}
     assert model.fit([]) == {}
@@ -242,8 +243,8 @@ def test_exactly_enough_points_are_said():
 
 
 def test_wait_and_cycle_are_fitted_apart_and_duplicates_and_times_are_left_out():
-    def counted(point: str, instructions: float, **more: Any) -> Row:
-        return row("poll_srv", point, 1, **{"experiment": "E16", "instructions": instructions, **more})
+    def counted(point: str, instructions: float) -> Row:
+        return row("poll_srv", point, 1, experiment="E16", instructions=instructions)
 
     rows = [
         counted("watched=100 ready=1 place=last what=wait", 7.1),

@@ -30,7 +30,8 @@ CONSOLE = 'for word; do case $word in file:*) console=${word#file:} ;; esac; don
 
 def unpacked(data: bytes) -> dict[str, tuple[int, bytes, tuple[int, int]]]:
     """name: mode, content, device. By the manual page: every part begins at a multiple of four."""
-    found, at = {}, 0
+    found: dict[str, tuple[int, bytes, tuple[int, int]]] = {}
+    at = 0
     while True:
         assert at % 4 == 0 and data[at : at + 6] == b"070701"
         fields = [int(data[at + 6 + 8 * i : at + 14 + 8 * i], 16) for i in range(13)]
@@ -233,9 +234,10 @@ def why_no_guest() -> str:
     if servers.sanitizer():
         return "a program with a sanitizer is not linked statically"
     try:
-        return machine.missing() or (kernel.find("", servers.build_dir() / "guest", fetch=False) and "")
+        kernel.find("", servers.build_dir() / "guest", fetch=False)
     except kernel.Absent as absent:
         return str(absent)
+    return machine.missing()
 
 
 @pytest.mark.skipif(bool(why_no_guest()), reason=why_no_guest())
