@@ -70,6 +70,7 @@ help:
 	@echo 'make bench        the experiments, with charts and verdicts; FULL=1 all of them;'
 	@echo '                  ONLY="E2 poll_srv" a part of them'
 	@echo 'make bench-smoke  each experiment for seconds, to see that it works'
+	@echo 'make bench-count  the instructions of one wait in kernel and program, counted in a guest (qemu)'
 	@echo 'make charts RESULTS=DIR, make bench-compare A=DIR B=DIR'
 	@echo '                  draw results again, compare two (docs/experiments.md)'
 	@echo 'make loadgen-steps, make loadgen-selftest'
@@ -158,6 +159,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags
 include harness/loadgen/loadgen.mk
 include harness/microbench/microbench.mk
 include harness/bench/bench.mk
+include harness/guest/guest.mk
 include harness/faults/faults.mk
 include harness/fuzz/fuzz.mk
 include harness/mutants/mutants.mk

@@ -93,11 +93,11 @@ def _make(session: Session, runs: list[plan.Run]) -> int:
     if session.results is None:
         print("nothing was run, so there is nothing to draw", file=sys.stderr)
         return 0
-    drawn = _draw(session.results)
+    drawn = draw(session.results)
     return 0 if not _broken(session.results) and drawn else 1
 
 
-def _draw(results: Results) -> bool:
+def draw(results: Results) -> bool:
     """Takes every step, also after one that failed."""
     drawn = True
     for name in STEPS:

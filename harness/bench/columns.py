@@ -39,6 +39,7 @@ PERCENTILES = ("server", "x", "y", "connections", "rate", "runs", "n")
 PROBES = CURVE + ("connections", "limit")
 HEAT = ("server", "from", "to", "low", "high", "requests", "of", "unanswered", "connections", "rate", "repeat")
 BOUND = {"at most": -1, "": 0, "at least": 1}
+SAME = ("of", "x", "median", "low", "high", "runs")
 
 Line = dict[str, object]
 

@@ -26,6 +26,7 @@ DECLARING = tuple(
 )
 
 RATE = 2000  # requests a second; every server can answer them, also poll with 16,000 connections
+SLEEP = 20  # milliseconds of a wait that sleeps: longer than the slowest one takes to look at its descriptors
 LIMIT = 10_000  # microseconds: a capacity is the highest rate with the p99 of response below this
 
 
@@ -122,6 +123,14 @@ def cycle_point(watched: int, ready: int) -> str:
 
 def number_point(first: int) -> str:
     return point(watched=8, ready=1, place="last", **{"from": first})
+
+
+def same_point(watched: int, of: str) -> str:
+    return point(watched=watched, ready=0, of=of)
+
+
+def block_point(watched: int, block: int) -> str:
+    return point(watched=watched, ready=0, block=block)
 
 
 def chain_point(pairs: int, active: int = 1) -> str:
@@ -310,13 +319,20 @@ def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
     def chains(*values: int) -> tuple[str, ...]:
         return tuple(chain_point(each, active) for each in reach.all_of(*values, each=2) for active in (1, 100))
 
+    def same(*values: int) -> tuple[str, ...]:
+        return tuple(same_point(each, of) for each in reach.all_of(*values) for of in ("sockets", "duplicates"))
+
+    def block(*values: int) -> tuple[str, ...]:
+        return tuple(block_point(each, span) for each in reach.all_of(*values) for span in (0, SLEEP))
+
     def numbers(*values: int) -> tuple[str, ...]:
         return tuple(number_point(each) for each in reach.all_of(*values, others=8))
 
     def microbenchmark(name: str, measure: Callable[[Request], Taken], points: dict[str, tuple[str, ...]],
-                       descriptors: Callable[[dict[str, str]], int], program: str) -> Experiment:  # fmt: skip
+                       descriptors: Callable[[dict[str, str]], int], program: str,
+                       apis: tuple[str, ...] = WITH_MICROBENCH) -> Experiment:  # fmt: skip
         return Experiment(
-            name, measure, points, _OFTEN, _MICRO, descriptors, beside=0.2, servers=WITH_MICROBENCH, programs=(program,)
+            name, measure, points, _OFTEN, _MICRO, descriptors, beside=0.2, servers=apis, programs=(program,)
         )
 
     most = reach.of(9000)
@@ -343,6 +359,22 @@ def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
             ),
             _WATCHED,
             "microbench_wait",
+        ),
+        microbenchmark(
+            "E4-same",
+            microbench.of_one_socket,
+            _by_mode(same(1000, 16000), same(100, 1000, 4000, 9000, 16000), same(10, 100)),
+            _WATCHED,
+            "microbench_wait",
+            ("poll_srv",),
+        ),
+        microbenchmark(
+            "E4-block",
+            microbench.blocking,
+            _by_mode(block(1000), block(100, 1000, 9000), block(10)),
+            _WATCHED,
+            "microbench_wait",
+            ("poll_srv", "epoll_lt"),
         ),
         microbenchmark(
             "E7",

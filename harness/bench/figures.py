@@ -13,8 +13,8 @@ from pathlib import Path
 from bench import columns, heat, model, percentiles, probes, published
 from bench.columns import Line, Table, values, where
 from bench.results import BadResults, Results
-from bench.rows import Row
-from bench.statistics import value_of
+from bench.rows import Row, factors
+from bench.statistics import by_point, value_of
 
 COUNT, TIME, PLAIN = "count", "time", "plain"  # how an axis writes numbers: 10k; 20 ms; 10000
 FD_SETSIZE = 1024
@@ -230,7 +230,26 @@ class Model(Kind):
         return found
 
     def notes(self, table: Table) -> list[str]:
-        return ["Each mark is one point of E4, the median of its runs."]
+        return ["Each mark is one point of E16, the median of its boots."]
+
+
+@dataclass(frozen=True)
+class Same(Kind):
+    """poll over sockets and over duplicates of one: nanoseconds for each descriptor."""
+
+    script: str = "same"
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        found = Table(columns.SAME)
+        summaries = {point: summary for (_, point), summary in by_point(rows, "wait").items()}
+        for point, summary in sorted(summaries.items(), key=lambda each: value_of(each[0], "watched")):
+            watched = value_of(point, "watched")
+            line: Line = {"of": factors(point).get("of", ""), "x": watched, "runs": summary.runs}
+            for name in ("median", "low", "high"):
+                line[name] = 1000 * getattr(summary, name) / watched
+            found.lines.append(line)
+            found.summaries.append(summary)
+        return found
 
     def options(self, table: Table) -> dict[str, object]:
         return {"x_kind": TIME, "y_kind": TIME}
@@ -463,12 +482,12 @@ FIGURES: tuple[Kind, ...] = (
         measure="cycle", x=_percent_ready, x_kind=PLAIN, each=("watched", "9000"), ends=False,
         load=_NO_SERVER,
     ),  # fmt: skip
-    Model(
-        "model", "E4-cycle", "The fitted model against what was measured", "measured",
-        "a + b · watched + c · ready",
-        "The formula of every course: T = a + b · watched + c · ready. On the dotted line the prediction equals what "
-        "was measured; above the line it is too high.",
-        load=_NO_SERVER,
+    Same(
+        "same_sockets", "E4-same", "poll: N sockets, and N duplicates of one socket", "descriptors watched",
+        "time of a call for each descriptor, ns",
+        "The instructions for a descriptor are the same in both lines, and nothing is ready. A duplicate is one more "
+        "number for the same socket, so its memory stays in the caches. The rise of the upper line is what the caches "
+        "cost.",
     ),  # fmt: skip
     Bars(
         "calls", "E5", "System calls a message", "system calls of the server a message", "",
@@ -600,5 +619,26 @@ FIGURES: tuple[Kind, ...] = (
         "frame_segments", "E14-frames", "Segments for a small frame", "segments a frame", "",
         "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
         first="segments", second="segments", parts=("segments with data", ""),
+    ),  # fmt: skip
+    Curves(
+        "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",
+        "instructions of the call",
+        "Counted in a guest, in kernel and program: no cache and no neighbour takes part. poll and select rise in "
+        "proportion to N, epoll does not rise at all.",
+        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), ends=False,
+    ),  # fmt: skip
+    Curves(
+        "count_cycle", "E16", "Instructions of wait, scan and read, {watched} descriptors watched",
+        "ready, % of the descriptors", "instructions of the whole cycle",
+        "The same for a whole cycle. On the right all are ready: the reading is nearly all of the cost, and the APIs "
+        "meet.",
+        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_format=TIMES,
+        each=("watched", "9000"), ends=False,
+    ),  # fmt: skip
+    Model(
+        "model", "E16", "The fitted model against what was counted", "instructions counted",
+        "a + b · watched + c · ready, instructions",
+        "The formula of every course: T = a + b · watched + c · ready, for the whole cycle. On the dotted line the "
+        "prediction equals what was counted.",
     ),  # fmt: skip
 )

@@ -32,6 +32,19 @@ def one_cycle(request: Request) -> Taken:
     return run(request, "microbench_wait", figures, *_watched(request), "--place", "spread", "--cycle")
 
 
+def of_one_socket(request: Request) -> Taken:
+    """E4-same: the call alone, with nothing ready; N sockets, or N duplicates of one."""
+    words = ("--same",) if request.point["of"] == "duplicates" else ()
+    return run(request, "microbench_wait", {"wait": "wait_us"}, *_watched(request), *words)
+
+
+def blocking(request: Request) -> Taken:
+    """E4-block: the call alone, with nothing ready. It returns at once, or it sleeps: then its CPU time is taken."""
+    block = request.point["block"]
+    words, figure = (("--block", block), "cpu_us") if block != "0" else ((), "wait_us")
+    return run(request, "microbench_wait", {"wait": figure}, *_watched(request), *words)
+
+
 def _watched(request: Request) -> tuple[object, ...]:
     return (
         "--api", _api(request.server), "--watched", request.point["watched"], "--ready", request.point["ready"],

@@ -1,7 +1,8 @@
-"""The cost of a wait as courses teach it, T = a + b * watched + c * ready, fitted to what was measured.
+"""The cost of a wait as courses teach it, T = a + b * watched + c * ready, fitted to the instructions that E16 counts.
 
-a is the cost of the call itself, b of each descriptor watched, c of each one ready. The fit makes the *relative*
-residuals small, so that a cheap wait counts as much as an expensive one."""
+a is the cost of the call itself, b of each descriptor watched, c of each one ready. It is not fitted to times: b and c
+then depend on what is in the caches, and no straight line fits. The fit makes the *relative* residuals small, so that
+a cheap wait counts as much as an expensive one."""
 
 from __future__ import annotations
 
@@ -14,12 +15,13 @@ from typing import Optional
 import numpy
 
 from bench import program, statistics
+from bench import rows as table_of_rows
 from bench.results import Results
 from bench.rows import Row
 
-SEEN = 0.1  # a cost that is a smaller part of every time may be noise
-POOR = 0.25  # a prediction that is off by more than this part of the measured time gets a note
-EXPERIMENTS = {"cycle": ("E4-cycle",), "wait": ("E4-wait", "E4-cycle")}
+SEEN = 0.1  # a cost that is a smaller part of every count is not judged
+POOR = 0.25  # a prediction that is off by more than this part of what was counted gets a note
+EXPERIMENT = "E16"
 TITLES = {"cycle": "the whole cycle: the call, the scan, the reading", "wait": "the call that waits, alone"}
 
 
@@ -27,7 +29,7 @@ TITLES = {"cycle": "the whole cycle: the call, the scan, the reading", "wait": "
 class Point:
     watched: float
     ready: float
-    measured: float  # microseconds, median of the runs
+    measured: float  # instructions, median of the boots
     predicted: float
 
     @property
@@ -40,7 +42,7 @@ class Point:
 class Fit:
     server: str
     measure: str
-    a: float  # microseconds: once a call
+    a: float  # instructions: once a call
     b: float  # for each descriptor watched
     c: float  # for each one ready
     points: tuple[Point, ...]
@@ -58,33 +60,32 @@ def fit(rows: Iterable[Row], measure: str = "cycle") -> dict[str, Fit]:
 
 
 def _points(rows: list[Row], measure: str) -> dict[str, list[tuple[float, float, float]]]:
-    """For each server (watched, ready, median) of the points with VALID runs. Points at which the first descriptor is
-    ready (place=first) are left out: they ask another question."""
+    """For each server (watched, ready, median). Duplicates of one socket are left out: they ask another question."""
     found: dict[str, list[tuple[float, float, float]]] = {}
-    for experiment in EXPERIMENTS[measure]:
-        summaries = statistics.by_point([row for row in rows if row.experiment == experiment], measure)
-        for (server, point), summary in summaries.items():
-            if "place=first" not in point.split() and summary.median > 0:
-                watched, ready = (statistics.value_of(point, name) for name in ("watched", "ready"))
-                found.setdefault(server, []).append((watched, ready, summary.median))
+    summaries = statistics.by_point([row for row in rows if row.experiment == EXPERIMENT], "instructions")
+    for (server, point), summary in summaries.items():
+        factors = table_of_rows.factors(point)
+        if factors.get("what") == measure and factors.get("of") != "duplicates" and summary.median > 0:
+            watched, ready = (statistics.value_of(point, name) for name in ("watched", "ready"))
+            found.setdefault(server, []).append((watched, ready, summary.median))
     return found
 
 
 def _fit(server: str, measure: str, measured: list[tuple[float, float, float]]) -> Optional[Fit]:
-    watched, ready, times = numpy.array(sorted(measured)).T
+    watched, ready, counts = numpy.array(sorted(measured)).T
     notes = []
-    terms = {"a": numpy.ones_like(times), "b": watched, "c": ready}
+    terms = {"a": numpy.ones_like(counts), "b": watched, "c": ready}
     for name, word in (("b", "watched"), ("c", "ready")):
         if len(set(terms[name])) == 1:
             notes.append(f"{word} is {terms[name][0]:g} everywhere: a holds {name} * {word} too")
             del terms[name]
-    design = numpy.column_stack(list(terms.values())) / times[:, None]
-    solution, _, rank, _ = numpy.linalg.lstsq(design, numpy.ones_like(times), rcond=None)
-    if rank < len(terms) or len(times) == 1:
+    design = numpy.column_stack(list(terms.values())) / counts[:, None]
+    solution, _, rank, _ = numpy.linalg.lstsq(design, numpy.ones_like(counts), rcond=None)
+    if rank < len(terms) or len(counts) == 1:
         return None
     costs = {"a": 0.0, "b": 0.0, "c": 0.0} | dict(zip(terms, map(float, solution)))
     predicted = costs["a"] + costs["b"] * watched + costs["c"] * ready
-    points = tuple(Point(*map(float, each)) for each in zip(watched, ready, times, predicted))
+    points = tuple(Point(*map(float, each)) for each in zip(watched, ready, counts, predicted))
     notes += _doubts(costs, points, len(terms))
     return Fit(server, measure, costs["a"], costs["b"], costs["c"], points, tuple(notes))
 
@@ -100,13 +101,13 @@ def _doubts(costs: dict[str, float], points: tuple[Point, ...], terms: int) -> l
     if abs(worst.residual) > POOR:
         doubts.append(
             f"poor: {worst.residual:+.0%} at watched={worst.watched:g} ready={worst.ready:g}; "
-            "the cost of one descriptor is not the same at every size (caches)"
+            "the cost of one descriptor is not the same everywhere"
         )
     return doubts
 
 
 def _weighs(name: str, cost: float, points: tuple[Point, ...]) -> bool:
-    """Whether a cost is a visible part of any time."""
+    """Whether a cost is a visible part of any count."""
     counts = {"a": lambda point: 1.0, "b": lambda point: point.watched, "c": lambda point: point.ready}
     return any(abs(cost) * counts[name](point) > SEEN * point.measured for point in points)
 
@@ -116,29 +117,31 @@ def _percent(part: float) -> str:
 
 
 def table(fits: dict[str, Fit]) -> str:
-    """For people: the costs of each API, the doubts, and each prediction with the time that was measured."""
-    lines = [f"{'':12} {'a us':>10} {'b us/watched':>13} {'c us/ready':>12} {'worst':>7}"]
+    """For people: the costs of each API, the doubts, and each prediction beside what was counted."""
+    lines = [f"{'':12} {'a':>10} {'b, watched':>13} {'c, ready':>12} {'worst':>7}"]
     for each in fits.values():
         worst = _percent(each.worst.residual)
-        lines.append(f"{each.server:12} {each.a:10.3f} {each.b:13.6f} {each.c:12.4f} {worst:>7}")
+        lines.append(f"{each.server:12} {each.a:10.1f} {each.b:13.4f} {each.c:12.2f} {worst:>7}")
         lines += [f"{'':12}   {note}" for note in each.notes]
-    lines += ["", f"{'':12} {'watched':>8} {'ready':>6} {'measured us':>12} {'predicted us':>13} {'off':>6}"]
+    lines += ["", f"{'':12} {'watched':>8} {'ready':>6} {'counted':>12} {'predicted':>13} {'off':>6}"]
     for each in fits.values():
         for point in each.points:
             lines.append(
-                f"{each.server:12} {point.watched:8g} {point.ready:6g} {point.measured:12.2f} "
-                f"{point.predicted:13.2f} {_percent(point.residual):>6}"
+                f"{each.server:12} {point.watched:8g} {point.ready:6g} {point.measured:12.0f} "
+                f"{point.predicted:13.0f} {_percent(point.residual):>6}"
             )
     return "\n".join(lines)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench.model", description="Fits T = a + b*watched + c*ready to E4.")
+    parser = argparse.ArgumentParser(
+        prog="bench.model", description="Fits T = a + b*watched + c*ready to the instructions of E16."
+    )
     parser.add_argument("results", type=Path, help="a directory of results")
     rows = Results.open(parser.parse_args().results).rows()
     for measure, title in TITLES.items():
         fits = fit(rows, measure)
-        print(f"T = a + b*watched + c*ready for {title}")
+        print(f"instructions = a + b*watched + c*ready for {title}")
         print(f"{table(fits)}\n" if fits else "no points enough\n")
     return 0
 

@@ -113,6 +113,11 @@ class Results:
     def attempts(self, key: Key) -> list[Row]:
         return [row for row in self._rows if row.key == key]
 
+    def describe(self, name: str, value: object) -> None:
+        """Adds to the fingerprint what it cannot know by itself."""
+        self.fingerprint[name] = value
+        _write_json(self.path / "fingerprint.json", self.fingerprint)
+
     def finished(self) -> set[Key]:
         """The runs that need not be made again."""
         groups = attempts_by_key(self._rows)

@@ -72,6 +72,7 @@ class Row:
     delay: Optional[float] = None  # part of the messages whose answer took 20 ms or longer
     copied: Optional[float] = None  # how often each byte was copied
     calls_mib: Optional[float] = None  # system calls a MiB that was passed on
+    instructions: Optional[float] = None  # of the processor, in kernel and program: for a wait, or for a whole cycle
 
     @property
     def key(self) -> tuple[str, str, str, int]:

@@ -19,13 +19,14 @@ from typing import Any
 
 from suite import servers
 
-from bench import experiments, judging, program, technique_shapes
+from bench import count_shapes, experiments, judging, program, technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
 from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"
+OWN_COMMAND = {count_shapes.COUNTED}
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,25 @@ def _waits(reach: Reach) -> Iterator[Shape]:
         ratio = Ratio("wait", _wait("poll_srv", watched), _wait("epoll_lt", watched), least, ENDLESS)
         claim = f"one of {watched} ready: a poll takes at least {least:g} times an epoll wait (level)"
         yield Shape(f"wait-ratio-{watched}", "E4-wait", claim, PILOTS, (ratio,))
+
+
+def _same_and_block(reach: Reach) -> Iterator[Shape]:
+    """The bend of poll's line is the cache: duplicates of one socket stay in it, as many sockets do not. And a poll that
+    sleeps puts itself on the queue of every descriptor, looks at all again, and takes itself off."""
+    many, most = reach.of(1000), reach.of(16000)
+
+    def same(watched: int, of: str) -> Place:
+        return Place("poll_srv", experiments.same_point(watched, of))
+
+    straight = Slope("wait", "watched", tuple(same(each, "duplicates") for each in (many, most)), 0.9, 1.1)
+    claim = f"poll, N duplicates of one socket: slope 0.9 to 1.1 from {many} to {most}"
+    yield Shape("same-slope", "E4-same", claim, PILOTS, (straight,))
+    apart = Ratio("wait", same(most, "sockets"), same(most, "duplicates"), 1.8, ENDLESS)
+    claim = f"poll: {most} sockets take at least 1.8 times what duplicates take"
+    yield Shape("same-ratio", "E4-same", claim, PILOTS, (apart,))
+    sleeps, returns = (Place("poll_srv", experiments.block_point(many, each)) for each in (experiments.SLEEP, 0))
+    claim = f"poll, {many} watched, none ready: a call that sleeps takes at least twice the CPU time of one that does not"
+    yield Shape("block-poll", "E4-block", claim, PILOTS, (Ratio("wait", sleeps, returns, 2, ENDLESS),))
 
 
 def _cycles(reach: Reach) -> Iterator[Shape]:
@@ -214,6 +234,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
     reach = Reach(descriptors)
     return (
         *_waits(reach),
+        *_same_and_block(reach),
         *_cycles(reach),
         *_all_active(reach),
         *_idle(reach),
@@ -226,16 +247,24 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_large_frames(),
         *_numbers(reach),
         *technique_shapes.SHAPES,
+        *count_shapes.SHAPES,
     )
 
 
 def judge(results: Results) -> list[Verdict]:
     """The verdict on every shape that this system can show, in the order of `made`."""
     native = results.fingerprint.get("kqueue") == "native"
-    asked = [shape for shape in made(results.settings["descriptors"]) if native or not shape.native_kqueue_only]
     rows = results.rows()
+    shapes = [shape for shape in made(results.settings["descriptors"]) if native or not shape.native_kqueue_only]
+    ran = {row.experiment for row in rows}
+    asked = [shape for shape in shapes if _asked(shape, ran)]
     figures = {name: judging.Figures(rows, name) for name in {shape.experiment for shape in asked}}
     return [_judge(shape, figures[shape.experiment]) for shape in asked]
+
+
+def _asked(shape: Shape, ran: set[str]) -> bool:
+    """An experiment with a command of its own is judged where it was made, and alone where nothing else was."""
+    return shape.experiment in ran if shape.experiment in OWN_COMMAND else not ran or not ran <= OWN_COMMAND
 
 
 def _judge(shape: Shape, figures: judging.Figures) -> Verdict:

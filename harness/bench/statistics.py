@@ -53,6 +53,9 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E13": Figure("segments", False, "segments/message"),
     "E14-copy": Figure("calls_mib", False, "calls/MiB"),
     "E14-frames": Figure("segments", False, "segments/frame"),
+    "E4-same": Figure("wait", False, "us"),
+    "E4-block": Figure("wait", False, "us"),
+    "E16": Figure("instructions", False, "instructions"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")

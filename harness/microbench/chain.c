@@ -95,7 +95,7 @@ static void hand_on(void *context, uint32_t number)
 static int run_until_read(struct chain *chain, uint64_t total, struct error *error)
 {
     while (chain->received < total) {
-        int count = chain->kind->wait(chain->state);
+        int count = chain->kind->wait(chain->state, 0);
         chain->waits++;
         if (count < 0)
             return error_set(error, chain->kind->name, "while waiting", errno);

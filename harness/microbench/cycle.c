@@ -44,7 +44,7 @@ static int run_round(struct round *round, struct error *error)
 
     while (round->received < watched->ready_count) {
         uint64_t asked_ns = clock_now();
-        int count = watched->kind->wait(watched->state);
+        int count = watched->kind->wait(watched->state, 0);
         uint64_t answered_ns = clock_now();
         round->waits++;
         round->wait_ns += answered_ns - asked_ns;

@@ -74,11 +74,11 @@ static int add(void *opened, int fd, struct error *error)
     return 0;
 }
 
-static int wait_epoll(void *opened)
+static int wait_epoll(void *opened, int milliseconds)
 {
     struct epoll_state *state = opened;
 
-    state->ready = epoll_wait(state->fd, state->events, (int)state->most, 0);
+    state->ready = epoll_wait(state->fd, state->events, (int)state->most, milliseconds);
     return state->ready;
 }
 

@@ -58,12 +58,12 @@ static int add(void *opened, int fd, struct error *error)
     return 0;
 }
 
-static int wait_kqueue(void *opened)
+static int wait_kqueue(void *opened, int milliseconds)
 {
     struct kqueue_state *state = opened;
-    const struct timespec at_once = {0, 0};
+    const struct timespec timeout = {0, milliseconds * 1000000L};
 
-    state->ready = kevent(state->fd, NULL, 0, state->events, state->room, &at_once);
+    state->ready = kevent(state->fd, NULL, 0, state->events, state->room, &timeout);
     return state->ready;
 }
 

@@ -44,11 +44,11 @@ static int add(void *opened, int fd, struct error *error)
     return 0;
 }
 
-static int wait_poll(void *opened)
+static int wait_poll(void *opened, int milliseconds)
 {
     struct poll_state *state = opened;
 
-    state->ready = poll(state->fds, state->count, 0);
+    state->ready = poll(state->fds, state->count, milliseconds);
     return state->ready;
 }
 

@@ -55,16 +55,16 @@ static bool bitmaps_has(const struct bitmaps *bitmaps, int fd)
 }
 
 /* The call overwrites its arguments, so each call begins with a copy. */
-static int bitmaps_ask(struct bitmaps *bitmaps, int limit)
+static int bitmaps_ask(struct bitmaps *bitmaps, int limit, int milliseconds)
 {
     struct { /* the kernel's timespec, which need not have the C library's time_t */
         long seconds;
         long nanoseconds;
-    } at_once = {0, 0};
+    } timeout = {0, milliseconds * 1000000L};
 
     if (bitmaps->words > 0)
         memcpy(bitmaps->ready, bitmaps->want, bitmaps->words * sizeof *bitmaps->ready);
-    return (int)syscall(SYS_pselect6, limit, bitmaps->ready, NULL, NULL, &at_once, NULL);
+    return (int)syscall(SYS_pselect6, limit, bitmaps->ready, NULL, NULL, &timeout, NULL);
 }
 
 static void bitmaps_free(struct bitmaps *bitmaps)
@@ -96,12 +96,12 @@ static bool bitmaps_has(const struct bitmaps *bitmaps, int fd)
     return FD_ISSET(fd, &bitmaps->ready);
 }
 
-static int bitmaps_ask(struct bitmaps *bitmaps, int limit)
+static int bitmaps_ask(struct bitmaps *bitmaps, int limit, int milliseconds)
 {
-    struct timeval at_once = {0, 0};
+    struct timeval timeout = {0, milliseconds * 1000};
 
     bitmaps->ready = bitmaps->want;
-    return select(limit, &bitmaps->ready, NULL, NULL, &at_once);
+    return select(limit, &bitmaps->ready, NULL, NULL, &timeout);
 }
 
 static void bitmaps_free(struct bitmaps *bitmaps)
@@ -155,11 +155,11 @@ static int add(void *opened, int fd, struct error *error)
     return 0;
 }
 
-static int wait_select(void *opened)
+static int wait_select(void *opened, int milliseconds)
 {
     struct select_state *state = opened;
 
-    state->ready = bitmaps_ask(&state->bitmaps, state->limit);
+    state->ready = bitmaps_ask(&state->bitmaps, state->limit, milliseconds);
     return state->ready;
 }
 

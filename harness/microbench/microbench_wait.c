@@ -1,9 +1,10 @@
-/* What it costs to ask which of many sockets are readable: the call alone, or with --cycle the
- * whole work of a loop. */
+/* What it costs to ask which of many sockets are readable: the call alone, with --cycle the whole
+ * work of a loop, with --block a call that sleeps. */
 #include "../loadgen/mix.h"
 #include "cycle.h"
 #include "one_wait.h"
 #include "request.h"
+#include "sleeping_wait.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,9 +17,11 @@ struct request {
     uint64_t ready;
     enum place place;
     uint64_t from;
+    bool same;
     uint64_t seed;
     uint64_t span_ns;
     bool cycle;
+    uint64_t block; /* milliseconds; 0: calls do not sleep */
 };
 
 static const struct option_row rows[] = {
@@ -31,11 +34,15 @@ static const struct option_row rows[] = {
     {"place", "HOW", "where these stand", CHOICE_INTO(struct request, place, place_names)},
     {"from", "NUMBER", "the least number of their descriptors (0: as they come)",
      NUMBER_INTO(struct request, from, 0, 1U << 20)},
+    {"same", NULL, "watch N duplicates of one socket (dup(2)); needs --ready 0",
+     FLAG_INTO(struct request, same)},
     {"seed", "S", "of the order in which they become readable (1)",
      NUMBER_INTO(struct request, seed, 0, UINT64_MAX)},
     {"seconds", "T", "how long to measure (0.5)", SPAN_INTO(struct request, span_ns)},
     {"cycle", NULL, "time the wait, the search for what is ready, and the reading",
      FLAG_INTO(struct request, cycle)},
+    {"block", "MS", "the CPU time of a call that sleeps so long (milliseconds); needs --ready 0",
+     NUMBER_INTO(struct request, block, 1, 999)},
 };
 
 static enum options_result read_request(struct request *request, int argc, char **argv)
@@ -54,6 +61,10 @@ static enum options_result read_request(struct request *request, int argc, char 
         error_print("--ready: a cycle needs something to read");
         return OPTIONS_BAD;
     }
+    if ((request->same || request->block > 0) && request->ready > 0) {
+        error_print("--ready: must be 0 with --%s", request->same ? "same" : "block");
+        return OPTIONS_BAD;
+    }
     return OPTIONS_RUN;
 }
 
@@ -61,7 +72,7 @@ static enum options_result read_request(struct request *request, int argc, char 
 static uint64_t hash_of(const struct request *request)
 {
     const uint64_t asked[] = {request->watched, request->ready, request->place, request->cycle,
-                              request->from};
+                              request->from,    request->same,  request->block};
     uint64_t hash = mix_into(request->seed, 'w');
 
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
@@ -78,9 +89,11 @@ static void print_request(struct json *json, const struct request *request)
     json_unsigned(json, "ready", request->ready);
     json_string(json, "place", place_names[request->place]);
     json_unsigned(json, "from", request->from);
+    json_bool(json, "same", request->same);
     json_unsigned(json, "seed", request->seed);
     json_double(json, "seconds", (double)request->span_ns / 1e9, 6);
     json_bool(json, "cycle", request->cycle);
+    json_unsigned(json, "block", request->block);
     json_hash(json, "schedule_hash", hash_of(request));
     json_object(json, "figures");
 }
@@ -118,6 +131,29 @@ static int measure_cycle(const struct request *request, struct watched *watched,
     return 0;
 }
 
+static int measure_block(const struct request *request, struct watched *watched, struct json *json,
+                         struct error *error)
+{
+    struct sleeping_wait result;
+
+    if (sleeping_wait_measure(watched, request->span_ns, (int)request->block, &result, error) < 0)
+        return -1;
+    print_request(json, request);
+    json_fixed(json, "cpu_us", result.cpu_us, 4);
+    json_fixed(json, "sleeps", result.sleeps, 3);
+    json_unsigned(json, "calls", result.calls);
+    return 0;
+}
+
+static int measure(const struct request *request, struct watched *watched, struct json *json,
+                   struct error *error)
+{
+    if (request->cycle)
+        return measure_cycle(request, watched, json, error);
+    return request->block > 0 ? measure_block(request, watched, json, error)
+                              : measure_wait(request, watched, json, error);
+}
+
 int main(int argc, char **argv)
 {
     struct request request = {.watched = 1000, .ready = 1, .seed = 1, .span_ns = 500000000};
@@ -129,12 +165,15 @@ int main(int argc, char **argv)
     enum options_result options = read_request(&request, argc, argv);
     if (options != OPTIONS_RUN)
         return options == OPTIONS_HELP_SHOWN ? 0 : 2;
-    int status = watched_open(&watched, mechanism_at(request.api), (uint32_t)request.watched,
-                              (uint32_t)request.ready, request.place, (uint32_t)request.from,
-                              request.seed, &error);
+    const struct watched_plan wanted = {.count = (uint32_t)request.watched,
+                                        .ready_count = (uint32_t)request.ready,
+                                        .place = request.place,
+                                        .from = (uint32_t)request.from,
+                                        .seed = request.seed,
+                                        .same = request.same};
+    int status = watched_open(&watched, mechanism_at(request.api), &wanted, &error);
     if (status == 0)
-        status = request.cycle ? measure_cycle(&request, &watched, &json, &error)
-                               : measure_wait(&request, &watched, &json, &error);
+        status = measure(&request, &watched, &json, &error);
     watched_close(&watched);
     if (status < 0) {
         error_print("%s", error.text);

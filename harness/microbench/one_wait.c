@@ -48,7 +48,7 @@ static int make_pending(struct watched *watched, struct error *error)
 static int prove(struct watched *watched, struct error *error)
 {
     struct check check = {.watched = watched};
-    int count = watched->kind->wait(watched->state);
+    int count = watched->kind->wait(watched->state, 0);
 
     if (count != (int)watched->ready_count)
         return wrong_count(watched, count, error);
@@ -65,13 +65,13 @@ static int prove(struct watched *watched, struct error *error)
  * of the clock. */
 static int time_level(struct watched *watched, uint64_t calls, double *span_ns, struct error *error)
 {
-    int (*const wait)(void *) = watched->kind->wait;
+    int (*const wait)(void *, int) = watched->kind->wait;
     int expected = (int)watched->ready_count;
     int count = expected;
     uint64_t begun_ns = clock_now();
 
     for (uint64_t i = 0; i < calls && count == expected; i++)
-        count = wait(watched->state);
+        count = wait(watched->state, 0);
     *span_ns = (double)(clock_now() - begun_ns);
     return count == expected ? 0 : wrong_count(watched, count, error);
 }
@@ -86,7 +86,7 @@ static int time_edge(struct watched *watched, uint64_t calls, double clock_ns, d
         if (make_pending(watched, error) < 0)
             return -1;
         uint64_t begun_ns = clock_now();
-        int count = watched->kind->wait(watched->state);
+        int count = watched->kind->wait(watched->state, 0);
         *span_ns += (double)(clock_now() - begun_ns) - clock_ns;
         if (count != (int)watched->ready_count)
             return wrong_count(watched, count, error);

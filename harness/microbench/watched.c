@@ -66,10 +66,24 @@ static int add_all(struct watched *watched, struct error *error)
     return 0;
 }
 
-int watched_open(struct watched *watched, const struct mechanism_kind *kind, uint32_t count,
-                 uint32_t ready_count, enum place place, uint32_t from, uint64_t seed,
-                 struct error *error)
+/* The first is connected already. The kernel looks at one socket N times then, and its memory stays
+ * in the caches (dup(2)). */
+static int duplicate(struct watched *watched, struct error *error)
 {
+    for (uint32_t i = 1; i < watched->count; i++) {
+        watched->fds[i] = dup(watched->fds[0]);
+        if (watched->fds[i] < 0)
+            return error_set(error, "dup", "a socket", errno);
+    }
+    return 0;
+}
+
+int watched_open(struct watched *watched, const struct mechanism_kind *kind,
+                 const struct watched_plan *wanted, struct error *error)
+{
+    uint32_t count = wanted->count;
+    uint32_t ready_count = wanted->ready_count;
+
     *watched = (struct watched){.kind = kind, .count = count, .ready_count = ready_count};
     watched->peers = (struct peers){.process = -1, .commands = -1, .answers = -1, .listener = -1};
     watched->ready = calloc((size_t)ready_count + 1, sizeof *watched->ready);
@@ -79,16 +93,17 @@ int watched_open(struct watched *watched, const struct mechanism_kind *kind, uin
         return error_set(error, "calloc", "for the sockets", errno);
     for (uint32_t i = 0; i < count; i++)
         watched->fds[i] = -1;
-    choose(watched, place, seed);
-    watched->plan =
-        (struct peers_plan){.count = count, .writers = watched->ready, .writer_count = ready_count};
-    if (descriptors_reserve((uint64_t)count + from, "watching these sockets", error) < 0)
+    choose(watched, wanted->place, wanted->seed);
+    watched->plan = (struct peers_plan){
+        .count = wanted->same ? 1 : count, .writers = watched->ready, .writer_count = ready_count};
+    if (descriptors_reserve((uint64_t)count + wanted->from, "watching these sockets", error) < 0)
         return -1;
     /* Open it before the sockets: a missing API is then reported at once. */
     watched->state = kind->open(count, error);
     if (watched->state == NULL ||
         peers_open(&watched->peers, &watched->plan, watched->fds, error) < 0 ||
-        renumber(watched, from, error) < 0)
+        (wanted->same && duplicate(watched, error) < 0) ||
+        renumber(watched, wanted->from, error) < 0)
         return -1;
     return add_all(watched, error);
 }

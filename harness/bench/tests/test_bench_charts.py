@@ -50,12 +50,19 @@ def other_rows() -> list[Row]:
     for server in columns.SERVERS:
         for ready in (1, 90, 9000):
             rows.append(row("E4-cycle", server, point(watched=9000, ready=ready), cycle=100.0 + ready))
+            counted = point(watched=9000, ready=ready, what="cycle")
+            rows.append(row("E16", server, counted, instructions=2e6 + 2000.0 * ready))
         rows.append(row("E5", server, point(connections=1), calls=3.0, waits=1.0))
         for state in ("idle", "inflight"):
             rows.append(
                 row("E8", server, point(connections=100, state=state), server_bytes=200.0, kernel_bytes=4000.0)
             )
     rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", disturbed="steal", calls=4.0, waits=1.0))
+    for of, time in (("sockets", 60.0), ("duplicates", 40.0)):
+        for watched in (1000, 16000):
+            where = point(watched=watched, ready=0, of=of)
+            rows.append(row("E4-same", "poll_srv", where, wait=time * watched / 1000))
+    rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", calls=4.0, waits=1.0))
     return rows
 
 
@@ -203,6 +210,13 @@ def test_columns_of_bars():
     assert lines(other_rows(), "calls", "one_shot")[0]["disturbed"] == 1
 
 
+def test_duplicates_stand_beside_sockets_in_nanoseconds_a_descriptor():
+    found = figure(other_rows(), "same_sockets").table
+    assert [(line["of"], line["x"], line["median"]) for line in found.lines] == [
+        ("sockets", 1000, 60), ("duplicates", 1000, 40), ("sockets", 16000, 60), ("duplicates", 16000, 40)
+    ]  # fmt: skip
+
+
 def test_other_values_of_a_constant_have_figures_of_their_own():
     rows = [*idle_rows(), row("E2", "poll_srv", point(idle=0, active=100), throughput=5.0)]
     assert [line["median"] for line in figure(rows, "idle_throughput_100").table.lines] == [5.0]
@@ -251,6 +265,8 @@ def test_figures_are_drawn_whole(results):
         "headline", "idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "batching",
         "chain_published", "memory_idle",
     ):  # fmt: skip
+    for name in ("idle_throughput", "idle_p99", "idle_cpu", "cycle_active", "model", "calls", "memory_idle",
+                 "same_sockets", "count_cycle"):  # fmt: skip
         assert (folder / f"{name}.svg").read_text().rstrip().endswith("</svg>"), name
     assert not (folder / "churn.svg").exists() and not list(folder.glob("*.png"))
     picture = (folder / "idle_throughput.svg").read_text()
@@ -329,7 +345,7 @@ def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsy
     (tmp_path / "harness").mkdir()
     for name in ("servers", "servers.toml"):  # which the style reads
         shutil.copy(servers.ROOT / "harness" / name, tmp_path / "harness")
-    (broken / "model.gp").write_text("plot nonsense(\n")
+    (broken / "same.gp").write_text("plot nonsense(\n")
     drawn, original = [], gnuplot.draw
 
     def draw_broken(figure: figures.Figure, data: Path, settings: dict[str, object]) -> str:
@@ -339,8 +355,8 @@ def test_what_gnuplot_cannot_draw_is_named(results, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(gnuplot, "draw", draw_broken)
     assert charts.draw_all(results, tmp_path / "out", plain=True) == 1
     said = capsys.readouterr().err
-    assert re.fullmatch(r"bench: model: gnuplot ended with 1 \(plots/model\.gp\): .+\n", said), said
-    assert drawn[-1] == "memory_inflight", "the others are drawn all the same"
+    assert re.fullmatch(r"bench: same_sockets: gnuplot ended with 1 \(plots/same\.gp\): .+\n", said), said
+    assert drawn[-1] == "model", "the others are drawn all the same"
 
 
 @needs_gnuplot

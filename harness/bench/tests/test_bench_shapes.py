@@ -176,6 +176,77 @@ def test_calls(results, policy, calls):
     assert judged(results, name).figures == f"{calls * 0.949:.2f} (1 run)"
 
 
+# Instructions, duplicates, calls that sleep
+
+
+def add_counts(results: Results, counts: dict[tuple[str, str], float]) -> None:
+    for (server, point), value in counts.items():
+        add(results, "E16", server, point, value, value)
+
+
+WAIT = "watched={} ready=1 place=last what=wait"
+CYCLE = "watched=9000 ready={} what=cycle"
+EXPECTED = {  # as a pilot run counted them
+    **{(server, WAIT.format(n)): 2000 + 227.7 * n for server in ("poll_srv", "select_srv") for n in (100, 1000, 9000)},
+    **{(server, WAIT.format(n)): 830.0 for server in ("epoll_lt", "epoll_et") for n in (100, 1000, 9000)},
+    **{("poll_srv", CYCLE.format(ready)): 2.1e6 + 2000.0 * ready for ready in (1, 90, 9000)},
+    **{("epoll_lt", CYCLE.format(ready)): 500 + 2100.0 * ready for ready in (1, 90, 9000)},
+    ("poll_srv", "watched=16000 ready=0 of=sockets what=wait"): 3.6e6,
+    ("poll_srv", "watched=16000 ready=0 of=duplicates what=wait"): 3.6e6,
+    ("poll_srv", "watched=1000 ready=0 of=sockets what=wait"): 228000.0,
+    ("poll_srv", "watched=1000 ready=0 what=block"): 684000.0,
+}
+COUNTED = [
+    "count-slope-poll", "count-slope-select", "count-flat-epoll_lt", "count-flat-epoll_et", "count-ratio-1000",
+    "count-ratio-9000", "count-cycle-one", "count-cycle-1-percent", "count-cycle-all", "count-same", "count-block",
+]  # fmt: skip
+
+
+def test_counts_are_judged_alone_where_nothing_else_was_made(results):
+    add_counts(results, EXPECTED)
+    assert {verdict.name: verdict.outcome for verdict in shapes.judge(results)} == dict.fromkeys(COUNTED, "reproduced")
+    add(results, "E5", "level", "connections=1", 3.0)
+    assert len(shapes.judge(results)) > len(COUNTED) and outcome(results, "calls-level") == "reproduced"
+
+
+@pytest.mark.parametrize(
+    "name, server, point, factor",
+    [
+        ("count-slope-poll", "poll_srv", WAIT.format(9000), 1.1),
+        ("count-slope-select", "select_srv", WAIT.format(1000), 1.1),
+        ("count-flat-epoll_lt", "epoll_lt", WAIT.format(9000), 1.02),
+        ("count-flat-epoll_et", "epoll_et", WAIT.format(100), 1.02),
+        ("count-ratio-1000", "poll_srv", WAIT.format(1000), 0.5),
+        ("count-ratio-9000", "epoll_lt", WAIT.format(9000), 1.3),
+        ("count-cycle-one", "poll_srv", CYCLE.format(1), 0.5),
+        ("count-cycle-1-percent", "epoll_lt", CYCLE.format(90), 2),
+        ("count-cycle-all", "poll_srv", CYCLE.format(9000), 1.2),
+        ("count-same", "poll_srv", "watched=16000 ready=0 of=sockets what=wait", 1.02),
+        ("count-block", "poll_srv", "watched=1000 ready=0 what=block", 0.5),
+    ],
+)
+def test_a_count_beside_its_limits_is_not_reproduced(results, name, server, point, factor):
+    add_counts(results, {**EXPECTED, (server, point): factor * EXPECTED[server, point]})
+    assert outcome(results, name) == "not reproduced"
+
+
+@pytest.mark.parametrize(
+    "sockets, duplicates, sleeping, expected",
+    [
+        ((60.0, 2400.0), (40.0, 640.0), 240.0, ("reproduced", "reproduced", "reproduced")),
+        ((60.0, 960.0), (40.0, 640.0), 100.0, ("reproduced", "not reproduced", "not reproduced")),
+        ((60.0, 2400.0), (40.0, 1280.0), 240.0, ("not reproduced", "reproduced", "reproduced")),
+    ],
+)
+def test_duplicates_and_sleeping_calls(results, sockets, duplicates, sleeping, expected):
+    for of, times in (("sockets", sockets), ("duplicates", duplicates)):
+        for watched, time in zip((1000, 16000), times):
+            add(results, "E4-same", "poll_srv", f"watched={watched} ready=0 of={of}", *6 * [time])
+    for block, time in ((0, 80.0), (20, sleeping)):
+        add(results, "E4-block", "poll_srv", f"watched=1000 ready=0 block={block}", *6 * [time])
+    assert tuple(outcome(results, name) for name in ("same-slope", "same-ratio", "block-poll")) == expected
+
+
 # What the interval decides, and nothing else
 
 
@@ -297,6 +368,8 @@ def test_every_shape_lies_within_reach(descriptors):
     names = [shape.name for shape in shapes.made(descriptors)]
     assert len(names) == len(set(names))
     for shape in shapes.made(descriptors):
+        if shape.experiment in shapes.OWN_COMMAND:
+            continue
         experiment = made[shape.experiment]
         for place in (place for part in shape.parts for place in part.places):
             if place.server == "kqueue_srv" and place.server not in experiment.servers:
@@ -377,9 +450,9 @@ def test_a_reader_that_has_seen_enough_gets_no_traceback(results):
 def test_the_model_program_prints_costs_and_residuals(results):
     for watched in (1000, 9000):
         for ready in (1, 90, 900):
-            time = 2 + 0.05 * watched + 0.7 * ready
-            add(results, "E4-cycle", "poll_srv", f"watched={watched} ready={ready}", time)
+            instructions = 2 + 0.05 * watched + 0.7 * ready
+            add(results, "E16", "poll_srv", f"watched={watched} ready={ready} what=cycle", instructions)
     done = module.run("bench.model", results.path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert ["poll_srv", "2.000", "0.050000", "0.7000"] in [line.split()[:4] for line in done.stdout.splitlines()]
+    assert ["poll_srv", "2.0", "0.0500", "0.70"] in [line.split()[:4] for line in done.stdout.splitlines()]
     assert "no points enough" in done.stdout  # for the wait alone

@@ -184,13 +184,13 @@ def test_no_slope_without_two_places(points):
 
 def cycles(server: str, a: float, b: float, c: float, sizes: tuple[int, ...] = (1000, 9000)) -> list[Row]:
     return [
-        row(server, f"watched={n} ready={k}", 1, experiment="E4-cycle", cycle=a + b * n + c * k)
+        row(server, f"watched={n} ready={k} what=cycle", 1, experiment="E16", instructions=a + b * n + c * k)
         for n in sizes
         for k in (1, 90, 900)
     ]
 
 
-def test_the_model_finds_the_costs_that_made_the_times():
+def test_the_model_finds_the_costs_that_made_the_counts():
     fits = model.fit([*cycles("poll_srv", 2.0, 0.05, 0.7), *cycles("epoll_lt", 1.5, 0.0, 0.8)])
     poll, epoll = fits["poll_srv"], fits["epoll_lt"]
     assert (poll.a, poll.b, poll.c) == pytest.approx((2.0, 0.05, 0.7))
@@ -201,10 +201,10 @@ def test_the_model_finds_the_costs_that_made_the_times():
 
 
 def test_the_cheap_end_counts_as_much_as_the_dear_one():
-    """One microsecond at one, a thousand at a thousand, and 10% off at the expensive end only. The fit must not move
+    """One at one, a thousand at a thousand, and 10% off at the expensive end only. The fit must not move
     this error to the cheap end, where it would be 100%."""
     rows = [
-        row("poll_srv", f"watched={n} ready=1", 1, experiment="E4-cycle", cycle=time)
+        row("poll_srv", f"watched={n} ready=1 what=cycle", 1, experiment="E16", instructions=time)
         for n, time in ((10, 1.0), (100, 10.0), (1000, 110.0), (10000, 900.0))
     ]
     fit = model.fit(rows)["poll_srv"]
@@ -220,7 +220,7 @@ def test_a_factor_that_does_not_vary_is_said():
 
 def test_a_poor_fit_is_said_and_not_hidden():
     rows = cycles("poll_srv", 2.0, 0.05, 0.7) + [
-        row("poll_srv", "watched=18000 ready=1", 1, experiment="E4-cycle", cycle=5000.0)
+        row("poll_srv", "watched=18000 ready=1 what=cycle", 1, experiment="E16", instructions=5000.0)
     ]
     fit = model.fit(rows)["poll_srv"]
     assert fit.worst.residual == min(point.residual for point in fit.points) < -model.POOR
@@ -230,7 +230,7 @@ def test_a_poor_fit_is_said_and_not_hidden():
 
 def test_negative_costs_are_said():
     rows = [
-        row("poll_srv", f"watched={n} ready=1", 1, experiment="E4-cycle", cycle=time)
+        row("poll_srv", f"watched={n} ready=1 what=cycle", 1, experiment="E16", instructions=time)
         for n, time in ((10, 1.0), (20, 3.0), (30, 5.0))
     ]
     assert any("a below 0" in note for note in model.fit(rows)["poll_srv"].notes)
@@ -238,7 +238,7 @@ def test_negative_costs_are_said():
 
 def test_a_negative_cost_that_nobody_sees_is_not_said():
     rows = [
-        row("epoll_lt", f"watched={n} ready={k}", 1, experiment="E4-cycle", cycle=2.0 - 1e-6 * n + 0.5 * k)
+        row("epoll_lt", f"watched={n} ready={k} what=cycle", 1, experiment="E16", instructions=2 - 1e-6 * n + k / 2)
         for n, k in ((100, 1), (1000, 10), (9000, 1), (9000, 100))
     ]
     fit = model.fit(rows)["epoll_lt"]
@@ -248,7 +248,8 @@ def test_a_negative_cost_that_nobody_sees_is_not_said():
 def test_too_few_points_give_no_fit():
     assert model.fit(cycles("poll_srv", 2, 0.05, 0.7)[:1]) == {}
     diagonal = [
-        row("poll_srv", f"watched={n} ready={n}", 1, experiment="E4-cycle", cycle=float(n)) for n in (10, 20, 30)
+        row("poll_srv", f"watched={n} ready={n} what=cycle", 1, experiment="E16", instructions=float(n))
+        for n in (10, 20, 30)
     ]
     assert model.fit(diagonal) == {}
     assert model.fit([]) == {}
@@ -260,17 +261,22 @@ def test_exactly_enough_points_are_said():
     assert fit.notes == ("3 numbers from 3 points: nothing is left over to judge the fit by",)
 
 
-def test_the_wait_is_fitted_from_both_experiments_without_those_placed_first():
-    def waits(experiment: str, point: str, wait: float, **more: Any) -> Row:
-        return row("poll_srv", point, 1, experiment=experiment, wait=wait, **more)
+def test_wait_and_cycle_are_fitted_apart_and_duplicates_and_times_are_left_out():
+    def counted(point: str, instructions: float) -> Row:
+        return row("poll_srv", point, 1, experiment="E16", instructions=instructions)
 
     rows = [
-        waits("E4-wait", "watched=100 ready=1 place=last", 7.1),
-        waits("E4-wait", "watched=1000 ready=1 place=last", 52.1),
-        waits("E4-wait", "watched=1000 ready=1 place=first", 9999.0),
-        waits("E4-cycle", "watched=9000 ready=900", 542.0),
-        waits("E4-cycle", "watched=9000 ready=90", 461.0),
+        counted("watched=100 ready=1 place=last what=wait", 7.1),
+        counted("watched=1000 ready=0 of=sockets what=wait", 52.0),
+        counted("watched=1000 ready=0 of=duplicates what=wait", 9999.0),
+        counted("watched=1000 ready=0 what=block", 8888.0),
+        counted("watched=9000 ready=900 place=last what=wait", 542.0),
+        counted("watched=9000 ready=90 place=last what=wait", 461.0),
+        *cycles("poll_srv", 7.0, 0.5, 0.2),
+        row("poll_srv", "watched=9000 ready=1", 1, experiment="E4-cycle", cycle=1e6),
     ]
     fit = model.fit(rows, "wait")["poll_srv"]
     assert (fit.a, fit.b, fit.c) == pytest.approx((2.0, 0.05, 0.1))
     assert len(fit.points) == 4
+    whole = model.fit(rows, "cycle")["poll_srv"]
+    assert (whole.a, whole.b, whole.c) == pytest.approx((7.0, 0.5, 0.2)) and len(whole.points) == 6

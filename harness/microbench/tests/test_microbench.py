@@ -114,6 +114,10 @@ BAD = [
     ("microbench_wait", ("--api", "poll", "--watched", "5", "--ready", "6"), "--ready"),
     ("microbench_wait", ("--api", "poll", "--ready", "-1"), "--ready"),
     ("microbench_wait", ("--api", "poll", "--ready", "0", "--cycle"), "--ready"),
+    ("microbench_wait", ("--api", "poll", "--same"), "--ready: must be 0 with --same"),
+    ("microbench_wait", ("--api", "poll", "--block", "5", "--ready", "3"), "--ready: must be 0 with --block"),
+    ("microbench_wait", ("--api", "poll", "--ready", "0", "--block", "0"), "--block"),
+    ("microbench_wait", ("--api", "poll", "--ready", "0", "--block", "1000"), "--block"),
     ("microbench_wait", ("--api", "poll", "--place", "middle"), "last first spread"),
     ("microbench_wait", ("--api", "poll", "--seconds", "0"), "--seconds"),
     ("microbench_wait", ("--api", "poll", "--seconds", "nan"), "--seconds"),
@@ -174,7 +178,7 @@ def test_wait_prints_what_was_asked_and_found(api):
     assert outcome.pop("implementation") in (("native", "libkqueue", "emulation") if api == "kqueue" else ("native",))
     assert outcome == {
         "schema": "microbench/1", "program": "microbench_wait", "api": api, "watched": 30, "ready": 3, "place": "first",
-        "from": 50, "seed": 7, "seconds": 0.01, "cycle": False,
+        "from": 50, "same": False, "seed": 7, "seconds": 0.01, "cycle": False, "block": 0,
     }  # fmt: skip
     assert set(found) == {"wait_us", "wait_us_least", "events", "calls", "batches"}
     assert 0 < found["wait_us_least"] <= found["wait_us"]
@@ -259,6 +263,46 @@ def test_select_asks_for_all_each_time(tmp_path):
     accepted = " ".join(str(call.result) for call in calls if call.name == "accept")
     waits = [call.arguments for call in calls if call.name == "pselect6"]
     assert waits and all(f", [{accepted}], " in arguments for arguments in waits)
+
+
+@needs.to_trace
+@pytest.mark.cause("other sockets are watched, or the duplicates are not those of one")
+def test_same_watches_duplicates_of_one_socket(tmp_path):
+    _, calls = traced(
+        tmp_path, "microbench_wait", "--api", "poll", "--watched", 12, "--ready", 0, "--same", *SOON
+    )
+    accepted = [call.result for call in calls if call.name == "accept"]
+    copies = [call for call in calls if call.name == "dup"]
+    assert len(accepted) == 1 and len(copies) == 11
+    assert {call.arguments for call in copies} == {str(accepted[0])}
+    watched = {*accepted, *(call.result for call in copies)}
+    polls = [call for call in calls if call.name == "poll" and call.arguments.endswith(", 12, 0")]
+    assert len(watched) == 12 and polls
+    for call in polls:
+        assert {int(fd) for fd in re.findall(r"fd=(\d+)", call.arguments)} == watched and call.result == 0
+
+
+@pytest.mark.parametrize("more", ((), ("--same",)))
+@pytest.mark.cause("the call does not sleep: the cheap case is measured, in which nothing is put on a queue")
+def test_block_sleeps_at_each_call(api, more):
+    options = ("--watched", 40, "--ready", 0, "--block", 20, *more, *SOON)
+    found = figures("microbench_wait", "--api", api, *options)
+    assert set(found) == {"cpu_us", "sleeps", "calls"}
+    assert found["calls"] == 5 and found["cpu_us"] > 0
+    # Counted by the kernel. A call that is held up for all of its 20 ms need not sleep; the program allows half.
+    assert found["sleeps"] >= 0.5
+
+
+@needs.to_trace
+@epoll_only
+@pytest.mark.parametrize("of, call", (("poll", "poll"), ("epoll_lt", "epoll_wait")))
+def test_block_is_the_timeout_of_the_call(tmp_path, of, call):
+    outcome, calls = traced(
+        tmp_path, "microbench_wait", "--api", of, "--watched", 3, "--ready", 0, "--block", 7, *SOON
+    )
+    waits = [each for each in calls if each.name == call and each.arguments.endswith(", 7")]
+    assert len(waits) == outcome["figures"]["calls"] + 1, "one before them does not count"
+    assert all(each.result == 0 for each in waits)
 
 
 @pytest.mark.parametrize("ready", (1, 7, 40))
@@ -365,6 +409,7 @@ def test_hash_tells_what_was_asked_and_not_who_does_it():
     apis = [name for name in APIS if not servers.absent(name)]
     base = {"--watched": 20, "--ready": 2, "--place": "last", "--seed": 5}
     others = ({"--watched": 21}, {"--ready": 3}, {"--place": "first"}, {"--place": "spread"}, {"--seed": 6})
+    nothing_ready = {"--ready": 0}
 
     def hash_of(program: str, *options: object) -> str:
         return run(program, *options)["schedule_hash"]
@@ -377,6 +422,8 @@ def test_hash_tells_what_was_asked_and_not_who_does_it():
     assert len(waits) == len(chains) == 1
     different = [hash_of("microbench_wait", "--api", "poll", *words(changed), *SOON) for changed in others]
     different.append(hash_of("microbench_wait", "--api", "poll", *words({}), "--cycle", *SOON))
+    for more in ((), ("--same",), ("--block", 1)):
+        different.append(hash_of("microbench_wait", "--api", "poll", *words(nothing_ready), *more, *SOON))
     for changed in (("--pairs", 6), ("--active", 2), ("--writes", 6), ("--kind", "pipe"), ("--seed", 2)):
         different.append(hash_of("microbench_chain", "--api", "poll", "--pairs", 5, "--rounds", 1, *changed))
     assert len({*waits, *chains, *different}) == 2 + len(different)
