@@ -232,6 +232,9 @@ class Model(Kind):
     def notes(self, table: Table) -> list[str]:
         return ["Each mark is one point of E16, the median of its boots."]
 
+    def options(self, table: Table) -> dict[str, object]:
+        return {"x_kind": COUNT, "y_kind": COUNT}
+
 
 @dataclass(frozen=True)
 class Same(Kind):
@@ -250,9 +253,6 @@ class Same(Kind):
             found.lines.append(line)
             found.summaries.append(summary)
         return found
-
-    def options(self, table: Table) -> dict[str, object]:
-        return {"x_kind": TIME, "y_kind": TIME}
 
 
 @dataclass(frozen=True)
@@ -345,6 +345,7 @@ _ALL_ACTIVE = "connections, all active"
 _AMONG_IDLE = "connections: {active} active, the others idle"
 _CLOSED = "Closed loop: one request of 64 bytes under way on each active connection."
 _OPEN = "Open loop: requests of 64 bytes at random times (Poisson), over all connections in turn."
+_COUNTED = "Counted by an emulator, one instruction a nanosecond of the guest's clock."
 _NO_SERVER = "The system call alone, without a server."
 _MEMORY = ("the process of the server", "the kernel: both ends, all buffers")
 
@@ -625,20 +626,22 @@ FIGURES: tuple[Kind, ...] = (
         "instructions of the call",
         "Counted in a guest, in kernel and program: no cache and no neighbour takes part. poll and select rise in "
         "proportion to N, epoll does not rise at all.",
-        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), ends=False,
+        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), ends=False, y_kind=COUNT,
+        made="count", setsize=FD_SETSIZE, load=_COUNTED,
     ),  # fmt: skip
     Curves(
         "count_cycle", "E16", "Instructions of wait, scan and read, {watched} descriptors watched",
         "ready, % of the descriptors", "instructions of the whole cycle",
         "The same for a whole cycle. On the right all are ready: the reading is nearly all of the cost, and the APIs "
         "meet.",
-        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_format=TIMES,
-        each=("watched", "9000"), ends=False,
+        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_kind=PLAIN,
+        y_kind=COUNT, each=("watched", "9000"), ends=False, made="count", load=_COUNTED,
     ),  # fmt: skip
     Model(
         "model", "E16", "The fitted model against what was counted", "instructions counted",
         "a + b · watched + c · ready, instructions",
         "The formula of every course: T = a + b · watched + c · ready, for the whole cycle. On the dotted line the "
         "prediction equals what was counted.",
+        made="count", load=_COUNTED,
     ),  # fmt: skip
 )
