@@ -11,7 +11,7 @@ from suite import servers
 
 from bench import experiments, judging, microbench, shapes, techniques
 from bench.loads import Driver, Failed
-from bench.process import choose_cores
+from bench.cores import choose_cores
 from bench.requests import Request, Times
 from bench.results import Results
 from bench.rows import Row, factors
