@@ -410,7 +410,7 @@ TECHNIQUES = (
     Experiment(
         "E12-load",
         techniques.busy_herd,
-        _by_mode(*[_each("workers", 8, held=4)] * 3),
+        _by_mode(*[_each("workers", 8, busy=4)] * 3),
         _ONCE,
         _COUNTED,
         _WORKERS,

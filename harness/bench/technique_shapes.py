@@ -30,7 +30,7 @@ def _share(server: str, low: float, high: float) -> Shape:
     return _counted(f"share-{server}", "E12", "most_share", server, ("workers=8",), low, high, claim)
 
 
-_FOUR_BUSY = "workers=8 held=4"
+_FOUR_BUSY = "workers=8 busy=4"
 
 
 def _segments(way: str, expected: float) -> Shape:

@@ -57,11 +57,11 @@ def herd(request: Request) -> Taken:
 
 def busy_herd(request: Request) -> Taken:
     """E12: the same, but each connection keeps its worker busy. The wake-ups at their ends would be counted, too."""
-    return _herd(request, request.number("held"), "most_share", "waited")
+    return _herd(request, request.number("busy"), "most_share", "waited")
 
 
-def _herd(request: Request, held: int, *figures: str) -> Taken:
-    words = ("--workers", request.point["workers"], "--connections", CONNECTIONS, "--held", held)
+def _herd(request: Request, busy: int, *figures: str) -> Taken:
+    words = ("--workers", request.point["workers"], "--connections", CONNECTIONS, "--busy", busy)
     return microbench.run(
         request, "microbench_herd", {name: name for name in figures}, "--way", request.server, *words
     )

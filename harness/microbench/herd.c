@@ -67,7 +67,7 @@ static int accept_ready(const struct herd_plan *plan, int listener, struct tally
     char byte;
 
     do {
-        int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        int fd = accept(listener, NULL, NULL);
         if (fd < 0 && errno == EAGAIN) {
             atomic_fetch_add(&tally->would_block, 1);
             return 0;
@@ -75,7 +75,7 @@ static int accept_ready(const struct herd_plan *plan, int listener, struct tally
         if (fd < 0)
             return -1;
         atomic_fetch_add(&tally->accepted, 1);
-        if (plan->held > 0)
+        if (plan->busy > 0)
             (void)recv(fd, &byte, 1, 0); /* returns when the client ends the connection */
         (void)close(fd);
     } while (plan->way == HERD_EDGE);
@@ -257,17 +257,17 @@ static int connect_all(const struct herd *herd, uint64_t *waited, struct error *
     int held[HERD_WORKERS_MOST];
     int status = 0;
 
-    for (uint32_t i = 0; i < herd->plan->held; i++)
+    for (uint32_t i = 0; i < herd->plan->busy; i++)
         held[i] = -1;
     for (uint32_t i = 0; status == 0 && i < herd->plan->connections; i++) {
-        if (herd->plan->held == 0)
+        if (herd->plan->busy == 0)
             status = connect_once(herd, error);
         else
-            status = replace(herd, &held[i % herd->plan->held], waited, error);
+            status = replace(herd, &held[i % herd->plan->busy], waited, error);
         if (status == 0 && settle(herd, herd->count, NULL, error) < 0)
             status = -1;
     }
-    for (uint32_t i = 0; i < herd->plan->held; i++)
+    for (uint32_t i = 0; i < herd->plan->busy; i++)
         loopback_close(&held[i]);
     return status;
 }

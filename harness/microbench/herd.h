@@ -23,15 +23,15 @@ struct herd_plan {
     enum herd_way way;
     uint32_t workers; /* at most HERD_WORKERS_MOST */
     uint32_t connections;
-    uint32_t
-        held; /* open at a time, below workers. Each keeps its worker busy until the client ends
-                      it. 0: a worker ends each connection at once, so all are idle */
+    /* Connections that are open at a time, fewer than workers; each keeps its worker busy until the
+     * client ends it. 0: a worker ends each connection at once, so all are idle. */
+    uint32_t busy;
 };
 
 struct herd_counts {
     struct herd_worker {
         uint64_t accepted;
-        uint64_t would_block;     /* accept4 found no connection */
+        uint64_t would_block;     /* accept(2) found no connection */
         uint64_t waits;           /* times that epoll_wait returned an event */
         uint64_t switches;        /* voluntary context switches: it slept and was woken up */
     } workers[HERD_WORKERS_MOST]; /* in the order in which they registered the listener */

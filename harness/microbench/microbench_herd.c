@@ -10,7 +10,7 @@ struct request {
     enum herd_way way;
     uint64_t workers;
     uint64_t connections;
-    uint64_t held;
+    uint64_t busy;
 };
 
 static const struct option_row rows[] = {
@@ -20,8 +20,8 @@ static const struct option_row rows[] = {
      NUMBER_INTO(struct request, workers, 1, HERD_WORKERS_MOST)},
     {"connections", "N", "connections, one after the other (400)",
      NUMBER_INTO(struct request, connections, 1, 1U << 20)},
-    {"held", "N", "connections that are open at a time and keep their workers busy (0: none)",
-     NUMBER_INTO(struct request, held, 0, HERD_WORKERS_MOST - 1)},
+    {"busy", "N", "connections that are open at a time and keep their workers busy (0: none)",
+     NUMBER_INTO(struct request, busy, 0, HERD_WORKERS_MOST - 1)},
 };
 
 static enum options_result read_request(struct request *request, int argc, char **argv)
@@ -29,9 +29,9 @@ static enum options_result read_request(struct request *request, int argc, char 
     enum options_result result =
         request_read("Workers that one connection wakes up, counted.", rows,
                      sizeof rows / sizeof rows[0], request, argc, argv);
-    if (result == OPTIONS_RUN && request->held >= request->workers) {
-        error_print("--held: %" PRIu64 " busy workers leave none of %" PRIu64 " idle",
-                    request->held, request->workers);
+    if (result == OPTIONS_RUN && request->busy >= request->workers) {
+        error_print("--busy: %" PRIu64 " busy workers leave none of %" PRIu64 " idle",
+                    request->busy, request->workers);
         return OPTIONS_BAD;
     }
     return result;
@@ -42,7 +42,7 @@ static uint64_t hash_of(const struct request *request)
 {
     uint64_t hash = mix_into(mix_into(mix_into(0, 'h'), request->workers), request->connections);
 
-    return mix_into(hash, request->held);
+    return mix_into(hash, request->busy);
 }
 
 static struct herd_worker sum_of(const struct herd_worker *found, uint64_t workers)
@@ -83,7 +83,7 @@ static int print(const struct request *request, const struct herd_counts *counts
     json_string(&json, "way", herd_names[request->way]);
     json_unsigned(&json, "workers", request->workers);
     json_unsigned(&json, "connections", request->connections);
-    json_unsigned(&json, "held", request->held);
+    json_unsigned(&json, "busy", request->busy);
     json_hash(&json, "schedule_hash", hash_of(request));
     json_object(&json, "counts");
     json_unsigned(&json, "accepted", sum.accepted);
@@ -119,8 +119,8 @@ int main(int argc, char **argv)
     struct herd_plan plan = {.way = request.way,
                              .workers = (uint32_t)request.workers,
                              .connections = (uint32_t)request.connections,
-                             .held = (uint32_t)request.held};
-    uint64_t needed = 2 * request.workers + request.held; /* a listener and a file of /proc each */
+                             .busy = (uint32_t)request.busy};
+    uint64_t needed = 2 * request.workers + request.busy; /* a listener and a file of /proc each */
     if (descriptors_reserve(needed, "that many workers", &error) < 0 ||
         herd_run(&plan, &counts, &error) < 0) {
         error_print("%s", error.text);

@@ -4,6 +4,7 @@ named. The values of single options are tested beside their programs."""
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -31,6 +32,12 @@ PROGRAMS = [
     Program("microbench_chain", "rounds", "from 1 to 1000", "kind", "s", ("seed", "seconds")),
     Program("microbench_calls", "messages", "from 1 to 1073741824", "policy", "", ("policy", "connections")),
 ]
+if sys.platform.startswith("linux"):
+    PROGRAMS += [
+        Program("microbench_herd", "workers", "from 1 to 64", "way", "w", ("way", "workers")),
+        Program("microbench_sends", "batches", "from 1 to 65536", "way", "", ("way", "nodelay")),
+        Program("microbench_relay", "rounds", "from 1 to 1048576", "way", "", ("way", "piece")),
+    ]
 
 
 def faults(program: Program) -> list[tuple[list[str], str]]:

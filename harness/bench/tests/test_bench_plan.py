@@ -13,7 +13,8 @@ from bench.judging import Place, Ratio, Slope
 from bench.plan import Run
 from bench.progress import Progress
 from bench.rows import Row
-from bench.statistics import value_of
+from bench.shape import Shape
+from bench.statistics import COUNTS, value_of
 from suite import servers
 
 # -- the plan --------------------------------------------------------------------------------------
@@ -35,6 +36,19 @@ def rounds(mode: str = "full", seed: int = 5) -> dict[tuple[str, int], list[Run]
     return found
 
 
+STAND_INS = servers.having(stand_in=True)
+
+
+def timed() -> list[tuple[Shape, Ratio | Slope]]:
+    """What is compared by times; a count needs no neighbour."""
+    return [
+        (shape, part)
+        for shape in shapes.made()
+        for part in shape.parts
+        if isinstance(part, (Ratio, Slope)) and part.column not in COUNTS
+    ]
+
+
 def test_a_round_is_made_in_one_go_and_has_every_place_once() -> None:
     order = [(each.experiment.name, each.repeat) for each in plan.ordered("full", 5)]
     assert len([1 for one, other in zip(order, order[1:]) if one != other]) == len(set(order)) - 1
@@ -45,13 +59,13 @@ def test_a_round_is_made_in_one_go_and_has_every_place_once() -> None:
 @pytest.mark.parametrize("mode", ["quick", "full"])
 def test_what_is_compared_follows_each_other_one_way_and_then_the_other(mode: str) -> None:
     """A B, B A: neither profits from coming second. A place with several partners has two of them as neighbours."""
-    pairs = [(shape, part) for shape in shapes.made() for part in shape.parts if isinstance(part, Ratio)]
+    pairs = [(shape, part) for shape, part in timed() if isinstance(part, Ratio)]
     turns: dict[str, list[bool]] = {}
     for shape, part in pairs:
         for repeat in range(1, 7):
             made = [Place(each.server, each.point) for each in rounds(mode)[shape.experiment, repeat]]
             if part.above not in made:
-                assert servers.OF[part.above.server].stand_in
+                assert part.above.server in STAND_INS
                 continue
             apart = made.index(part.above) - made.index(part.below)
             assert 1 <= abs(apart) <= 2, (shape.name, repeat, apart)
@@ -64,11 +78,10 @@ def test_what_is_compared_follows_each_other_one_way_and_then_the_other(mode: st
 def test_what_decides_is_run_six_times_also_in_a_quick_run() -> None:
     for mode in ("quick", "full"):
         counts = Counter((each.experiment.name, each.server, each.point) for each in plan.ordered(mode, 1))
-        for shape in shapes.made():
-            for part in (part for part in shape.parts if isinstance(part, (Ratio, Slope))):
-                for place in part.places:
-                    count = counts[shape.experiment, place.server, place.point]
-                    assert count >= 6 or servers.OF[place.server].stand_in, (mode, shape.name, place)
+        for shape, part in timed():
+            for place in part.places:
+                count = counts[shape.experiment, place.server, place.point]
+                assert count >= 6 or place.server in STAND_INS, (mode, shape.name, place)
         near_one = [count for (name, _, _), count in counts.items() if name == "E2-cost"]
         assert min(near_one) >= 12, "what lies near 1 needs more"
 

@@ -10,8 +10,8 @@ import pytest
 from suite import servers
 
 from bench import experiments, judging, microbench, shapes, techniques
-from bench.loads import Driver, Failed
 from bench.cores import choose_cores
+from bench.loads import Driver, Failed
 from bench.requests import Request, Times
 from bench.results import Results
 from bench.rows import Row, factors
@@ -43,8 +43,8 @@ def places(shape: shapes.Shape) -> set[judging.Place]:
 
 def judged(results: Results, name: str, tmp_path: Path) -> str:
     """Makes the runs that a shape needs, and judges it by them."""
-    (shape,) = (each for each in shapes.SHAPES if each.name == name)
-    (experiment,) = (each for each in experiments.ALL if each.name == shape.experiment)
+    (shape,) = (each for each in shapes.made() if each.name == name)
+    (experiment,) = (each for each in experiments.made() if each.name == shape.experiment)
     for place in places(shape):
         assert place.server in experiment.servers and place.point in experiment.points["quick"], place
         taken = experiment.measure(request(place.server, place.point, tmp_path))
@@ -106,12 +106,12 @@ def test_copies_are_not_said_where_they_cannot_be_seen(tmp_path: Path, monkeypat
         techniques.copies(request("splice", "piece=16384", tmp_path))
 
 
-OURS = [each.name for each in experiments.ALL if each.measure.__module__ == techniques.__name__]
+OURS = [each.name for each in experiments.made() if each.measure.__module__ == techniques.__name__]
 
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_technique_has_a_name_in_the_charts(name: str) -> None:
-    (experiment,) = (each for each in experiments.ALL if each.name == name)
+    (experiment,) = (each for each in experiments.made() if each.name == name)
     labels = {
         techniques.label(server, point) for server in experiment.servers for point in experiment.points["full"]
     }

@@ -36,7 +36,7 @@ BAD = [
     ("microbench_herd", ("--way", "shared", "--workers", "0"), "--workers"),
     ("microbench_herd", ("--way", "shared", "--workers", "65"), "--workers"),
     ("microbench_herd", ("--way", "shared", "--connections", "0"), "--connections"),
-    ("microbench_herd", ("--way", "shared", "--held", "8"), "--held: 8 busy workers leave none of 8 idle"),
+    ("microbench_herd", ("--way", "shared", "--busy", "8"), "--busy: 8 busy workers leave none of 8 idle"),
     ("microbench_herd", ("--way", "shared", "stray"), "stray"),
     ("microbench_sends", (), "--way"),
     ("microbench_sends", ("--way", "send"), " ".join(SENDS)),
@@ -80,7 +80,7 @@ def test_hash_tells_what_was_asked_and_not_the_way(program: str) -> None:
     first, second = {"microbench_herd": HERD, "microbench_sends": tuple(SENDS), "microbench_relay": RELAY}[program][:2]
     rest = PRINTED[program][2:]
     other = {
-        "microbench_herd": ("--held", 1), "microbench_sends": ("--payload", 65), "microbench_relay": ("--piece", 9)
+        "microbench_herd": ("--busy", 1), "microbench_sends": ("--payload", 65), "microbench_relay": ("--piece", 9)
     }  # fmt: skip
     hashes = [
         run(program, "--way", way, *rest, *more)["schedule_hash"]
@@ -125,16 +125,16 @@ def test_the_wake_ups_of_five_workers_and_forty_connections(way: str, least: int
 
 def test_exclusive_goes_to_the_first_and_then_to_the_next_that_is_idle() -> None:
     assert herd("--way", "exclusive", "--workers", 4, "--connections", 30)["accepted_by"] == [30, 0, 0, 0]
-    counts = herd("--way", "exclusive", "--workers", 4, "--connections", 30, "--held", 2)
+    counts = herd("--way", "exclusive", "--workers", 4, "--connections", 30, "--busy", 2)
     assert counts["accepted_by"] == [15, 15, 0, 0] and counts["waited"] == 0
 
 
 def test_only_a_hash_lets_a_connection_wait_for_a_busy_worker() -> None:
     """That none of 100 meets a busy worker has a probability of (1/2) ^ 100 or less."""
     for way in HERD:
-        counts = herd("--way", way, "--workers", 2, "--connections", 100, "--held", 1)
+        counts = herd("--way", way, "--workers", 2, "--connections", 100, "--busy", 1)
         assert counts["waited"] == 0, "the only one that was busy is free again"
-        counts = herd("--way", way, "--workers", 3, "--connections", 100, "--held", 2)
+        counts = herd("--way", way, "--workers", 3, "--connections", 100, "--busy", 2)
         assert (counts["waited"] > 0) == (way == "reuseport"), counts
 
 
