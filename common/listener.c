@@ -266,7 +266,7 @@ enum accept_result listener_accept(struct listener *listener, struct stats *stat
  * watched: no event names it. The log line comes first, while the kernel still knows the peer.
  *
  * A run of refusals has one line, because its lines would all say the same. How many runs have a
- * line is limited by log_line. Test: test_inherited.py */
+ * line is limited by log_line. Test: test_failing_calls.py */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns)
 {

@@ -395,6 +395,27 @@ def test_no_memory_to_start(server_name, no_memory):
 
 @pytest.mark.inside
 @preload.needed
+@pytest.mark.cause("an API's own memory is not there, and is written to")
+def test_no_memory_for_an_api_to_start(server_name, no_memory):
+    """Its size differs from server to server, and getaddrinfo(3) asks for memory before it: each is refused in turn."""
+    if reason := servers.absent(server_name):
+        pytest.skip(reason)
+    said = []
+    for number in range(1, 12):
+        done = subprocess.run(
+            [servers.program(server_name), "--port", "0"], capture_output=True, text=True, timeout=waiting.PATIENCE,
+            env={**os.environ, **no_memory("malloc", 32, SCRATCH - 1, number)},
+        )  # fmt: skip
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+        assert done.returncode == 1 and len(lines) == 1, done
+        said += lines
+        if re.fullmatch(rf"{server_name}: malloc \w+: Cannot allocate memory", lines[0]):
+            return
+    pytest.fail(f"no memory for the API was asked for: {said}")
+
+
+@pytest.mark.inside
+@preload.needed
 @pytest.mark.only(name="poll_srv")
 @pytest.mark.cause("one of two arrays has grown and the other has not")
 @pytest.mark.parametrize("number", (1, 2), ids=("entries", "owners"))
@@ -624,14 +645,17 @@ def test_out_of_descriptors_without_a_connection(start):
 
 @pytest.mark.inside
 @pytest.mark.cause("peers that come and go at the limit write a line each: a flood fills the disk")
-def test_refusals_are_reported_once_a_second_at_most(start):
+def test_lines_of_refusals_are_limited_and_counted(start):
+    """Each refusal begins a new run, which would have a line of its own."""
     began = time.monotonic()
     server = start("--max-conns", "1")
-    for turn in range(1, 21):
+    for turn in range(1, 41):
         admitted = server.connect("admitted")
         admitted.echo(b"x")
         server.connect("refused").expect_gone()
         admitted.close()
         server.wait_statistics(lambda s: s["connections"] == 0 and s["refused"] == turn, "both gone")
-    lines = len(server.wait_error("--max-conns"))
-    assert lines <= 1 + (time.monotonic() - began)
+    left_out = server.statistics()["log_lines_left_out"]
+    lines = len(server.wait_error("--max-conns", 40 - left_out))
+    assert lines <= 10 * (1 + time.monotonic() - began)
+    assert lines + left_out == 40

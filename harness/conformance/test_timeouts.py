@@ -103,6 +103,15 @@ def test_a_connection_ends_at_its_lifetime_though_busy(start):
     assert statistics["frames"] == received
 
 
+@pytest.mark.cause("a timer of a year: some kernels refuse it, or count it in too few ticks")
+def test_a_timeout_of_a_year(start):
+    server = start("--max-lifetime", str(365 * 24 * 60 * 60))
+    peer = server.connect()
+    for i in range(3):
+        peer.echo(payload(100, i))
+    assert server.stop()["closed"]["stop"] == 0
+
+
 @pytest.mark.cause("a timeout that is off is taken for one of 0 seconds")
 def test_zero_switches_timeouts_off(start):
     server = start("--idle-timeout", "0", "--max-lifetime", "0")

@@ -61,15 +61,20 @@ static uint64_t joint_at_rank(const struct histogram *done, const struct histogr
     return histogram_value(slot < HISTOGRAM_SLOTS ? slot : HISTOGRAM_SLOTS - 1, most);
 }
 
-static uint64_t count_of(const struct histogram *histogram)
+static uint64_t unanswered_of(struct timing timing)
 {
-    return histogram == NULL ? 0 : histogram_load(&histogram->count);
+    return timing.censored == NULL ? 0 : histogram_load(&timing.censored->count);
+}
+
+static uint64_t count_of(struct timing timing)
+{
+    return histogram_load(&timing.done->count) + unanswered_of(timing);
 }
 
 struct percentile outcome_percentile(struct timing timing, uint32_t thousandths)
 {
-    uint64_t unanswered = count_of(timing.censored);
-    uint64_t count = count_of(timing.done) + unanswered;
+    uint64_t unanswered = unanswered_of(timing);
+    uint64_t count = count_of(timing);
     struct percentile percentile = {.known = enough(count, thousandths)};
     uint64_t rank = histogram_rank(count, thousandths);
 
@@ -89,14 +94,14 @@ struct percentile outcome_most(struct timing timing)
 
     return (struct percentile){
         .ns = censored_ns > done_ns ? censored_ns : done_ns,
-        .known = count_of(timing.done) + count_of(timing.censored) > 0,
-        .at_least = count_of(timing.censored) > 0,
+        .known = count_of(timing) > 0,
+        .at_least = unanswered_of(timing) > 0,
     };
 }
 
 double outcome_mean(struct timing timing)
 {
-    uint64_t count = count_of(timing.done) + count_of(timing.censored);
+    uint64_t count = count_of(timing);
     double sum = (double)histogram_load(&timing.done->sum_ns);
 
     if (timing.censored != NULL)
