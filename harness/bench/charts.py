@@ -68,7 +68,9 @@ def caption(results: Results, figure: Figure) -> str:
     settings = results.settings
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
-    lines.append(" ".join(note for note in (figure.kind.load, duration_text(figure.kind.made, figure.table.seconds)) if note))
+    duration = duration_text(figure.kind.made, figure.table.seconds)
+    load = figure.kind.load.format_map(dict(figure.table.lines[0])) if figure.table.lines else figure.kind.load
+    lines.append(" ".join(note for note in (load, duration) if note))
     notes = [spread_text(summaries), *figure.kind.notes(figure.table)]
     has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
     if has_stand_in and "(" in kqueue_name(results.fingerprint):

@@ -14,7 +14,7 @@ from bench.results import BadResults
 from bench.rows import Row
 
 CONFIDENCE = 0.95
-# If the client was the limit (CLIENT_BOUND), the server's own figure is at least, or at most, the one that was measured.
+# If the client was the limit (CLIENT_BOUND), the server's own figure is at least, or at most, what was measured.
 AT_LEAST = ("throughput", "capacity", "connects")
 AT_MOST = ("event_cpu",)
 TOO_FAR_APART = 2.0  # repeats that differ by more than this factor prove nothing
@@ -90,7 +90,7 @@ def ratio(values: Sequence[float]) -> float:
 
 
 def summarise(
-    values: Sequence[float], bound: str = "", disturbed: int = 0, valid: bool = True, verdicts: tuple[str, ...] = ()
+    values: Sequence[float], valid: bool = True, verdicts: tuple[str, ...] = (), bound: str = "", disturbed: int = 0
 ) -> Summary:
     if not values:
         raise ValueError("no values to summarise")
@@ -168,7 +168,7 @@ def _of_repeats(rows: list[Row], measure: str) -> Optional[Summary]:
     verdicts = tuple(dict.fromkeys(row.verdict for row in rows if row.verdict != "VALID"))
     bounds = {bound(row, measure) for row in used} - {""}
     values, disturbed = [getattr(row, measure) for row in used], sum(bool(row.disturbed) for row in used)
-    return summarise(values, min(bounds, default=""), disturbed, bool(valid), verdicts)
+    return summarise(values, bool(valid), verdicts, min(bounds, default=""), disturbed)
 
 
 def log_log_slope(points: Sequence[tuple[float, float]]) -> float:

@@ -55,7 +55,8 @@ def other_rows() -> list[Row]:
             rows.append(
                 row("E8", server, point(connections=100, state=state), server_bytes=200.0, kernel_bytes=4000.0)
             )
-    rows.append(row("E5", "one_shot", point(connections=1), verdict="NOISY_HOST", disturbed="steal", calls=4.0, waits=1.0))
+    at = point(connections=1)
+    rows.append(row("E5", "one_shot", at, verdict="NOISY_HOST", disturbed="steal", calls=4.0, waits=1.0))
     return rows
 
 
@@ -164,7 +165,8 @@ def test_published_times_stand_beside_ours():
 
 
 def test_a_damaged_file_of_published_times_is_said(tmp_path, monkeypatch):
-    (tmp_path / "chain.dat").write_text("# source\nlibrary api pairs active writes time\nlibevent poll_srv 64 1 100 fast\n")
+    text = "# source\nlibrary api pairs active writes time\nlibevent poll_srv 64 1 100 fast\n"
+    (tmp_path / "chain.dat").write_text(text)
     monkeypatch.setattr(published, "FILE", tmp_path / "chain.dat")
     with pytest.raises(BadResults, match="line 1 after the columns.*fast.* is no published time"):
         figure(chain_rows(), "chain_published")
@@ -391,9 +393,8 @@ def test_kept_percentiles_are_drawn(results):
 def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -> None:
     """A run of E3-rate with a file of the load generator. It holds the p99.9 that the stand-in for loadgen reads."""
     disturbed = "steal" if verdict == "NOISY_HOST" else ""
-    made = row(
-        "E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, disturbed=disturbed, response_p99=300.0
-    )
+    place = point(connections=100, rate=2000)
+    made = row("E3-rate", "poll_srv", place, repeat, verdict, disturbed=disturbed, response_p99=300.0)
     results.add(made)
     results.loadgen_json(made).write_text(json.dumps(p999_ns))
 
