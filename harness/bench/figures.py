@@ -162,9 +162,11 @@ class Panels(Curves):
         table = Table(columns.CURVE + ("panel", "active", "rate"))
         parts = [next(of(name).figures(results, folder)) for name in (self.upper, self.lower)]
         if all(part.table.lines for part in parts):
+            upper, lower = ({line["server"] for line in part.table.lines} for part in parts)
             for panel, part in enumerate(parts, start=1):
                 missing = {"panel": panel, "active": "-", "rate": "-"}
-                table.lines.extend(missing | line for line in part.table.lines)
+                in_both = [line for line in part.table.lines if line["server"] in upper & lower]
+                table.lines.extend(missing | line for line in in_both)
                 table.summaries.extend(part.table.summaries)
                 table.seconds.extend(part.table.seconds)
             held = {name: line[name] for line in table.lines for name in ("active", "rate") if line[name] != "-"}
