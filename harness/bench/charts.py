@@ -16,7 +16,7 @@ from bench import figures, gnuplot, program, statistics
 from bench.figures import Figure
 from bench.results import Results
 
-WIDTH = 136  # characters in a line of the caption
+WIDTH = 132  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
 
 
