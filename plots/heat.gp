@@ -46,7 +46,7 @@ do for [i=1:words(drawn)] {
     set xlabel (last ? x_label : '')
     if (!last) { set format x '' } else { set format x '%g' }
     eval 'set ytics ('.log_tics('time', least_y / 1.1, most_y * 1.1).') font ",11"'
-    set ylabel (i == int((words(drawn) + 1) / 2) ? y_label : '') offset -1, 0
+    set ylabel (i == int((words(drawn) + 1) / 2) ? y_label : '') offset 1, 0
     set label 1007 label(server) at graph 0, graph 1 left offset 0, 0.55 font ',13' front
     if (i > 1) { unset label 1002; unset label 1000; unset label 1006; unset colorbox }
     plot data using (only(server, column('from'))):(low(0)):'from':'to':(low(0)):'high':(column('requests') / column('of')) \

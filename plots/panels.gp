@@ -51,7 +51,7 @@ do for [panel=1:2] {
         unset label 1002
         unset label 1003
         unset key
-        set label 1000 caption at screen 0.02, screen (plain ? 0.088 : share(caption_pixels - 8)) left font ',11' \
+        set label 1000 caption at screen (mouse ? 0.045 : 0.02), screen (plain ? 0.088 : share(caption_pixels - 8)) left font ',11' \
             tc rgb '#444444'
         set tmargin at screen middle - gap / 2
         set bmargin at screen bottom

@@ -83,7 +83,7 @@ among(order, names) = (found = '', (sum [i=1:words(order)] (strstrt(names.' ', '
 # pixels; in a terminal, of shares.
 share(pixels) = pixels / real(height)
 below = 68 + caption_pixels
-set label 1000 caption at screen 0.02, screen (plain ? 0.088 : share(caption_pixels - 8)) left font ',11' tc rgb '#444444'
+set label 1000 caption at screen (mouse ? 0.045 : 0.02), screen (plain ? 0.088 : share(caption_pixels - 8)) left font ',11' tc rgb '#444444'
 set key at screen 0.5, screen (plain ? 0.925 : 1 - share(36)) center top horizontal maxcols 3 Left reverse \
     samplen 2 width (plain ? 0 : -4) font ',13'
 set tmargin at screen (plain ? 0.78 : 1 - share(setsize > 0 ? 112 : 94))

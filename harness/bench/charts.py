@@ -16,7 +16,7 @@ from bench import figures, gnuplot, program, statistics
 from bench.figures import Figure
 from bench.results import Results
 
-WIDTH = 136  # characters in a line of the caption
+WIDTH = 132  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
 
 
@@ -68,8 +68,9 @@ def caption(results: Results, figure: Figure) -> str:
     settings = results.settings
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
     lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
-    made = duration_text(figure.kind.made, figure.table.seconds)
-    lines.append(" ".join(note for note in (figure.kind.load, made) if note))
+    duration = duration_text(figure.kind.made, figure.table.seconds)
+    load = figure.kind.load.format_map(dict(figure.table.lines[0])) if figure.table.lines else figure.kind.load
+    lines.append(" ".join(note for note in (load, duration) if note))
     notes = [spread_text(summaries), *figure.kind.notes(figure.table)]
     has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
     if has_stand_in and "(" in kqueue_name(results.fingerprint):

@@ -61,7 +61,8 @@ def marks(table: Table) -> list[str]:
     """What the signs at the points of curves mean, those that there are."""
     bounds = {int(str(line.get("bound", 0))) for line in table.lines}
     notes = ["≥: the client was the limit in a run, and the server could do at least this much."] if 1 in bounds else []
-    notes += ["≤: the client was the limit in a run, and the server's own figure is at most this."] if -1 in bounds else []
+    if -1 in bounds:
+        notes.append("≤: the client was the limit in a run, and the server's own figure is at most this.")
     return notes + hollow(table, "mark")
 
 
@@ -161,9 +162,11 @@ class Panels(Curves):
         table = Table(columns.CURVE + ("panel", "active", "rate"))
         parts = [next(of(name).figures(results, folder)) for name in (self.upper, self.lower)]
         if all(part.table.lines for part in parts):
+            upper, lower = ({line["server"] for line in part.table.lines} for part in parts)
             for panel, part in enumerate(parts, start=1):
                 missing = {"panel": panel, "active": "-", "rate": "-"}
-                table.lines.extend(missing | line for line in part.table.lines)
+                in_both = [line for line in part.table.lines if line["server"] in upper & lower]
+                table.lines.extend(missing | line for line in in_both)
                 table.summaries.extend(part.table.summaries)
                 table.seconds.extend(part.table.seconds)
             held = {name: line[name] for line in table.lines for name in ("active", "rate") if line[name] != "-"}
@@ -353,12 +356,12 @@ FIGURES: tuple[Kind, ...] = (
     Panels(
         "headline", "E2 and E3-rate", "Throughput and p99 latency against the number of descriptors",
         "connections", "",
-        "Above: {active} connections are busy in a closed loop, and all others are silent. Below: all connections send, "
-        "together {rate} requests a second at times that are fixed beforehand, and one request in a hundred waited at "
-        "least this long. A flat curve means that a descriptor which is merely open costs nothing.",
+        "Above: a few connections are busy in a closed loop, and all others are silent. Below: all connections send at "
+        "times that are fixed beforehand, and one request in a hundred waited at least this long. A flat curve means "
+        "that a descriptor which is merely open costs nothing.",
         upper="idle_throughput", lower="rate_response_p99", headline=True, setsize=FD_SETSIZE,
-        load="Above: closed loop, one request of 64 bytes under way on each of the active connections. Below: open loop, "
-        "requests of 64 bytes at random times (Poisson) over all connections.",
+        load="Above: {active} connections active in a closed loop, one request of 64 bytes under way on each. Below: "
+        "all active in an open loop, {rate} requests of 64 bytes a second at random times (Poisson).",
     ),  # fmt: skip
     Curves(
         "idle_throughput", "E2", "Throughput with {active} active connections among N idle ones", _AMONG_IDLE,
@@ -437,8 +440,8 @@ FIGURES: tuple[Kind, ...] = (
         "heat", "E3-rate", "Response times over one run: {connections} connections, {rate} requests a second",
         "when the request was due, seconds from the beginning of the measured time", "response time",
         "One run of each server at one point of E3. A column is a part of the run, and its colour says how many of the "
-        "requests that were due then took so long. A wall is a stall: everything that was due in it waited. A histogram "
-        "of the whole run cannot show when the slow requests came.",
+        "requests that were due then took so long. A wall is a stall: everything that was due in it waited. A "
+        "histogram of the whole run cannot show when the slow requests came.",
         script="heat", lacking="no run of E3-rate with the load generator's timeline", columns=columns.HEAT,
         merge=heat.lines_of, load=_OPEN,
     ),  # fmt: skip
@@ -450,18 +453,20 @@ FIGURES: tuple[Kind, ...] = (
         load=_OPEN, made="search", setsize=FD_SETSIZE,
     ),  # fmt: skip
     Probes(
-        "rate_p99", "E3-capacity", "p99 against the offered rate, {connections} connections", "requests a second, offered",
-        "p99 response time",
+        "rate_p99", "E3-capacity", "p99 against the offered rate, {connections} connections",
+        "requests a second, offered", "p99 response time",
         "The probes of the searches for the capacity. Where a curve crosses the dotted line, the server's capacity is "
         "reached. Far above it requests pile up, and the time says how long the run was.",
-        lacking="no search of E3-capacity with the load generator's files", columns=columns.PROBES, merge=probes.lines_of,
+        lacking="no search of E3-capacity with the load generator's files", columns=columns.PROBES,
+        merge=probes.lines_of,
         load=_OPEN, made="search",
     ),  # fmt: skip
     Curves(
         "wait_cost", "E4-wait", "One wait, one descriptor ready (the {place})", "descriptors watched",
         "time of the call",
         "The system call alone, without a server. On these axes a slope of 1 (the broken line) means: twice the "
-        "descriptors, twice the time. A steeper curve has left the caches. select goes beyond FD_SETSIZE here, because its bitmaps are on the heap.",
+        "descriptors, twice the time. A steeper curve has left the caches. select goes beyond FD_SETSIZE here, because "
+        "its bitmaps are on the heap.",
         points={"ready": "1", "place": "last"}, measure="wait", x=_sum_of("watched"), about={"place": "last"},
         ends=False, further={"slope_of": "poll_srv"},
         load=_NO_SERVER, setsize=FD_SETSIZE,

@@ -78,4 +78,17 @@ def name_parts(picture: Path, title: str) -> None:
     text = picture.read_text(encoding="utf-8")
     text = re.sub(r"<title>gnuplot_plot_\d+\w*</title>|<title> </title>", "", text)
     text = text.replace("<title>Gnuplot</title>", f"<title>{escape(title)}</title>", 1)
+    text = _toggle_both(text)
     picture.write_text(re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE), encoding="utf-8")
+
+
+def _toggle_both(text: str) -> str:
+    """A click on a name in the key hides a curve. Of two panels it is the curve in the upper one, with an a at the end
+    of its name; this hides the one below as well, which has a b."""
+
+    def both(found: re.Match[str]) -> str:
+        below = f"{found.group(1)}b"
+        more = f"; gnuplot_svg.toggleVisibility(evt,'{below}')" if f'id="{below}"' in text else ""
+        return found.group(0) + more
+
+    return re.sub(r"gnuplot_svg\.toggleVisibility\(evt,'(gnuplot_plot_\d+)a'\)", both, text)

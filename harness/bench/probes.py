@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from bench.columns import PROBES, SERVERS, Table, line_of
 from bench.percentiles import rows_of
 from bench.results import BadResults, Results
 from bench.rows import Row, factors
-from bench.statistics import summarise
+from bench.statistics import Summary, summarise
 
 
 def lines_of(results: Results) -> Table:
@@ -44,18 +44,18 @@ def _last_at_each_rate(reports: Iterator[dict[str, Any]]) -> dict[float, dict[st
     }
 
 
-def _p99(report: dict[str, Any]) -> dict[str, Any] | None:
+def _p99(report: dict[str, Any]) -> Optional[dict[str, Any]]:
     return ((report["percentiles"] or {}).get("response") or {}).get("p99")
 
 
-def _summary(reports: list[dict[str, Any]]) -> Any:
+def _summary(reports: list[dict[str, Any]]) -> Summary:
     """Of requests that were never answered the age is known, so the p99 is at least that. Of a client that was late
     itself the lateness is in the response, so the server's own p99 is at most that."""
     figures = [_p99(report) or {} for report in reports]
     late = any(report["verdict"] == "CLIENT_BOUND" for report in reports)
     bound = "at least" if any(each["at_least"] for each in figures) else "at most" if late else ""
     disturbed = sum(report["verdict"] == "NOISY_HOST" for report in reports)
-    return summarise([each["ns"] / 1e3 for each in figures], bound, disturbed)
+    return summarise([each["ns"] / 1e3 for each in figures], bound=bound, disturbed=disturbed)
 
 
 def _reports(results: Results, row: Row) -> Iterator[dict[str, Any]]:

@@ -1,6 +1,6 @@
-/* How long requests took in each part of the measured time: counts by when a request was due, and by
- * how long it took. A picture of the run is made from it. It shows stalls, which a histogram of the
- * whole run hides. */
+/* How long requests took in each part of the measured time: counts by when a request was due, and
+ * by how long it took. A picture of the run is made from it. It shows stalls, which a histogram of
+ * the whole run hides. */
 #ifndef LOADGEN_TIMELINE_H
 #define LOADGEN_TIMELINE_H
 

@@ -57,11 +57,12 @@ def other_rows() -> list[Row]:
             rows.append(
                 row("E8", server, point(connections=100, state=state), server_bytes=200.0, kernel_bytes=4000.0)
             )
+    at = point(connections=1)
+    rows.append(row("E5", "one_shot", at, verdict="NOISY_HOST", disturbed="steal", calls=4.0, waits=1.0))
     for of, time in (("sockets", 60.0), ("duplicates", 40.0)):
         for watched in (1000, 16000):
             where = point(watched=watched, ready=0, of=of)
             rows.append(row("E4-same", "poll_srv", where, wait=time * watched / 1000))
-    rows.append(row("E5", "one_shot", point(connections=1), disturbed="steal", calls=4.0, waits=1.0))
     return rows
 
 
@@ -170,7 +171,8 @@ def test_published_times_stand_beside_ours():
 
 
 def test_a_damaged_file_of_published_times_is_said(tmp_path, monkeypatch):
-    (tmp_path / "chain.dat").write_text("# source\nlibrary api pairs active writes time\nlibevent poll_srv 64 1 100 fast\n")
+    text = "# source\nlibrary api pairs active writes time\nlibevent poll_srv 64 1 100 fast\n"
+    (tmp_path / "chain.dat").write_text(text)
     monkeypatch.setattr(published, "FILE", tmp_path / "chain.dat")
     with pytest.raises(BadResults, match="line 1 after the columns.*fast.* is no published time"):
         figure(chain_rows(), "chain_published")
@@ -271,6 +273,8 @@ def test_figures_are_drawn_whole(results):
     for text in ("Throughput with 8 active", "FD_SETSIZE", "epoll, edge-triggered", kqueue):
         assert text in picture
     assert picture.count("≥") == 3, "at the point where the client was the limit, in its hover text, in the caption"
+    toggles = [line for line in (folder / "headline.svg").read_text().splitlines() if "toggleVisibility(evt" in line]
+    assert all("_1b'" in line for line in toggles if "_1a'" in line), "a click hides the curve in both panels"
     batching = (folder / "batching.svg").read_text().split("</defs>")[1]
     assert "rgb(255, 255, 255)" in batching, "a run that was disturbed is hollow"
     assert "rgb(255, 255, 255)" not in picture.split("</defs>")[1]
@@ -404,9 +408,8 @@ def test_kept_percentiles_are_drawn(results):
 def rate_run(results: Results, repeat: int, verdict: str, p999_ns: int | None) -> None:
     """A run of E3-rate with a file of the load generator. It holds the p99.9 that the stand-in for loadgen reads."""
     disturbed = "steal" if verdict == "NOISY_HOST" else ""
-    made = row(
-        "E3-rate", "poll_srv", point(connections=100, rate=2000), repeat, verdict, disturbed=disturbed, response_p99=300.0
-    )
+    place = point(connections=100, rate=2000)
+    made = row("E3-rate", "poll_srv", place, repeat, verdict, disturbed=disturbed, response_p99=300.0)
     results.add(made)
     results.loadgen_json(made).write_text(json.dumps(p999_ns))
 

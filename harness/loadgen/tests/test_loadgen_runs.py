@@ -307,8 +307,8 @@ def test_hgrm_is_what_plotters_read(server):
 
 
 def test_timeline_is_the_histogram_over_the_run(server):
-    """The same requests as in the histogram of the response, in rows of 256 slots. At a thousand a second for 0.3 s each
-    of the 50 intervals of 6 ms has the six requests that were due in it, whenever they were answered."""
+    """The same requests as in the histogram of the response, in rows of 256 slots. At a thousand a second for 0.3 s
+    each of the 50 intervals of 6 ms has the six requests that were due in it, whenever they were answered."""
     run = generator.run(*at(server, "--connections", 4, "--rate", 1000)).json
     timeline = run["timeline"]
     assert (timeline["intervals"], timeline["interval_ns"], timeline["step_bits"]) == (50, 6_000_000, 2)
