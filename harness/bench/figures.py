@@ -82,6 +82,7 @@ class Curves(Kind):
     measure: str = ""  # the column of the rows
     x: Callable[[str], float] = lambda point: value_of(point, "connections")  # of a point
     x_format: str = COUNTS
+    y_format: str = ""  # by default as it fits a time or a rate
     logarithmic: bool = True  # the y axis; one that is not begins at zero
     each: tuple[str, str] = ("", "")  # a factor: each of its values has a figure, the one named here is the main one
     common: str = ""  # a factor: only its value with the most points is drawn
@@ -107,7 +108,7 @@ class Curves(Kind):
         return columns.curve(where(rows, **held), self.measure, self.x, self.ends, **self.about, **held)
 
     def options(self) -> dict[str, object]:
-        y_format = TIMES if self.logarithmic else COUNTS
+        y_format = self.y_format or (TIMES if self.logarithmic else COUNTS)
         return {"x_format": self.x_format, "y_format": y_format, "logarithmic": int(self.logarithmic)}
 
 
@@ -145,6 +146,9 @@ class Model(Kind):
                 line: Line = {"server": server, "x": point.measured, "y": point.predicted}
                 found.lines.append(line | {"watched": point.watched, "ready": point.ready})
         return found
+
+    def options(self) -> dict[str, object]:
+        return {"x_format": COUNTS, "y_format": COUNTS}
 
     def notes(self, table: Table) -> list[str]:
         return ["Each mark is one point of E16, the median of its boots."]
@@ -387,14 +391,15 @@ FIGURES: tuple[Kind, ...] = (
         "instructions of the call",
         "Counted in a guest, in kernel and program: no cache and no neighbour takes part. poll and select rise in "
         "proportion to N, epoll does not rise at all.",
-        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), ends=False,
+        points={"what": "wait", "ready": "1"}, measure="instructions", x=_sum_of("watched"), y_format=COUNTS,
+        ends=False,
     ),  # fmt: skip
     Curves(
         "count_cycle", "E16", "Instructions of wait, scan and read, {watched} descriptors watched",
         "ready, % of the descriptors", "instructions of the whole cycle",
         "The same for a whole cycle. On the right all are ready: the reading is nearly all of the cost, and the APIs "
         "meet.",
-        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_format=TIMES,
+        points={"what": "cycle"}, measure="instructions", x=_percent_ready, x_format=TIMES, y_format=COUNTS,
         each=("watched", "9000"), ends=False,
     ),  # fmt: skip
     Model(

@@ -179,6 +179,13 @@ def test_the_caption_says_what_the_bars_are(results):
     assert "interval of the median" in charts.caption(results, figure(more, "churn"))
 
 
+def test_the_caption_of_a_count_names_the_guest(results):
+    counted = figure(results.rows(), "count_cycle")
+    results.describe("guest", {"kernel": "6.1.0-1 #1 SMP", "emulator": "QEMU 7"})
+    assert charts.caption(results, counted).startswith("Counted in a guest: Linux 6.1.0-1 #1 SMP, QEMU 7. ")
+    assert "guest" not in charts.caption(results, figure(results.rows(), "idle_throughput"))
+
+
 @needs_gnuplot
 def test_figures_are_drawn_whole(results):
     done = module.run("bench.charts", results.path)
