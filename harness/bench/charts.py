@@ -67,7 +67,10 @@ def caption(results: Results, figure: Figure) -> str:
     summaries = figure.table.summaries
     settings = results.settings
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
-    lines = [f"{machine(results.fingerprint)}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
+    guest = results.fingerprint.get("guest") if figure.kind.experiment == "E16" else None
+    counted_in = f"Counted in a guest: Linux {guest['kernel']}, {guest['emulator']}" if guest else ""
+    where = counted_in or machine(results.fingerprint)
+    lines = [f"{where}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
     duration = duration_text(figure.kind.made, figure.table.seconds)
     load = figure.kind.load.format_map(dict(figure.table.lines[0])) if figure.table.lines else figure.kind.load
     lines.append(" ".join(note for note in (load, duration) if note))

@@ -1,5 +1,6 @@
-/* The first and only program of the guest in which instructions are counted: it runs the commands of /plan one after
- * the other, writes what each prints to the second serial port, and switches the machine off. */
+/* The first program of the guest in which instructions are counted: it runs the commands of /plan
+ * one after the other, writes what each prints to the second serial port, and switches the machine
+ * off. */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -63,7 +64,8 @@ static _Noreturn void execute(char *line)
     _exit(127);
 }
 
-/* Both streams of the command go to the results, so that the reason of a failure stands where its figures would. */
+/* Both streams of the command go to the results, so that the reason of a failure stands where its
+ * figures would. */
 static void run(unsigned number, char *line)
 {
     int status = 0;

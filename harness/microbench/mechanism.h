@@ -24,8 +24,8 @@ struct mechanism_kind {
      * adding. Returns 0, or -1 with error filled. */
     int (*add)(void *state, int fd, struct error *error);
 
-    /* Asks which descriptors are readable, and sleeps for at most `milliseconds`, below 1000, while none is.
-     * Returns their number, or -1 with errno set. */
+    /* Asks which descriptors are readable, and sleeps for at most `milliseconds`, below 1000, while
+     * none is. Returns their number, or -1 with errno set. */
     int (*wait)(void *state, int milliseconds);
 
     /* Passes the numbers that the last wait found to the visitor. */

@@ -11,10 +11,11 @@ struct sleeping_wait {
 };
 
 /* No socket may be readable. Makes as many calls with this timeout as fit into span_ns, at least 5;
- * one before them does not count. The CPU time is all that the kernel charges to the thread: the call, going to
- * sleep and coming back. The interrupt of the timer is not part of it, nor is the idle CPU. The two
- * readings of the clock, around all calls together, are not subtracted. It is an error if a call
- * reports a socket, or if not even half of the calls slept. Returns 0, or -1 with error filled. */
+ * one before them does not count. The CPU time is all that the kernel charges to the thread: the
+ * call, going to sleep and coming back. The interrupt of the timer is not part of it, nor is the
+ * idle CPU. The two readings of the clock, around all calls together, are not subtracted. It is an
+ * error if a call reports a socket, or if not even half of the calls slept. Returns 0, or -1 with
+ * error filled. */
 int sleeping_wait_measure(struct watched *watched, uint64_t span_ns, int milliseconds,
                           struct sleeping_wait *result, struct error *error);
 

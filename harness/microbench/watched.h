@@ -33,8 +33,8 @@ struct watched {
 };
 
 /* Connects the sockets of the plan and lets the mechanism watch all of them, in the order of their
- * descriptors. Nothing is readable yet; peers_write makes the chosen ones readable. Returns 0, or -1
- * with error filled. Call watched_close in both cases. */
+ * descriptors. Nothing is readable yet; peers_write makes the chosen ones readable. Returns 0, or
+ * -1 with error filled. Call watched_close in both cases. */
 int watched_open(struct watched *watched, const struct mechanism_kind *kind,
                  const struct watched_plan *wanted, struct error *error);
 void watched_close(struct watched *watched);

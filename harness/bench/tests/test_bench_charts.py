@@ -256,6 +256,13 @@ def test_the_caption_says_what_the_bars_are(results):
     assert "A run took 0 to 1.3 s with its set-up." in text and "≥" not in text
 
 
+def test_the_caption_of_a_count_names_the_guest(results):
+    counted = figure(results.rows(), "count_cycle")
+    results.describe("guest", {"kernel": "6.1.0-1 #1 SMP", "emulator": "QEMU 7"})
+    assert charts.caption(results, counted).startswith("Counted in a guest: Linux 6.1.0-1 #1 SMP, QEMU 7. ")
+    assert "guest" not in charts.caption(results, figure(results.rows(), "idle_throughput"))
+
+
 @needs_gnuplot
 def test_figures_are_drawn_whole(results):
     done = module.run("bench.charts", results.path)
@@ -302,7 +309,7 @@ def test_no_picture_is_lost_in_another_locale(results, tmp_path, variables):
     for path in here.glob("*.*"):
         assert (there / path.name).read_bytes() == path.read_bytes()
     printed = module.run("bench.charts", results.path, "--term", "dumb", **variables)
-    assert (printed.returncode, printed.stderr) == (0, "") and "µs" in printed.stdout
+    assert (printed.returncode, printed.stderr) == (0, "") and " × " in printed.stdout
 
 
 @needs_gnuplot
