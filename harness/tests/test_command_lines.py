@@ -4,6 +4,7 @@ named. The values of single options are tested beside their programs."""
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -31,6 +32,8 @@ PROGRAMS = [
     Program("microbench_chain", "rounds", "from 1 to 1000", "kind", "s", ("seed", "seconds")),
     Program("microbench_calls", "messages", "from 1 to 1073741824", "policy", "", ("policy", "connections")),
 ]
+if sys.platform.startswith("linux"):
+    PROGRAMS.append(Program("million", "rounds", "from 1 to 10000", "kind", "s", ("seed", "stages")))
 
 
 def faults(program: Program) -> list[tuple[list[str], str]]:
