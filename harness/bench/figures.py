@@ -112,6 +112,14 @@ class Curves(Kind):
 
 
 @dataclass(frozen=True)
+class OneProcess(Curves):
+    """poll and select watch descriptors of their own process only, and that ends their curves."""
+
+    def notes(self, table: Table) -> list[str]:
+        return ["poll ends below the descriptor limit of one process. epoll's descriptors belong to many processes."]
+
+
+@dataclass(frozen=True)
 class Bars(Kind):
     """One bar a server and point, in two parts."""
 
@@ -129,6 +137,23 @@ class Bars(Kind):
     def options(self) -> dict[str, object]:
         first, second = self.parts
         return {"first_part": first, "second_part": second, "unit": self.unit, "height": self.height}
+
+
+@dataclass(frozen=True)
+class MemoryBars(Bars):
+    """The caption says in which way the kernel's memory was found."""
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        found = super().table(rows)
+        ways = {int(row.objects is not None) for row in rows if row.kernel_bytes is not None}
+        for line in found.lines:
+            line["counted"] = int(ways == {1})
+        return Table(found.columns + ("counted",), found.lines, found.summaries)
+
+    def notes(self, table: Table) -> list[str]:
+        if all(line["counted"] for line in table.lines):
+            return ["Kernel: objects counted in /proc/slabinfo, and TCP's buffers."]
+        return ["Kernel: growth of the whole machine's slab (only root may count objects); other programs change it."]
 
 
 @dataclass(frozen=True)
@@ -327,7 +352,7 @@ FIGURES: tuple[Kind, ...] = (
         "with the published ones.",
         measure="chain", x=_sum_of("pairs"), each=("active", "1"), common="writes", ends=False,
     ),  # fmt: skip
-    Bars(
+    MemoryBars(
         "memory_idle", "E8", "Memory for a connection that is idle", "KiB a connection", "",
         "Memory for one open connection that does nothing. The darker part is the memory of the server's process. "
         "The lighter part is the kernel's memory for both ends of the connection, because client and server share "
@@ -335,7 +360,7 @@ FIGURES: tuple[Kind, ...] = (
         points={"state": "idle"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
         unit=1024.0,
     ),  # fmt: skip
-    Bars(
+    MemoryBars(
         "memory_inflight", "E8", "Memory for a connection with data under way", "KiB a connection", "",
         "The same while every connection has data under way, so that there are buffers.",
         points={"state": "inflight"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
@@ -361,5 +386,13 @@ FIGURES: tuple[Kind, ...] = (
         "Always as many descriptors, and one of them is ready. select's set is a row of bits, and the kernel looks at "
         "all of them up to the highest number. The others name their descriptors, so the number costs nothing.",
         measure="wait", x=_sum_of("from"), common="watched", logarithmic=False, ends=False,
+    ),  # fmt: skip
+    OneProcess(
+        "million", "E15", "One wait, one ready, up to a million watched ({kind})", "descriptors watched",
+        "time of the call, µs",
+        "With epoll the descriptors belong to many processes that share one epoll, so no limit of a process ends the "
+        "curve. select ends at FD_SETSIZE. poll ends at the number of descriptors that one process may have, and its "
+        "last point lies below that. Both axes are logarithmic.",
+        measure="wait", x=_sum_of("watched"), each=("kind", "eventfd"),
     ),  # fmt: skip
 )

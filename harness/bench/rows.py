@@ -59,6 +59,9 @@ class Row:
     kernel_bytes: Optional[float] = None  # memory of the kernel a connection: both ends and all buffers
     connects: Optional[float] = None  # connections made, served and ended a second
     accepts: Optional[float] = None  # connections accepted each time before accept(2) found nobody left in the queue
+    register: Optional[float] = None  # one epoll_ctl(2) that adds a descriptor
+    objects: Optional[float] = None  # kernel objects a connection (E8), or epoll's own a watched descriptor (E15);
+    # if there is none, kernel_bytes is the growth of the whole machine's slab
 
     @property
     def key(self) -> tuple[str, str, str, int]:
