@@ -118,6 +118,12 @@ def _numbers(server: str, low: float, high: float) -> Shape:
     return Shape(f"numbers-{server}", "E11", claim, (ratio,))
 
 
+def _to_a_million(name: str, claim: str, *parts: Part) -> Shape:
+    return Shape(name, "E15", f"1000000 eventfds of many processes in one epoll: {claim}", parts)
+
+
+_HUNDRED, _MILLION = (Place("epoll_lt", f"watched={each} kind=eventfd") for each in (100, 1000000))
+
 # Every shape with its limits, from the sources named and from pilot runs on one machine.
 SHAPES: tuple[Shape, ...] = (
     # The kernel asks every descriptor at every call (Banga, Mogul, Druschel 1999). Slope 1 is proportional;
@@ -156,6 +162,19 @@ SHAPES: tuple[Shape, ...] = (
     _numbers("select_srv", 1.4, ENDLESS),
     _numbers("poll_srv", 0.8, 1.25),
     _numbers("epoll_lt", 0.8, 1.25),
+    # What is only watched costs nothing, however much it is (as above). An entry is one object of the kernel.
+    _to_a_million(
+        "million-flat",
+        "a wait takes 0.5 to 2 times as long as with 100, and reports the one that is ready",
+        Ratio("wait", _MILLION, _HUNDRED, 0.5, 2),
+        Value("events", _HUNDRED, 1, 1),
+        Value("events", _MILLION, 1, 1),
+    ),
+    _to_a_million(
+        "million-objects",
+        "the kernel has one entry for each, within 5%",
+        Value("objects", _MILLION, 0.95, 1.05),
+    ),
 )
 
 

@@ -40,6 +40,7 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E9": Figure("connects", True, "connections/s"),
     "E10": Figure("server_cpu", False, "us/message"),
     "E11": Figure("wait", False, "us"),
+    "E15": Figure("wait", False, "us"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")

@@ -71,6 +71,8 @@ def test_names_are_these_and_nothing_is_measured_at_first(results):
         "payload-65536",
         "payload-200000",
         *(f"numbers-{name}" for name in ("select_srv", "poll_srv", "epoll_lt")),
+        "million-flat",
+        "million-objects",
     ]
     assert {verdict.outcome for verdict in verdicts} == {"not measured"}
     assert judged(results, "wait-slope-poll").figures == "no figure for poll_srv watched=1000 ready=1 place=last"
@@ -322,6 +324,28 @@ def test_a_point_without_its_number_is_refused(results):
         shapes.judge(results)
 
 
+MANY = "watched=1000000 kind=eventfd"
+
+
+@pytest.mark.parametrize(
+    ("wait", "events", "objects", "flat", "counted"),
+    (
+        (2.6, 1.0, 1.0, "reproduced", "reproduced"),
+        (0.7, 1.0, 0.96, "reproduced", "reproduced"),
+        (2.8, 1.0, 1.04, "not reproduced", "reproduced"),
+        (0.6, 1.0, 1.06, "not reproduced", "not reproduced"),
+        (1.4, 1.5, None, "not reproduced", "not measured"),
+    ),
+)
+def test_a_million(results, wait, events, objects, flat, counted):
+    for repeat in range(1, 7):
+        results.add(Row("E15", "epoll_lt", "watched=100 kind=eventfd", repeat, 1, 1, "VALID", wait=1.35, events=1.0))
+        many = {"wait": wait, "events": events, "objects": objects}
+        results.add(Row("E15", "epoll_lt", MANY, repeat, 1, 1, "VALID", **many))
+    assert judged(results, "million-flat").outcome == flat
+    assert judged(results, "million-objects").outcome == counted
+
+
 # The program
 
 
@@ -333,7 +357,7 @@ def test_the_program_prints_and_writes_the_verdicts(results):
     assert done.stdout.splitlines()[0] == (
         "reproduced      wait-slope-poll    poll, one ready: slope 0.85 to 1.9 on log-log axes from 1000 watched on"
     )
-    assert done.stdout.splitlines()[-1] == "1 reproduced, 1 not reproduced, 0 inconclusive, 25 not measured"
+    assert done.stdout.splitlines()[-1] == "1 reproduced, 1 not reproduced, 0 inconclusive, 27 not measured"
     document = json.loads((results.path / "verdicts.json").read_text())
     assert document["schema"] == "verdicts/1"
     assert [Verdict(**each) for each in document["verdicts"]] == shapes.judge(Results.open(results.path))
