@@ -77,6 +77,7 @@ help:
 	@echo '                  what each step of the load generator costs; its proof of its own figures'
 	@echo 'make microbench   what the calls behind the servers cost, for every API'
 	@echo 'make instructions user-space instructions of each server for a message (valgrind)'
+	@echo 'make million      one wait while up to a million descriptors are watched in one epoll; TCP=1: connections'
 	@echo 'make compare A=poll_srv B=epoll_lt'
 	@echo '                  two servers side by side'
 	@echo 'make read S=epoll_lt'
@@ -160,6 +161,7 @@ include harness/loadgen/loadgen.mk
 include harness/microbench/microbench.mk
 include harness/bench/bench.mk
 include harness/guest/guest.mk
+include harness/million/million.mk
 include harness/faults/faults.mk
 include harness/fuzz/fuzz.mk
 include harness/mutants/mutants.mk

@@ -93,8 +93,13 @@ def _make(session: Session, runs: list[plan.Run]) -> int:
     if session.results is None:
         print("nothing was run, so there is nothing to draw", file=sys.stderr)
         return 0
-    drawn = draw(session.results)
-    return 0 if not _broken(session.results) and drawn else 1
+    return finish(session.results)
+
+
+def finish(results: Results) -> int:
+    """Judges, draws and reports what was run. Returns the exit status."""
+    drawn = draw(results)
+    return 0 if not _broken(results) and drawn else 1
 
 
 def draw(results: Results) -> bool:

@@ -195,6 +195,14 @@ class Published(Curves):
 
 
 @dataclass(frozen=True)
+class OneProcess(Curves):
+    """poll and select watch descriptors of their own process only, and that ends their curves."""
+
+    def notes(self, table: Table) -> list[str]:
+        return ["poll ends below the descriptor limit of one process. epoll's descriptors belong to many processes."]
+
+
+@dataclass(frozen=True)
 class Bars(Kind):
     """One bar a server and point, in two parts."""
 
@@ -215,6 +223,23 @@ class Bars(Kind):
 
     def notes(self, table: Table) -> list[str]:
         return hollow(table, "bar")
+
+
+@dataclass(frozen=True)
+class MemoryBars(Bars):
+    """The caption says in which way the kernel's memory was found."""
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        found = super().table(rows)
+        ways = {int(row.objects is not None) for row in rows if row.kernel_bytes is not None}
+        for line in found.lines:
+            line["counted"] = int(ways == {1})
+        return Table(found.columns + ("counted",), found.lines, found.summaries)
+
+    def notes(self, table: Table) -> list[str]:
+        if all(line["counted"] for line in table.lines):
+            return ["Kernel: objects counted in /proc/slabinfo, and TCP's buffers."]
+        return ["Kernel: growth of the whole machine's slab (only root may count objects); other programs change it."]
 
 
 @dataclass(frozen=True)
@@ -534,7 +559,7 @@ FIGURES: tuple[Kind, ...] = (
         measure="chain", x=_sum_of("pairs"), each=("active", "1"), common="writes", ends=False,
         load="No server: one byte is handed on from pair to pair.", setsize=FD_SETSIZE / 2,
     ),  # fmt: skip
-    Bars(
+    MemoryBars(
         "memory_idle", "E8", "Memory for a connection that is idle", "KiB a connection", "",
         "Memory for one open connection that does nothing. The darker part is the memory of the server's process. "
         "The lighter part is the kernel's memory for both ends of the connection, because client and server share "
@@ -543,7 +568,7 @@ FIGURES: tuple[Kind, ...] = (
         unit=1024.0,
         load="Each connection has exchanged one frame of 64 bytes and is silent.",
     ),  # fmt: skip
-    Bars(
+    MemoryBars(
         "memory_inflight", "E8", "Memory for a connection with data under way", "KiB a connection", "",
         "The same while every connection has data under way, so that there are buffers.",
         points={"state": "inflight"}, first="server_bytes", second="kernel_bytes", stacked=True, parts=_MEMORY,
@@ -648,5 +673,13 @@ FIGURES: tuple[Kind, ...] = (
         "The formula of every course: T = a + b · watched + c · ready, for the whole cycle. On the dotted line the "
         "prediction equals what was counted.",
         made="count", load=_COUNTED,
+    ),  # fmt: skip
+    OneProcess(
+        "million", "E15", "One wait, one ready, up to a million watched ({kind})", "descriptors watched",
+        "time of the call, µs",
+        "With epoll the descriptors belong to many processes that share one epoll, so no limit of a process ends the "
+        "curve. select ends at FD_SETSIZE. poll ends at the number of descriptors that one process may have, and its "
+        "last point lies below that. Both axes are logarithmic.",
+        measure="wait", x=_sum_of("watched"), each=("kind", "eventfd"),
     ),  # fmt: skip
 )

@@ -37,6 +37,7 @@ class Load:
     seed: int
     warmup: float  # seconds
     duration: float
+    counting: bool = False  # count the kernel's objects (memory.py)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Driver:
     def run(self, load: Load, json_path: Path) -> Outcome:
         """Raises Failed if the server or the load generator fails."""
         with self._server(load.server) as server:
-            at_rest = self._snapshot(server)
+            at_rest = self._snapshot(server, load.counting)
             outcome = self._drive(server, load, at_rest, json_path)
             self._stop(server)
             return outcome
@@ -170,7 +171,7 @@ class Driver:
         snapshots: list[Optional[Snapshot]] = []
         for share in (0.1, 0.85):
             there = self._sleep(server, generator, start + share * load.duration)
-            snapshots.append(self._snapshot(server) if there else None)
+            snapshots.append(self._snapshot(server, load.counting) if there else None)
         return snapshots[0], snapshots[1]
 
     def _sleep(self, server: Server, generator: subprocess.Popen[str], until: float) -> bool:
@@ -185,14 +186,14 @@ class Driver:
 
     # -- the server --------------------------------------------------------------------------------
 
-    def _snapshot(self, server: Server) -> Snapshot:
+    def _snapshot(self, server: Server, counting: bool = False) -> Snapshot:
         earlier_ns, earlier_cpu = time.time_ns(), process.cpu_ns(server.process.pid)
         counts = self._statistics(server)
         later_ns, later_cpu = time.time_ns(), process.cpu_ns(server.process.pid)
         cpu = None
         if earlier_cpu is not None and later_cpu is not None:
             cpu = (earlier_cpu + later_cpu) // 2
-        return Snapshot((earlier_ns + later_ns) // 2, cpu, counts, memory.look(server.process.pid))
+        return Snapshot((earlier_ns + later_ns) // 2, cpu, counts, memory.look(server.process.pid, counting))
 
     def _statistics(self, server: Server) -> dict[str, Any]:
         """The server's statistics now. Unlike Server.statistics() this notices when the server has ended."""

@@ -7,6 +7,7 @@ from typing import Any, Optional
 
 from suite import limits, servers
 
+from bench import memory as kernel_memory
 from bench import microbench
 from bench.capacity import Probe, Search
 from bench.loads import Failed, Load, Outcome, Snapshot
@@ -21,7 +22,9 @@ POISSON = ("--arrivals", "poisson", "--spin", 1000000)
 NOT_JUDGED = tuple(limits.options())  # for runs in which no time is measured
 
 
-def _run(request: Request, connections: int, *options: object, number: int = 0) -> Outcome:
+def _run(
+    request: Request, connections: int, *options: object, number: int = 0, counting: bool = False
+) -> Outcome:
     load = Load(
         request.server,
         (*map(str, options), *(() if request.judged else NOT_JUDGED)),
@@ -29,6 +32,7 @@ def _run(request: Request, connections: int, *options: object, number: int = 0) 
         request.seed,
         request.times.warmup,
         request.times.duration,
+        counting,
     )
     return request.driver.run(load, request.json_path(number))
 
@@ -185,18 +189,23 @@ NEXT_TO_NOTHING = ("--active", 1, "--rate", 20)
 def memory(request: Request) -> Taken:
     """E8: the memory that the connections have added since before the first one. Idle: each has exchanged one frame
     and is silent (one of them carries 20 requests a second). In flight: each has 4 requests of 1 KiB under way, most of
-    them in the kernel's queues. The kernel's figure is the growth of its slab and of TCP's buffers (memory.py), for
-    server and client together."""
+    them in the kernel's queues. The kernel's figure is what server and client together have added to its objects and
+    to TCP's buffers (memory.py)."""
     connections = request.number("connections")
     under_load = NEXT_TO_NOTHING if request.point["state"] == "idle" else IN_FLIGHT
-    outcome = _run(request, connections, *under_load, *NOT_JUDGED)
+    outcome = _run(request, connections, *under_load, *NOT_JUDGED, counting=True)
     figures: dict[str, Optional[float]] = {}
     then, now = outcome.at_rest.memory, outcome.before.memory if outcome.before else None
     if now and now.resident is not None and then.resident is not None:
         figures["server_bytes"] = (now.resident - then.resident) / connections
-    if now and now.kernel is not None and then.kernel is not None:
-        figures["kernel_bytes"] = (now.kernel - then.kernel) / connections
-    return _needs_snapshots(_taken(outcome, **figures), outcome)
+    grown = kernel_memory.growth(then, now, connections) if now else None
+    if grown:
+        figures |= {"kernel_bytes": grown.bytes, "objects": grown.objects}
+    taken = _needs_snapshots(_taken(outcome, **figures), outcome)
+    strangers = kernel_memory.strangers(then, now, connections) if now else 0
+    if abs(strangers) > 0.02 * connections:
+        taken.disturbed = f"other programs opened {strangers} TCP sockets meanwhile, whose memory is in the figure"
+    return taken
 
 
 def churn(request: Request) -> Taken:

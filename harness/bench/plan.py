@@ -76,10 +76,12 @@ def derive_seed(seed: int, *what: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
-def ordered(mode: str, seed: int, descriptors: int = ENOUGH) -> list[Run]:
+def ordered(
+    mode: str, seed: int, descriptors: int = ENOUGH, chosen: Optional[Sequence[Experiment]] = None
+) -> list[Run]:
     """All runs, as far as this limit of descriptors lets one process go. The repeats of a run are far apart: every
-    experiment is made once before the second repeat begins."""
-    chosen = experiments.made(descriptors)
+    experiment is made once before the second repeat begins. `chosen`: other experiments than those of make bench."""
+    chosen = experiments.made(descriptors) if chosen is None else chosen
     most = max(each.repeats_of(mode, True) for each in chosen)
     rounds = ((repeat, each) for repeat in range(1, most + 1) for each in chosen)
     return [run for repeat, each in rounds for run in _round(each, mode, seed, repeat, descriptors)]

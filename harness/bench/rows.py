@@ -73,6 +73,9 @@ class Row:
     copied: Optional[float] = None  # how often each byte was copied
     calls_mib: Optional[float] = None  # system calls a MiB that was passed on
     instructions: Optional[float] = None  # of the processor, in kernel and program: for a wait, or for a whole cycle
+    register: Optional[float] = None  # one epoll_ctl(2) that adds a descriptor
+    objects: Optional[float] = None  # kernel objects a connection (E8), or epoll's own a watched descriptor (E15);
+    # if there is none, kernel_bytes is the growth of the whole machine's slab
 
     @property
     def key(self) -> tuple[str, str, str, int]:

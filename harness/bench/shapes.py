@@ -26,7 +26,7 @@ from bench.results import Results
 from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"
-OWN_COMMAND = {count_shapes.COUNTED}
+OWN_COMMAND = {count_shapes.COUNTED, "E15"}
 
 
 @dataclass(frozen=True)
@@ -229,6 +229,18 @@ def _large_frames() -> Iterator[Shape]:
         yield Shape(f"payload-{payload}", "E10", claim, GOAL, (_ratio("server_cpu", places, 0, most),))
 
 
+def _a_million() -> Iterator[Shape]:
+    """What is only watched costs nothing, however much it is (Lemon 2001). An entry is one object of the kernel."""
+    hundred, million = (Place("epoll_lt", f"watched={each} kind=eventfd") for each in (100, 1000000))
+    about = "1000000 eventfds of many processes in one epoll:"
+    flat = Ratio("wait", million, hundred, 0.5, 2)
+    claim = f"{about} a wait takes 0.5 to 2 times as long as with 100, and reports the one that is ready"
+    parts = (flat, Value("events", hundred, 1, 1), Value("events", million, 1, 1))
+    yield Shape("million-flat", "E15", claim, PILOTS, parts)
+    claim = f"{about} the kernel has one entry for each, within 5%"
+    yield Shape("million-objects", "E15", claim, SOURCE, (Value("objects", million, 0.95, 1.05),))
+
+
 @functools.cache
 def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
     """Every shape with its limits, as far as this limit of descriptors lets one process go."""
@@ -249,6 +261,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_numbers(reach),
         *technique_shapes.SHAPES,
         *count_shapes.SHAPES,
+        *_a_million(),
     )
 
 

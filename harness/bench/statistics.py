@@ -20,7 +20,7 @@ AT_MOST = ("event_cpu",)
 # Figures that are counted. Neither the clock nor the machine has a part in them.
 COUNTS = (
     "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
-    "waited", "segments", "delay", "copied", "calls_mib",
+    "waited", "segments", "delay", "copied", "calls_mib", "objects",
 )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E4-same": Figure("wait", False, "us"),
     "E4-block": Figure("wait", False, "us"),
     "E16": Figure("instructions", False, "instructions"),
+    "E15": Figure("wait", False, "us"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")

@@ -38,6 +38,7 @@ if sys.platform.startswith("linux"):
         Program("microbench_sends", "batches", "from 1 to 65536", "way", "", ("way", "nodelay")),
         Program("microbench_relay", "rounds", "from 1 to 1048576", "way", "", ("way", "piece")),
     ]
+    PROGRAMS.append(Program("million", "rounds", "from 1 to 10000", "kind", "s", ("seed", "stages")))
 
 
 def faults(program: Program) -> list[tuple[list[str], str]]:

@@ -244,6 +244,30 @@ def test_kqueue_is_called_what_it_is(fingerprint, name):
     assert charts.kqueue_name(fingerprint) == name
 
 
+def memory_rows(*objects: float | None) -> list[Row]:
+    where = point(connections=100, state="idle")
+    return [
+        row("E8", "poll_srv", where, repeat, server_bytes=200.0, kernel_bytes=4000.0, objects=each)
+        for repeat, each in enumerate(objects, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    "objects, counted, words",
+    (
+        ((14.0, 14.2), 1, "objects counted in /proc/slabinfo"),
+        ((None, None), 0, "growth of the whole machine's slab"),
+        ((14.0, None), 0, "growth of the whole machine's slab"),
+    ),
+)
+def test_the_caption_says_how_the_kernels_memory_was_found(tmp_path, results, objects, counted, words):
+    found = figure(memory_rows(*objects), "memory_idle")
+    assert words in charts.caption(results, found).replace("\n", " ")
+    found.table.write(tmp_path / "x.dat")
+    head, line = (each.split() for each in (tmp_path / "x.dat").read_text().splitlines())
+    assert head[-1] == "counted" and line[-1] == str(counted)
+
+
 def test_the_caption_says_what_the_bars_are(results):
     text = charts.caption(results, figure(results.rows(), "idle_throughput")).replace("\n", " ")
     assert "Median of 3 runs" in text and "range" in text and "≥: the client was the limit" in text

@@ -247,6 +247,31 @@ def test_duplicates_and_sleeping_calls(results, sockets, duplicates, sleeping, e
     assert tuple(outcome(results, name) for name in ("same-slope", "same-ratio", "block-poll")) == expected
 
 
+# A million
+
+
+MANY = "watched=1000000 kind=eventfd"
+
+
+@pytest.mark.parametrize(
+    ("wait", "events", "objects", "flat", "counted"),
+    (
+        (2.6, 1.0, 1.0, "reproduced", "reproduced"),
+        (0.7, 1.0, 0.96, "reproduced", "reproduced"),
+        (2.8, 1.0, 1.04, "not reproduced", "reproduced"),
+        (0.6, 1.0, 1.06, "not reproduced", "not reproduced"),
+        (1.4, 1.5, None, "not reproduced", "not measured"),
+    ),
+)
+def test_a_million(results, wait, events, objects, flat, counted):
+    for repeat in range(1, 7):
+        results.add(Row("E15", "epoll_lt", "watched=100 kind=eventfd", repeat, 1, 1, "VALID", wait=1.35, events=1.0))
+        many = {"wait": wait, "events": events, "objects": objects}
+        results.add(Row("E15", "epoll_lt", MANY, repeat, 1, 1, "VALID", **many))
+    assert judged(results, "million-flat").outcome == flat
+    assert judged(results, "million-objects").outcome == counted
+
+
 # What the interval decides, and nothing else
 
 
