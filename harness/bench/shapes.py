@@ -83,7 +83,8 @@ def _same_and_block(reach: Reach) -> Iterator[Shape]:
     def same(watched: int, of: str) -> Place:
         return Place("poll_srv", experiments.same_point(watched, of))
 
-    straight = Slope("wait", "watched", tuple(same(each, "duplicates") for each in dict.fromkeys((many, most))), 0.9, 1.1)
+    sizes = tuple(same(each, "duplicates") for each in dict.fromkeys((many, most)))
+    straight = Slope("wait", "watched", sizes, 0.9, 1.1)
     claim = f"poll, N duplicates of one socket: slope 0.9 to 1.1 from {many} to {most}"
     yield Shape("same-slope", "E4-same", claim, PILOTS, (straight,))
     apart = Ratio("wait", same(most, "sockets"), same(most, "duplicates"), least, ENDLESS)

@@ -54,7 +54,7 @@ static int wait_once(void *state)
 {
     struct alone *alone = state;
 
-    return alone->kind->wait(alone->mechanism);
+    return alone->kind->wait(alone->mechanism, 0);
 }
 
 static void take(void *context, uint32_t number)
