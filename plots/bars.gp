@@ -38,7 +38,7 @@ do for [i=1:words(invalid)] {
 half = 0.38
 set lmargin plain ? 34 : 31
 set yrange [lowest + 0.8 : 0.2]
-set xrange [0 : most / unit * 1.12]
+set xrange [0 : most > 0 ? most / unit * 1.12 : 1]
 set border 1
 if (!plain) set grid noytics
 set ytics scale 0 font ',12'

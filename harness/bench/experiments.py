@@ -232,7 +232,7 @@ def _with_servers(reach: Reach) -> tuple[Experiment, ...]:
             measures.fixed_rate,
             _by_mode(rates(100, 16000), rates(10, 100, 1000, 4000, 8000, 16000), rates(10, 50)),
             _OFTEN,
-            _by_mode(Times(0.2, 0.5), Times(0.2, 2.0), Times(0.05, 0.15)),
+            _by_mode(Times(0.2, 0.5), Times(0.2, 1.2), Times(0.05, 0.15)),
             _CONNECTIONS,
             beside=0.3,
             whole=True,

@@ -128,8 +128,9 @@ class Figures:
         if not made:
             raise Unusable(NOT_MEASURED, f"no run of {place}")
         if not found:
-            ended = ", ".join(dict.fromkeys(row.verdict for row in made))
-            raise Unusable(INCONCLUSIVE, f"no figure of {place}: {ended}")
+            broken = [row.verdict for row in made if row.verdict in ("FAILED", "ERRORS")]
+            why = f": {', '.join(dict.fromkeys(broken))}" if broken else ""
+            raise Unusable(INCONCLUSIVE if broken else NOT_MEASURED, f"no figure of {place}{why}")
         return found
 
 

@@ -297,7 +297,8 @@ def text(verdicts: list[Verdict]) -> str:
     for verdict in (each for each in verdicts if each.outcome != judging.NOT_MEASURED):
         lines += [f"{verdict.outcome:14}  {verdict.name:18} {verdict.claim}", f"{'':16}{verdict.figures}"]
     left = [verdict.name for verdict in verdicts if verdict.outcome == judging.NOT_MEASURED]
-    lines += textwrap.wrap(f"not measured: {', '.join(left)}", 118, subsequent_indent="  ") if left else []
+    if left:
+        lines += textwrap.wrap(f"not measured: {', '.join(left)}", 118, subsequent_indent="  ", break_on_hyphens=False)
     counts = [f"{sum(verdict.outcome == outcome for verdict in verdicts)} {outcome}" for outcome in OUTCOMES]
     return "\n".join([*lines, ", ".join(counts)])
 

@@ -19,7 +19,7 @@ from bench.rows import Row, point  # noqa: E402
 
 @pytest.fixture
 def results(tmp_path: Path) -> Results:
-    return Results.create(tmp_path, "quick", 7, True)
+    return Results.create(tmp_path, "quick", 7, True, 20000)
 
 
 def search(results: Results, server: str, repeat: int, *loads: dict[str, Any], connections: int = 8000) -> None:

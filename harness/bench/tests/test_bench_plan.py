@@ -14,6 +14,7 @@ from bench.plan import Run
 from bench.progress import Progress
 from bench.rows import Row
 from bench.shape import Shape
+from bench.shapes import OWN_COMMAND
 from bench.statistics import COUNTS, value_of
 from suite import servers
 
@@ -45,7 +46,7 @@ def timed() -> list[tuple[Shape, Ratio | Slope]]:
         (shape, part)
         for shape in shapes.made()
         for part in shape.parts
-        if isinstance(part, (Ratio, Slope)) and part.column not in COUNTS
+        if isinstance(part, (Ratio, Slope)) and part.column not in COUNTS and shape.experiment not in OWN_COMMAND
     ]
 
 
