@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("numpy")
 pytest.importorskip("jinja2")
 
-from bench import rows  # noqa: E402
+from bench import million, plan, rows  # noqa: E402
 from bench.results import Results  # noqa: E402
 from suite import kernel, module, servers, waiting  # noqa: E402
 
@@ -123,7 +123,7 @@ def test_a_signal_leaves_no_process(build: Path, number: signal.Signals) -> None
     """The program rests at its first stage, with its processes, because its line does not come through."""
     shutil.copy(servers.program("million"), build / "copy")
     replace(build, f'case "$*" in *--check*) exit 0 ;; esac\nexec {build}/copy "$@" >/dev/null')
-    words = ("--mode", "smoke", "--seed", 5, "--results-in", build.parent / "results")
+    words = ("--mode", "smoke", "--seed", epoll_first(), "--results-in", build.parent / "results")
     process = subprocess.Popen(
         module.command("bench.million", *words), env=module.environment(BUILD_DIR=str(build)),
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -139,6 +139,12 @@ def test_a_signal_leaves_no_process(build: Path, number: signal.Signals) -> None
         return
     assert not ours(build)
     assert process.returncode == 130 and "to continue: make million RESUME=" in errors
+
+
+def epoll_first() -> int:
+    """A seed whose first run has processes of its own: poll and select watch alone."""
+    chosen = [million.experiment("eventfd")]
+    return next(seed for seed in range(100) if plan.ordered("smoke", seed, chosen=chosen)[0].server == "epoll_lt")
 
 
 def ours(build: Path) -> list[str]:
