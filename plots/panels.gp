@@ -30,6 +30,8 @@ ends = ''
 set multiplot
 set ylabel offset 0, 0
 do for [panel=1:2] {
+    unset arrow 1000 # of the other panel
+    unset arrow 1001
     eval extent_of('column("panel") == '.panel)
     if (end_server ne '') {
         set arrow 1000 from end_x * dodged(end_server), end_y rto character 0, character  1.1 nohead lw 3 \

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
-import signal
 import sys
 from pathlib import Path
 
@@ -21,9 +20,7 @@ STEPS = ("shapes", "charts", "report")
 
 def main() -> int:
     arguments = _parse()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: the programs of a run end with it
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+    program.interrupted_by_signals()
     try:
         pin = False if arguments.unpinned else None
         session = Session(

@@ -98,7 +98,7 @@ def text(compared: list[Comparison]) -> str:
         f"{'pairs':>6}"
     ]
     for each in compared:
-        doubt = f"  some are bounds ({each.ratio.bound})" if each.ratio.bound else ""
+        doubt = "  some figures are bounds" if each.ratio.bound else ""
         doubt += f"  {each.ratio.disturbed} disturbed" if each.ratio.disturbed else ""
         lines.append(
             f"{each.experiment:12}{each.server:17}{each.point:34}{each.figure.column:15}"

@@ -30,7 +30,6 @@ NAME = "E16"
 BOOTS = 2
 PATIENCE = 300.0  # seconds without an answer, after which a guest is ended; an answer takes up to ten
 SPAN = 0.01  # seconds of the guest's clock for a measurement: ten million instructions, or the program's least number
-BLOCK = 20  # milliseconds of a wait that sleeps
 COUNTED = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none" and not kind.stand_in)
 POLL_AND_EPOLL = ("poll_srv", "epoll_lt")
 
@@ -51,7 +50,7 @@ class Count:
         if of["what"] == "cycle":
             return [*words, "--place", "spread", "--cycle"]
         if of["what"] == "block":
-            return [*words, "--block", BLOCK]
+            return [*words, "--block", experiments.SLEEP]
         return [*words, "--same"] if of.get("of") == "duplicates" else words
 
     @property
@@ -201,6 +200,7 @@ def _make(arguments: argparse.Namespace) -> int:
 
 def main() -> int:
     arguments = _parse()
+    program.interrupted_by_signals()
     why = machine.missing()
     try:
         if not why:

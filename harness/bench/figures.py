@@ -199,7 +199,8 @@ class OneProcess(Curves):
     """poll and select watch descriptors of their own process only, and that ends their curves."""
 
     def notes(self, table: Table) -> list[str]:
-        return ["poll ends below the descriptor limit of one process. epoll's descriptors belong to many processes."]
+        end = "poll ends below the descriptor limit of one process. epoll's descriptors belong to many processes."
+        return [end, *marks(table)]
 
 
 @dataclass(frozen=True)
@@ -234,7 +235,7 @@ class MemoryBars(Bars):
         ways = {int(row.objects is not None) for row in rows if row.kernel_bytes is not None}
         for line in found.lines:
             line["counted"] = int(ways == {1})
-        return Table(found.columns + ("counted",), found.lines, found.summaries)
+        return Table(found.columns + ("counted",), found.lines, found.summaries, found.seconds)
 
     def notes(self, table: Table) -> list[str]:
         if all(line["counted"] for line in table.lines):
@@ -320,10 +321,14 @@ class Distribution(Merged):
 class Probes(Merged):
     def notes(self, table: Table) -> list[str]:
         most = max(int(str(line["runs"])) for line in table.lines)
+        bounds = {int(str(line["bound"])) for line in table.lines}
+        signs = ["≥: some requests were never answered, and the p99 is at least this."] if 1 in bounds else []
+        signs += ["≤: the client was late itself, and the server's own p99 is at most this."] if -1 in bounds else []
+        signs += hollow(table, "mark")
         if most == 1:
-            return ["Each mark is one probe of one search.", *marks(table)]
+            return ["Each mark is one probe of one search.", *signs]
         bars = "bars: least to most, or from 6 on the interval of the median"
-        return [f"Each mark is the median of the probes of 1 to {most} searches; {bars}.", *marks(table)]
+        return [f"Each mark is the median of the probes of 1 to {most} searches; {bars}.", *signs]
 
     def options(self, table: Table) -> dict[str, object]:
         return super().options(table) | {"limit": table.lines[0]["limit"], "limit_text": "the limit"}
@@ -625,14 +630,14 @@ FIGURES: tuple[Kind, ...] = (
     ),  # fmt: skip
     Bars(
         "two_writes_segments", "E13", "Segments for a message of header and payload", "segments a message", "",
-        "The same runs. TCP_NODELAY ends the delay and not the second segment. To send both pieces as one does both.",
+        "The same runs. TCP_NODELAY ends the delay and not the second segment. A single call for both pieces ends the delay and the second segment.",
         first="segments", second="segments", parts=("segments with data", ""),
     ),  # fmt: skip
     Bars(
         "copies", "E14-copy", "Copies of each byte that is passed on", "copies a byte", "",
         "Bytes go from one connection over loopback to another. recv and send copy what they return. splice passes "
-        "pages on: the sink saw what the source wrote into its page afterwards. Of MSG_ZEROCOPY the kernel says itself "
-        "that it copied.",
+        "pages on: the sink saw what the source wrote into its page afterwards. With MSG_ZEROCOPY the kernel "
+        "reports that it copied.",
         first="copied", second="copied", parts=("copies of the relay", ""),
     ),  # fmt: skip
     Bars(
@@ -676,7 +681,7 @@ FIGURES: tuple[Kind, ...] = (
     ),  # fmt: skip
     OneProcess(
         "million", "E15", "One wait, one ready, up to a million watched ({kind})", "descriptors watched",
-        "time of the call, µs",
+        "time of the call",
         "With epoll the descriptors belong to many processes that share one epoll, so no limit of a process ends the "
         "curve. select ends at FD_SETSIZE. poll ends at the number of descriptors that one process may have, and its "
         "last point lies below that. Both axes are logarithmic.",

@@ -32,7 +32,7 @@ def lines_of(results: Results) -> Table:
 
 
 def _cells(report: dict[str, Any]) -> list[dict[str, float]]:
-    timeline = report.get("timeline") or {}  # a load generator of before had none
+    timeline = report.get("timeline") or {}  # there is none in a sum of runs
     counts = [(*cell, 0) for cell in timeline.get("answered", [])]
     counts += [(*cell, 1) for cell in timeline.get("unanswered", [])]
     due: dict[int, int] = {}

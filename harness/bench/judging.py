@@ -19,6 +19,7 @@ import math
 import statistics as of_numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Optional, Union
 
 from bench import rows as table
@@ -128,9 +129,10 @@ class Figures:
         if not made:
             raise Unusable(NOT_MEASURED, f"no run of {place}")
         if not found:
-            broken = [row.verdict for row in made if row.verdict in ("FAILED", "ERRORS")]
-            why = f": {', '.join(dict.fromkeys(broken))}" if broken else ""
-            raise Unusable(INCONCLUSIVE if broken else NOT_MEASURED, f"no figure of {place}{why}")
+            # What a VALID run lacks this system does not tell, such as objects of the kernel without the rights of root.
+            ended = dict.fromkeys(row.verdict for row in made if row.verdict != "VALID")
+            outcome, why = (INCONCLUSIVE, f": {', '.join(ended)}") if ended else (NOT_MEASURED, "")
+            raise Unusable(outcome, f"no figure of {place}{why}")
         return found
 
 
@@ -155,8 +157,20 @@ def _judge_ratio(part: Ratio, figures: Figures) -> Judged:
     pairs = [_quotient(_span(above[each], part.column), _span(below[each], part.column)) for each in repeats]
     truth = _interval(pairs, part.column, "pair")
     medians = f"{_median(above, part.column)} / {_median(below, part.column)}"
-    words = f"{_span_text(truth)} ({_count(pairs, 'pair')}; {medians})"
+    far = sum(_apart(above[each], below[each]) for each in repeats)
+    note = f"; {_count(range(far), 'pair')} made more than ten minutes apart" if far else ""
+    words = f"{_span_text(truth)} ({_count(pairs, 'pair')}; {medians}{note})"
     return Judged(part, within(truth, part.low, part.high), words, truth, len(pairs))
+
+
+def _apart(one: Row, other: Row) -> bool:
+    """Whether the two runs of a pair were no neighbours, as after an interruption: then a change of the machine may lie
+    between them."""
+    try:
+        moments = [datetime.fromisoformat(row.started.replace("Z", "+00:00")) for row in (one, other)]
+    except ValueError:
+        return False  # made up
+    return abs(moments[0] - moments[1]).total_seconds() > 600
 
 
 def _quotient(above: Span, below: Span) -> Span:
@@ -172,6 +186,8 @@ def _judge_slope(part: Slope, figures: Figures) -> Judged:
     repeats = sorted(set(found[0]).intersection(*found[1:]))
     where = [statistics.value_of(place.point, part.over) for place in part.places]
     slopes = []
+    if any(statistics.bound(row, part.column) for rows in found for row in rows.values()):
+        raise Unusable(INCONCLUSIVE, "a figure that is a bound has no place on a slope")
     for repeat in repeats:
         heights = [getattr(rows[repeat], part.column) for rows in found]
         if min(heights) <= 0:
@@ -193,6 +209,8 @@ def _interval(spans: Sequence[Span], column: str, what: str) -> Span:
     """That of the median. Spans that are bounds make it wider on their side."""
     if column in COUNTS and spans:
         return (min(low for low, _ in spans), max(high for _, high in spans))
+    if not spans:
+        raise Unusable(INCONCLUSIVE, f"no {what}")
     lows = statistics.interval([low for low, _ in spans])
     highs = statistics.interval([high for _, high in spans])
     if lows is None or highs is None:

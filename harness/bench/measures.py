@@ -12,13 +12,14 @@ from bench import microbench
 from bench.capacity import Probe, Search
 from bench.loads import Failed, Load, Outcome, Snapshot
 from bench.requests import Request, Taken
-from bench.statistics import POLICIES
+from bench.statistics import POLICIES, of_the_client
 
 # With thousands of requests under way the kernel's thread for network work (ksoftirqd) preempts the client on its core.
 # That is work of this load, and no sign of another program.
 OWN_NETWORK_WORK = ("--limit", "preempted=20")
 # The client has a core to itself and spins: a client that sleeps until a request is due is woken up late.
 POISSON = ("--arrivals", "poisson", "--spin", 1000000)
+OF_THE_SERVER = ("shortfall:", "outstanding:", "unanswered:")  # how its reasons for OVERLOADED begin
 NOT_JUDGED = tuple(limits.options())  # for runs in which no time is measured
 
 
@@ -132,6 +133,16 @@ def fixed_rate(request: Request) -> Taken:
     )
 
 
+def _of_probe(outcome: Outcome) -> str:
+    """Its verdict. NOISY_HOST takes precedence over what was the limit, client or server, and hides it."""
+    if outcome.verdict != "NOISY_HOST":
+        return outcome.verdict
+    reasons = outcome.reasons()
+    if of_the_client("; ".join(reasons)):
+        return "CLIENT_BOUND"
+    return "OVERLOADED" if any(each.startswith(OF_THE_SERVER) for each in reasons) else outcome.verdict
+
+
 def capacity(request: Request) -> Taken:
     """E3: a closed loop gives a guess, from which the search begins. The JSON of each probe is kept."""
     connections, limit = request.number("connections"), request.number("limit")
@@ -147,7 +158,7 @@ def capacity(request: Request) -> Taken:
         report = outcome.report
         if report["verdict"] == "ERRORS":
             raise Failed(f"{request.server}: at {rate:g} requests a second: {report['errors']}")
-        return Probe(report["verdict"], _percentiles(report, "response")["response_p99"], outcome.disturbed())
+        return Probe(_of_probe(outcome), _percentiles(report, "response")["response_p99"], outcome.disturbed())
 
     search = Search(probe, limit)
     search.run(0.7 * run().report["achieved"])
@@ -226,7 +237,7 @@ def churn(request: Request) -> Taken:
 def large_frames(request: Request) -> Taken:
     """E10: frames of one size. A frame that is larger than one read needs memory of its own until it is whole. With
     large frames the client is the limit, since it copies as much. What a message costs the server stays the same."""
-    words = ("--payload", request.number("payload"), "--limit", "busy=100", *OWN_NETWORK_WORK)
+    words = ("--payload", request.number("payload"), *OWN_NETWORK_WORK)
     outcome = _run(request, request.number("connections"), *words)
     figures = {"throughput": outcome.report["achieved"], **_cpu(outcome.report)}
     before, after = outcome.before, outcome.after

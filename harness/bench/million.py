@@ -13,7 +13,6 @@ import io
 import json
 import re
 import select
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,7 +22,7 @@ from typing import Any, Optional
 from suite import servers
 
 from bench import __main__ as bench
-from bench import memory, plan, process, program, rows, statistics
+from bench import memory, plan, process, program, rows, statistics, steal
 from bench.experiments import Experiment
 from bench.loads import Failed
 from bench.requests import Request, Taken, Times
@@ -44,6 +43,7 @@ def measure(request: Request) -> Taken:
     """E15. The kernel is looked at before anything is made, when all descriptors are made, and when all are watched."""
     watched = request.number("watched")
     words = _words(request.server, request.point) + ["--stages", "--seed", str(request.seed)]
+    watch = steal.Watch()
     bytes_before, before = memory.slab(), memory.counted()
     with _started(request, words) as child:
         patience = request.driver.patience + watched / A_SECOND
@@ -68,7 +68,7 @@ def measure(request: Request) -> Taken:
             figures["kernel_bytes"] = memory.bytes_of(everything) / watched
             entries = memory.added(made, after, ("eventpoll_epi",))
             figures["objects"] = memory.objects_of(entries) / watched
-    return Taken("VALID", report["schedule_hash"], [], figures)
+    return Taken("VALID", report["schedule_hash"], [], figures, watch.disturbed())
 
 
 def _words(server: str, point: dict[str, str]) -> list[str]:
@@ -222,9 +222,7 @@ def _parse() -> argparse.Namespace:
 
 def main() -> int:
     options = _parse()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, signal.default_int_handler)
+    program.interrupted_by_signals()
     mode = options.mode or (None if options.resume else "full")
     pin = False if options.unpinned else None
     try:

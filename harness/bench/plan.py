@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -113,7 +114,12 @@ def _run(experiment: Experiment, place: Place, mode: str, seed: int, repeat: int
 
 def _pairs(experiment: str, descriptors: int) -> tuple[list[tuple[Place, Place]], set[Place]]:
     """Which places are compared with each other, and all that a shape needs."""
-    parts = [part for shape in shapes.made(descriptors) if shape.experiment == experiment for part in shape.parts]
+    judged = [
+        shape
+        for shape in shapes.made(descriptors)
+        if shape.experiment == experiment and not (shape.native_kqueue_only and sys.platform == "linux")
+    ]
+    parts = [part for shape in judged for part in shape.parts]
     compared = [(part.above, part.below) for part in parts if isinstance(part, Ratio)]
     needed = {place for part in parts if isinstance(part, (Ratio, Slope)) for place in part.places}
     return compared, needed
@@ -121,7 +127,7 @@ def _pairs(experiment: str, descriptors: int) -> tuple[list[tuple[Place, Place]]
 
 def _chains(pairs: list[tuple[Place, Place]], places: list[Place]) -> list[list[Place]]:
     """Each set of places that are compared with each other, in an order in which partners are neighbours as far as that
-    can be: a place with three partners has two of them beside it and the third next but one."""
+    can be: a place with three partners has two of them beside it and the third two places away."""
     partners: dict[Place, list[Place]] = {}
     for one, other in pairs:
         if one in places and other in places:

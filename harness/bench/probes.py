@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from bench.columns import PROBES, SERVERS, Table, line_of
+from bench.loads import OF_THE_MACHINE
 from bench.percentiles import rows_of
 from bench.results import BadResults, Results
 from bench.rows import Row, factors
-from bench.statistics import Summary, summarise
+from bench.statistics import Summary, of_the_client, summarise
 
 
 def lines_of(results: Results) -> Table:
@@ -52,10 +53,14 @@ def _summary(reports: list[dict[str, Any]]) -> Summary:
     """Of requests that were never answered the age is known, so the p99 is at least that. Of a client that was late
     itself the lateness is in the response, so the server's own p99 is at most that."""
     figures = [_p99(report) or {} for report in reports]
-    late = any(report["verdict"] == "CLIENT_BOUND" for report in reports)
+    late = any(of_the_client("; ".join(_reasons(report))) for report in reports)
     bound = "at least" if any(each["at_least"] for each in figures) else "at most" if late else ""
-    disturbed = sum(report["verdict"] == "NOISY_HOST" for report in reports)
+    disturbed = sum(any(each.startswith(OF_THE_MACHINE) for each in _reasons(report)) for report in reports)
     return summarise([each["ns"] / 1e3 for each in figures], bound=bound, disturbed=disturbed)
+
+
+def _reasons(report: dict[str, Any]) -> list[str]:
+    return [each["text"] for each in report["reasons"] if each["verdict"] != "VALID"]
 
 
 def _reports(results: Results, row: Row) -> Iterator[dict[str, Any]]:
@@ -71,7 +76,7 @@ def _reports(results: Results, row: Row) -> Iterator[dict[str, Any]]:
 def read(path: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        report["options"]["rate"], report["percentiles"], report["verdict"]
+        report["options"]["rate"], report["percentiles"], report["reasons"]
         return report
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadResults(f"{path}: no report of the load generator: {type(error).__name__}: {error}") from None

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from bench.results import BadResults
 from bench.rows import BadRows
+
+
+def interrupted_by_signals() -> None:
+    """SIGTERM and SIGHUP end the program as Ctrl-C does: what it has started and made ends with it. A signal that was
+    ignored when the program was started stays ignored."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
 
 
 def status_of(step: Callable[[], int]) -> int:

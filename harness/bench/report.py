@@ -25,15 +25,17 @@ MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not
 
 
 def doubtful(rows: Sequence[Row]) -> list[tuple[Row, int]]:
-    """The runs that were not VALID in their last attempt, and the number of attempts."""
+    """The runs with a remark in their last attempt: not VALID, or the machine was disturbed. And the number of
+    attempts."""
     attempts = Counter(row.key for row in rows)
-    return [(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID"]
+    return [(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID" or row.disturbed]
 
 
 def unmeasured(rows: Sequence[Row]) -> list[str]:
     """For each experiment and server, the points at which only other servers were measured."""
     points: dict[str, dict[str, None]] = {}
     have = {(row.experiment, row.server, row.point) for row in rows}
+    takes_part = {(row.experiment, row.server) for row in rows}  # an experiment may be about some of them
     for row in rows:
         if row.server in SERVERS:
             points.setdefault(row.experiment, {})[row.point] = None
@@ -41,9 +43,8 @@ def unmeasured(rows: Sequence[Row]) -> list[str]:
     for experiment, all_points in points.items():
         for server in SERVERS:
             lacking = [point for point in all_points if (experiment, server, point) not in have]
-            if lacking:
-                text = "all points" if len(lacking) == len(all_points) else ", ".join(lacking)
-                lines.append(f"{experiment} {server}: {text}")
+            if lacking and (experiment, server) in takes_part:
+                lines.append(f"{experiment} {server}: {', '.join(lacking)}")
     return lines
 
 

@@ -42,7 +42,7 @@ def needs_another(attempts: list[Row], mode: str) -> bool:
     if not attempts:
         return True
     last = attempts[-1]
-    searched = last.capacity is not None  # a search for a capacity repeats its own probes
+    searched = last.experiment == "E3-capacity"  # a search for a capacity repeats its own probes
     return bool(last.disturbed) and not searched and len(attempts) < ATTEMPTS[mode]
 
 

@@ -31,7 +31,7 @@ class Row:
     # What became of it
     verdict: str  # VALID, another verdict of the load generator, or FAILED: no figures
     reasons: str = ""  # why it is not VALID
-    disturbed: str = ""  # what disturbed the machine meanwhile: steal time, stalls of the witness
+    disturbed: str = ""  # what disturbed the machine meanwhile: steal, stalls of the witness, sockets of others
     schedule_hash: str = ""  # of the load; rows with different hashes had different loads
     started: str = ""  # UTC, ISO 8601
     seconds: float = 0.0  # of the whole run with its set-up

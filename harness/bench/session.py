@@ -108,8 +108,9 @@ class Session:
             if not again:
                 self.progress.over(run, time.monotonic() - began)
             _say(self.progress.line(row, again))
-            if row.reasons:
-                _say(f"    {row.reasons if row.verdict in BROKEN else textwrap.shorten(row.reasons, 150)}")
+            reasons = row.reasons or row.disturbed
+            if reasons:
+                _say(f"    {reasons if row.verdict in BROKEN else textwrap.shorten(reasons, 150)}")
             if not again:
                 return
 

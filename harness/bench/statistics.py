@@ -16,8 +16,11 @@ from bench.rows import Row
 CONFIDENCE = 0.95
 # If the client was the limit (CLIENT_BOUND), the server's own figure is at least, or at most, the measured one.
 AT_LEAST = ("throughput", "capacity", "connects")
-AT_MOST = ("event_cpu",)
-# Figures that are counted. Neither the clock nor the machine has a part in them.
+AT_MOST = ("event_cpu", "response_p50", "response_p99", "response_p999")  # a late client adds to a response
+# How the reasons begin that make a client the limit. Another reason may take precedence in the verdict.
+OF_THE_CLIENT = ("busy:", "batches:", "lag:", "ceiling:", "little:")
+# Figures that are counted. The clock has no part in them, but for `delay`: an answer is late from 20 ms on, where the
+# kernel delays for 40 ms and a prompt answer takes microseconds.
 COUNTS = (
     "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
     "waited", "segments", "delay", "copied", "calls_mib", "objects",
@@ -102,9 +105,14 @@ def summarise(values: Sequence[float], bound: str = "", disturbed: int = 0) -> S
     return Summary(statistics.median(values), low, high, len(values), found is not None, bound, disturbed)
 
 
+def of_the_client(reasons: str) -> bool:
+    """Whether one of these reasons, as a row has them, says that the client was the limit."""
+    return any(reason.startswith(OF_THE_CLIENT) for reason in reasons.split("; "))
+
+
 def bound(row: Row, column: str) -> str:
     """What a figure of a row is, if not the server's own: "at least" or "at most" this."""
-    if row.verdict != "CLIENT_BOUND":
+    if row.verdict != "CLIENT_BOUND" and not of_the_client(row.reasons):
         return ""
     return "at least" if column in AT_LEAST else "at most" if column in AT_MOST else ""
 

@@ -27,7 +27,7 @@ enum verdict {
  * unit. */
 #define LIMITS(X)                                                                                  \
     X(shortfall, 0.1, "achieved below offered, % of offered (and 10 requests)")                    \
-    X(lag, 1000, "p99 of lag in open loop, us: a faster server must not need a faster client")     \
+    X(lag, 1000, "p99 of lag in open loop, microseconds")                                          \
     X(busy, 95, "CPU time of a client thread, % of the measured time")                             \
     X(batches, 10, "waits that found a full batch of events, % of all waits")                      \
     X(little, 10, "how far throughput x mean service is from the outstanding, %")                  \

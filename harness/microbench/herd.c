@@ -59,9 +59,9 @@ static int watch(int epoll, int listener, enum herd_way way)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
 }
 
-/* One connection, or, after an edge, all that there are: no further edge tells of those that were
- * left. The count comes before close(2), by which the client learns of it. Returns 0, or -1 with
- * errno set. */
+/* Accepts one connection. After an edge it accepts all, because no further edge announces those
+ * that wait. The count comes before close(2), by which the client learns of it. Returns 0, or -1
+ * with errno set. */
 static int accept_ready(const struct herd_plan *plan, int listener, struct tally *tally)
 {
     char byte;

@@ -1,6 +1,6 @@
 /* How fast this machine is just now: a fixed loop of the cheapest system call. The experiments run
- * it before and after each run, on the server's core. Two runs whose yardsticks differ were made on
- * a machine of two speeds. */
+ * it before and after each run, on the server's core. If the yardsticks of two runs differ, the
+ * machine ran at different speeds. */
 #include "../../common/clock.h"
 #include "request.h"
 #include "samples.h"

@@ -75,12 +75,15 @@ static int await_bytes(int fd, size_t bytes, struct error *error)
     uint64_t deadline_ns = clock_after(clock_now(), PATIENCE_SECONDS * NANOSECONDS_A_SECOND);
     int there = 0;
 
-    while (ioctl(fd, FIONREAD, &there) == 0 && (size_t)there < bytes) {
+    for (;;) {
+        if (ioctl(fd, FIONREAD, &there) < 0)
+            return error_set(error, "ioctl", "for the bytes of a round", errno);
+        if ((size_t)there >= bytes)
+            return 0;
         if (clock_now() > deadline_ns)
             return error_set(error, "recv", "of a round", ETIMEDOUT);
         (void)sched_yield();
     }
-    return 0;
 }
 
 static int lend_round(struct relay *relay, struct error *error)

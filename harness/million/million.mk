@@ -13,7 +13,7 @@ $(BUILD)/million: $(million_parts) $(microbench_parts) $(microbench_kqueue) $(mi
 	$(link)
 
 million: bench-options bench-deps
-	@$(MAKE) --no-print-directory $(BUILD)/million
+	@$(MAKE) --no-print-directory $(BUILD)/million $(BUILD)/microbench_yardstick
 	@$(bench_python) -m bench.million $(if $(TCP),--kind tcp) $(if $(SEED),--seed '$(SEED)') \
 	    $(if $(RESUME),--resume '$(RESUME)') $(if $(filter no,$(PIN)),--unpinned) $(ARGS)
 else

@@ -88,7 +88,7 @@ def test_every_pair_with_figures_counts():
 def test_a_bound_is_doubted():
     (found,) = compare.compare(runs(*[100.0] * 6), runs(*[110.0] * 6, verdict="CLIENT_BOUND"))
     assert found.ratio.interval and found.mark == "better?"
-    assert "some are bounds (at least)" in compare.text([found])
+    assert "some figures are bounds" in compare.text([found])
 
 
 def test_the_last_attempts_are_paired():

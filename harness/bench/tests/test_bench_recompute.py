@@ -22,7 +22,8 @@ REFERENCE = servers.ROOT / "plots" / "reference"
 SETS = sorted(path.parent for path in REFERENCE.rglob("verdicts.json"))
 NO_CLOCK = ("calls", "waits", "scanned", "faults", "server_bytes")  # and what ends so: counts
 LOWER = ("throughput", "capacity", "connects")
-UPPER = ("event_cpu",)
+UPPER = ("event_cpu", "response_p50", "response_p99", "response_p999")
+CLIENT = ("busy:", "batches:", "lag:", "ceiling:", "little:")
 
 Rows = list[dict[str, str]]
 Span = tuple[float, float]
@@ -44,7 +45,8 @@ def spans(rows: Rows, experiment: str, place: dict[str, str], column: str) -> di
         if (row["experiment"], row["server"], row["point"]) == (experiment, place["server"], place["point"]):
             found.pop(int(row["repeat"]), None)
             if row[column]:
-                value, bound = float(row[column]), row["verdict"] == "CLIENT_BOUND"
+                client = any(reason.startswith(CLIENT) for reason in row["reasons"].split("; "))
+                value, bound = float(row[column]), client or row["verdict"] == "CLIENT_BOUND"
                 low = 0.0 if bound and column in UPPER else value
                 found[int(row["repeat"])] = (low, math.inf if bound and column in LOWER else value)
     return found
@@ -156,3 +158,17 @@ def test_an_error_in_a_row_changes_the_verdict(kind: str, counts: tuple[str, ...
         assert outcome(verdict, spoilt, counts) != "reproduced", verdict["name"]
         changed += 1
     assert changed, f"no {kind} was reproduced"
+
+
+def line_of(verdict: dict[str, Any]) -> str:
+    """Of the table in docs/experiments.md."""
+    observed = "; ".join(dict.fromkeys(judged["figures"].split(" (")[0] for judged in verdict["parts"]))
+    said = verdict["outcome"] if verdict["outcome"] == "reproduced" else f"**{verdict['outcome']}**"
+    return f"| {verdict['name']} | {verdict['claim']} | {observed} | {said} |"
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_the_page_has_every_verdict_as_it_was_given(folder: Path) -> None:
+    page = (servers.ROOT / "docs" / "experiments.md").read_text(encoding="utf-8").splitlines()
+    missing = [line_of(each) for each in measured(folder) if line_of(each) not in page]
+    assert not missing, "\n".join(missing)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from bench import experiments, rows, shapes
+from bench.judging import Value
 from bench.results import BadResults, Results
 from bench.rows import Row
 from bench.shapes import Verdict
-from bench.statistics import MAIN_FIGURE
+from bench.statistics import COUNTS, MAIN_FIGURE
 from suite import module
 
 
@@ -404,6 +405,28 @@ def test_every_shape_lies_within_reach(descriptors):
                 assert place.point in experiment.points[mode], (shape.name, place, mode)
             needed = experiment.descriptors(rows.factors(place.point)) + experiments.OWN_DESCRIPTORS
             assert needed <= descriptors, (shape.name, place)
+
+
+def test_a_single_figure_is_a_count():
+    """A time alone says nothing."""
+    for shape in shapes.made():
+        for part in (part for part in shape.parts if isinstance(part, Value)):
+            assert part.column in COUNTS or (shape.experiment, part.column) == ("E15", "events"), shape.name
+
+
+def test_an_interval_without_an_end_is_null(results):
+    add(results, "E2", "poll_srv", "idle=2000 active=8", *[80.0] * 6, verdict="CLIENT_BOUND")
+    add(results, "E2", "poll_srv", "idle=0 active=8", *[100.0] * 6)
+    shapes.write(results.path / "verdicts.json", shapes.judge(results))
+    written = {each["name"]: each for each in json.loads((results.path / "verdicts.json").read_text())["verdicts"]}
+    assert written["idle-poll-2000"]["parts"][0]["interval"] == [0.8, None]
+
+
+def test_pairs_that_were_no_neighbours_are_said(results):
+    for server, time, started in (("poll_srv", 60.0, "2026-01-01T10:00:00Z"), ("epoll_lt", 1.0, "2026-01-01T10:20:00Z")):
+        add(results, "E4-cycle", server, "watched=9000 ready=1", *[time] * 6, started=started)
+    verdict = judged(results, "cycle-one")
+    assert verdict.outcome == "reproduced" and "6 pairs made more than ten minutes apart" in verdict.figures
 
 
 def test_limits_follow_the_sizes():

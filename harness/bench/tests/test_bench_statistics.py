@@ -116,11 +116,27 @@ def test_a_client_that_flags_the_fast_runs_changes_no_median():
         ("capacity", "CLIENT_BOUND", "at least"),
         ("event_cpu", "CLIENT_BOUND", "at most"),
         ("service_p99", "CLIENT_BOUND", ""),
+        ("response_p99", "CLIENT_BOUND", "at most"),
         ("throughput", "OVERLOADED", ""),
     ],
 )
 def test_what_is_a_bound(column, verdict, bound):
     assert statistics.bound(row("poll_srv", "connections=1", 1, verdict=verdict), column) == bound
+
+
+@pytest.mark.parametrize(
+    ("reasons", "bound"),
+    [
+        ("preempted: 9% (limit 5%); busy: a client thread used 99.0% of a CPU", "at least"),
+        ("steal: 2.00% of the machine's time; lag: p99 2000.0 us", "at least"),
+        ("steal: 2.00% of the machine's time; steady: 1 replies", ""),
+        ("", ""),
+    ],
+)
+def test_a_noisy_host_hides_no_bound(reasons, bound):
+    """The load generator says the verdict of highest precedence only, and all reasons."""
+    noisy = row("poll_srv", "connections=1", 1, verdict="NOISY_HOST", reasons=reasons)
+    assert statistics.bound(noisy, "throughput") == bound
 
 
 def test_zero_is_a_figure():

@@ -110,9 +110,9 @@ def test_the_plan_and_the_programs_are_in_the_guest(stand_in):
 @pytest.mark.cause("a guest that hangs makes the command hang")
 def test_a_guest_that_says_nothing_is_ended_and_its_console_is_shown(stand_in):
     qemu(stand_in, CONSOLE + 'echo "Kernel panic" > "$console"; printf "begin 0\\n"; exec sleep 1000')
-    guest, found = talk(stand_in, patience=0.5)
+    guest, found = talk(stand_in, patience=10)
     assert found == []
-    assert guest.ended == "the guest was silent for 0.5 s and was ended; its last lines: Kernel panic"
+    assert guest.ended == "the guest was silent for 10 s and was ended; its last lines: Kernel panic"
 
 
 def test_a_guest_that_stops_says_what_it_said_last(stand_in):
@@ -257,7 +257,8 @@ def test_a_count_is_exact(tmp_path):
     def wait(server: str, watched: int) -> float:
         return found[server, f"watched={watched} ready=1 place=last what=wait"] or 0
 
-    assert 100 < wait("epoll_lt", 10) == wait("epoll_lt", 100) < 5000
+    assert 100 < wait("epoll_lt", 10) < 5000
+    assert wait("epoll_lt", 100) == pytest.approx(wait("epoll_lt", 10), rel=0.001)
     # Ninety descriptors more: each costs some hundred instructions.
     assert 90 * 100 < wait("poll_srv", 100) - wait("poll_srv", 10) < 90 * 1000
     assert (found["epoll_lt", "watched=10 ready=0 what=block"] or 0) > wait("epoll_lt", 10), "it slept"
