@@ -47,7 +47,10 @@ def spans(rows: Rows, experiment: str, place: dict[str, str], column: str) -> di
             if row[column]:
                 client = any(reason.startswith(CLIENT) for reason in row["reasons"].split("; "))
                 value, bound = float(row[column]), client or row["verdict"] == "CLIENT_BOUND"
-                low = 0.0 if bound and column in UPPER else value
+                low = value
+                if bound and column in UPPER:
+                    late = float(row["lag_p99"] or "inf") if column.startswith("response") else math.inf
+                    low = max(0.0, value - late)
                 found[int(row["repeat"])] = (low, math.inf if bound and column in LOWER else value)
     return found
 

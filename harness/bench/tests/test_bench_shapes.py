@@ -359,6 +359,15 @@ def test_a_bound_can_refute(results):
     assert verdict.outcome == "not reproduced" and verdict.figures == "at least 0.80 (6 pairs; ≥80 / 100)"
 
 
+@pytest.mark.parametrize(("lag", "expected"), [(5000.0, "reproduced"), (8500.0, "inconclusive")])
+def test_a_late_client_bounds_a_response_by_its_lateness(results, lag, expected):
+    """At 16000 at most 8800, and at least that without the lag; at 100 exactly 100; the limit is 10 times."""
+    late = {"verdict": "CLIENT_BOUND", "lag_p99": lag}
+    add(results, "E3-rate", "poll_srv", "connections=16000 rate=2000", *[8800.0] * 6, column="response_p50", **late)
+    add(results, "E3-rate", "poll_srv", "connections=100 rate=2000", *[100.0] * 6, column="response_p50")
+    assert outcome(results, "rate-poll_srv") == expected
+
+
 def test_a_time_of_a_client_at_its_limit_is_no_bound(results):
     add_pairs(results, *[51.0] * 6, verdict="CLIENT_BOUND")
     assert outcome(results, "cycle-one") == "reproduced"
