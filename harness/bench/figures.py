@@ -630,7 +630,8 @@ FIGURES: tuple[Kind, ...] = (
     ),  # fmt: skip
     Bars(
         "two_writes_segments", "E13", "Segments for a message of header and payload", "segments a message", "",
-        "The same runs. TCP_NODELAY ends the delay and not the second segment. A single call for both pieces ends the delay and the second segment.",
+        "The same runs. TCP_NODELAY ends the delay and not the second segment. A single call for both pieces ends the "
+        "delay and the second segment.",
         first="segments", second="segments", parts=("segments with data", ""),
     ),  # fmt: skip
     Bars(

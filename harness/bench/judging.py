@@ -129,7 +129,7 @@ class Figures:
         if not made:
             raise Unusable(NOT_MEASURED, f"no run of {place}")
         if not found:
-            # What a VALID run lacks this system does not tell, such as objects of the kernel without the rights of root.
+            # What a VALID run lacks this system does not tell, such as objects of the kernel to one who is not root.
             ended = dict.fromkeys(row.verdict for row in made if row.verdict != "VALID")
             outcome, why = (INCONCLUSIVE, f": {', '.join(ended)}") if ended else (NOT_MEASURED, "")
             raise Unusable(outcome, f"no figure of {place}{why}")

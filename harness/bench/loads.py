@@ -169,7 +169,7 @@ class Driver:
             time.sleep(LOOK_EVERY)
         start = time.monotonic() + load.warmup
         snapshots: list[Optional[Snapshot]] = []
-        for share in (0.1, 0.85):
+        for share in (0.1, 0.75):
             there = self._sleep(server, generator, start + share * load.duration)
             snapshots.append(self._snapshot(server, load.counting) if there else None)
         return snapshots[0], snapshots[1]

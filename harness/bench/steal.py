@@ -26,7 +26,8 @@ class Watch:
         self._began = _ticks()
 
     def disturbed(self) -> str:
-        """In the words of the load generator; empty if less than the limit was stolen so far, or if the system does not say."""
+        """In the words of the load generator; empty if less than the limit was stolen so far, or if the system does not
+        say."""
         now = _ticks()
         if self._began is None or now is None or now[0] <= self._began[0]:
             return ""
