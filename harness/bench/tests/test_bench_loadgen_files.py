@@ -27,18 +27,20 @@ def search(results: Results, server: str, repeat: int, *loads: dict[str, Any], c
     place = point(connections=connections, limit=10000)
     row = Row("E3-capacity", server, place, repeat, 1, 7, "VALID", schedule_hash="ab", seconds=8.0, capacity=1.0)
     results.add(row)
-    closed = {"verdict": "VALID", "options": {"loop": "closed", "rate": 0}, "percentiles": None}
+    closed = {"reasons": [], "options": {"loop": "closed", "rate": 0}, "percentiles": None}
     for number, load in enumerate((closed, *loads), start=1):
         results.loadgen_json(row, number).write_text(json.dumps(load))
 
 
-def probe(rate: int, p99_us: float, verdict: str = "VALID", at_least: bool = False) -> dict[str, Any]:
+def probe(rate: int, p99_us: float, reason: str = "", at_least: bool = False) -> dict[str, Any]:
+    """`reason`: why it is not VALID."""
     p99 = {"p99": {"ns": round(p99_us * 1000), "at_least": at_least}}
-    return {"verdict": verdict, "options": {"loop": "open", "rate": rate}, "percentiles": {"response": p99}}
+    reasons = [{"verdict": "NOISY_HOST", "text": reason}] if reason else []
+    return {"reasons": reasons, "options": {"loop": "open", "rate": rate}, "percentiles": {"response": p99}}
 
 
 def test_probes_are_points_of_a_curve(results):
-    search(results, "poll_srv", 1, probe(4000, 900), probe(8000, 20000, "OVERLOADED"))
+    search(results, "poll_srv", 1, probe(4000, 900), probe(8000, 20000, "shortfall: 9%"))
     search(results, "poll_srv", 2, probe(4000, 1100), probe(5000, 5000))
     search(results, "poll_srv", 1, probe(9000, 1), connections=1000)
     found = probes.lines_of(results).lines
@@ -49,17 +51,17 @@ def test_probes_are_points_of_a_curve(results):
 
 
 def test_a_probe_made_again_counts_once(results):
-    search(results, "poll_srv", 1, probe(4000, 7000, "NOISY_HOST"), probe(4000, 900))
+    search(results, "poll_srv", 1, probe(4000, 7000, "steal: 9%"), probe(4000, 900))
     (line,) = probes.lines_of(results).lines
     assert (line["median"], line["runs"], line["disturbed"]) == (900, 1, 0), "the last one"
 
 
 def test_what_a_probe_bounds(results):
     """A late client is in the response: the server's own is at most that. An unanswered request is at least as old."""
-    search(results, "poll_srv", 1, probe(4000, 1, "CLIENT_BOUND"), probe(5000, 1, "OVERLOADED", at_least=True),
-           probe(6000, 1, "NOISY_HOST"))  # fmt: skip
+    search(results, "poll_srv", 1, probe(4000, 1, "lag: 2 ms"), probe(5000, 1, "unanswered: 3", at_least=True),
+           probe(6000, 1, "witness: 9%"), probe(7000, 1, "preempted: 9%"))  # fmt: skip
     found = probes.lines_of(results).lines
-    assert [(line["bound"], line["disturbed"]) for line in found] == [(-1, 0), (1, 0), (0, 1)]
+    assert [(line["bound"], line["disturbed"]) for line in found] == [(-1, 0), (1, 0), (0, 1), (0, 0)]
 
 
 def test_probes_without_files_are_no_figure(results):
@@ -79,7 +81,7 @@ def run(results: Results, server: str, repeat: int, timeline: Any, connections: 
     place = point(connections=connections, rate=2000)
     row = Row("E3-rate", server, place, repeat, 1, 7, "VALID", schedule_hash="ab", response_p99=1.0)
     results.add(row)
-    report = {"verdict": "VALID", "options": {"loop": "open", "rate": 2000}, "percentiles": None, "timeline": timeline}
+    report = {"reasons": [], "options": {"loop": "open", "rate": 2000}, "percentiles": None, "timeline": timeline}
     results.loadgen_json(row).write_text(json.dumps(report))
 
 
@@ -131,7 +133,7 @@ def test_percentiles_end_where_ten_requests_are_left(results, monkeypatch):
 
 @pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 def test_both_are_drawn(results, tmp_path):
-    search(results, "poll_srv", 1, probe(4000, 900), probe(8000, 20000, "CLIENT_BOUND"))
+    search(results, "poll_srv", 1, probe(4000, 900), probe(8000, 20000, "lag: 2 ms"))
     for server in servers.ALL:
         run(results, server, 1, cells((0, 40, 3), (49, 55, 1), unanswered=((2, 60, 5),)))
     for name, texts in (("heat", ("10 ms", "select", "share of the requests")), ("rate_p99", ("the limit", "≤"))):
