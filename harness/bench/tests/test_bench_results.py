@@ -143,7 +143,10 @@ def test_no_outcome_makes_a_run_again(verdict, mode):
 
 
 def test_a_search_for_a_capacity_repeats_its_own_probes():
-    assert not needs_another([row(capacity=51200.0, disturbed="steal")], "full")
+    for capacity in (51200.0, None):  # None: nothing was found
+        search = Row("E3-capacity", "poll_srv", "connections=10 limit=10000", 1, 1, 7, "VALID", capacity=capacity)
+        search.disturbed = "steal"
+        assert not needs_another([search], "full")
     assert needs_another([row(disturbed="steal")], "full")
 
 
