@@ -158,6 +158,7 @@ def _states(connections: int) -> tuple[str, ...]:
 
 
 _OFTEN = _by_mode(2, 6, 1)
+_OF_ROUNDS = _by_mode(1, 6, 1)  # a run of a micro program is itself the median of many rounds
 _ONCE = _by_mode(1, 2, 1)  # counts and sizes hardly differ between runs
 _LOAD = _by_mode(Times(0.2, 0.35), Times(0.3, 0.6), Times(0.05, 0.15))
 _SHORT = _by_mode(Times(0.15, 0.35), Times(0.2, 0.4), Times(0.05, 0.2))
@@ -332,7 +333,7 @@ def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
                        descriptors: Callable[[dict[str, str]], int], program: str,
                        apis: tuple[str, ...] = WITH_MICROBENCH) -> Experiment:  # fmt: skip
         return Experiment(
-            name, measure, points, _OFTEN, _MICRO, descriptors, beside=0.2, servers=apis, programs=(program,)
+            name, measure, points, _OF_ROUNDS, _MICRO, descriptors, beside=0.2, servers=apis, programs=(program,)
         )
 
     most = reach.of(9000)
