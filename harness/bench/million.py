@@ -3,7 +3,7 @@
 It is no part of `make bench`: it needs memory, and two minutes of its own. Its rows, verdicts and charts are those of
 the other experiments, in a result set of its own or, with --resume, in one that is there.
 
-Exit status: as that of `python -m bench`."""
+Exit status: as that of `python -m bench`, but 1 when this machine can make none of the runs."""
 
 from __future__ import annotations
 

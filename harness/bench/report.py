@@ -66,6 +66,13 @@ def documentation(folder: Path) -> str:
     return Path(os.path.relpath(servers.ROOT / "docs" / "experiments.md", folder.resolve())).as_posix()
 
 
+def _where(results: Results) -> str:
+    """On which processors it ran."""
+    if "guest" in results.fingerprint:
+        return "counted in a guest with one processor"
+    return fingerprint.pinning(results.fingerprint, results.settings["pinned"])
+
+
 def page(results: Results) -> str:
     rows, folder = results.rows(), results.path / "charts"
     if not folder.is_dir():
@@ -82,8 +89,9 @@ def page(results: Results) -> str:
         settings=results.settings,
         machine=charts.machine(results.fingerprint),
         kqueue=charts.kqueue_name(results.fingerprint),
-        pinning=fingerprint.pinning(results.fingerprint, results.settings["pinned"]),
-        remarks=fingerprint.remarks(results.fingerprint),
+        pinning=_where(results),
+        # No count depends on the clock of this machine.
+        remarks=[] if "guest" in results.fingerprint else fingerprint.remarks(results.fingerprint),
         fingerprint={key: plain_text(value) for key, value in results.fingerprint.items()},
         figures=all_figures,
         drawn={figure.name for figure in all_figures if (folder / f"{figure.name}.svg").is_file()},
