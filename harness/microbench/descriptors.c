@@ -17,12 +17,12 @@ int descriptors_reserve(uint64_t count, const char *what, struct error *error)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return error_set(error, "getrlimit", "RLIMIT_NOFILE", errno);
     rlim_t soft = limit.rlim_cur;
-    if (soft < needed) {
-        limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
+    if ((uint64_t)soft < needed) {
+        limit.rlim_cur = needed < (uint64_t)limit.rlim_max ? (rlim_t)needed : limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
             limit.rlim_cur = soft; /* some systems enforce a lower limit than they report */
     }
-    if (limit.rlim_cur >= needed)
+    if ((uint64_t)limit.rlim_cur >= needed)
         return 0;
     (void)snprintf(error->text, sizeof error->text,
                    "%s: needs %" PRIu64 " descriptors, and the limit is %" PRIu64 " (ulimit -Hn)",

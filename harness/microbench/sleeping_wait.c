@@ -13,7 +13,7 @@ static int read_cpu(double *cpu_ns, struct error *error)
 {
     struct timespec cpu;
 
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu) < 0)
+    if (clock_gettime((clockid_t)CLOCK_THREAD_CPUTIME_ID, &cpu) < 0)
         return error_set(error, "clock_gettime", "CLOCK_THREAD_CPUTIME_ID", errno);
     *cpu_ns = (double)cpu.tv_sec * 1e9 + (double)cpu.tv_nsec;
     return 0;

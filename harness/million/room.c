@@ -45,7 +45,7 @@ uint64_t room_descriptors(uint64_t wanted, const char *root)
     struct error ignored;
     uint64_t open = 0;
 
-    (void)descriptors_reserve(0, "", &ignored);
+    (void)descriptors_reserve(wanted, "", &ignored); /* as far as the hard limit */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
         wanted = limit.rlim_cur;
     if (read_number(root, "/proc/sys/fs/nr_open", "", &open) && open < wanted)

@@ -28,7 +28,7 @@ SERVER = ("backlog", "from 1 to 2147483647", "stats", "max", ("max-frame", "max-
 PROGRAMS = [
     *(Program(name, *SERVER) for name in servers.ALL),
     Program("loadgen", "threads", "from 1 to 256", "csv", "p", ("port", "placement")),
-    Program("microbench_wait", "ready", "from 0 to 1048576", "api", "s", ("seed", "seconds")),
+    Program("microbench_wait", "ready", "from 0 to 1048576", "api", "se", ("seed", "seconds")),
     Program("microbench_chain", "rounds", "from 1 to 1000", "kind", "s", ("seed", "seconds")),
     Program("microbench_calls", "messages", "from 1 to 1073741824", "policy", "", ("policy", "connections")),
 ]
