@@ -394,66 +394,52 @@ def _of_calls(reach: Reach) -> tuple[Experiment, ...]:
     )
 
 
-# Counted, with few descriptors.
+def _technique(
+    name: str,
+    measure: Callable[[Request], Taken],
+    points: dict[str, tuple[str, ...]],
+    ways: tuple[str, ...],
+    program: str,
+    descriptors: Callable[[dict[str, str]], int] = _FEW,
+) -> Experiment:
+    """Counted, so that once or twice is enough."""
+    return Experiment(
+        name, measure, points, _ONCE, _COUNTED, descriptors, beside=0.1, paired=_ONCE, servers=ways, programs=(program,)
+    )
+
+
 TECHNIQUES = (
-    Experiment(
+    _technique(
         "E12",
         techniques.herd,
         _by_mode(_each("workers", 2, 8, 16), _each("workers", 2, 4, 8, 16), _each("workers", 2)),
-        _ONCE,
-        _COUNTED,
+        techniques.HERD,
+        "microbench_herd",
         _WORKERS,
-        beside=0.1,
-        paired=_ONCE,
-        servers=techniques.HERD,
-        programs=("microbench_herd",),
     ),
-    Experiment(
+    _technique(
         "E12-load",
         techniques.busy_herd,
         _by_mode(*[_each("workers", 8, busy=4)] * 3),
-        _ONCE,
-        _COUNTED,
+        techniques.HERD,
+        "microbench_herd",
         _WORKERS,
-        beside=0.1,
-        paired=_ONCE,
-        servers=techniques.HERD,
-        programs=("microbench_herd",),
     ),
-    Experiment(
+    _technique(
         "E13",
         techniques.two_writes,
         _by_mode(("nodelay=no", "nodelay=yes"), ("nodelay=no", "nodelay=yes"), ("nodelay=yes",)),
-        _ONCE,
-        _COUNTED,
-        _FEW,
-        beside=0.1,
-        paired=_ONCE,
-        servers=techniques.TWO_WRITES,
-        programs=("microbench_sends",),
+        techniques.TWO_WRITES,
+        "microbench_sends",
     ),
-    Experiment(
+    _technique(
         "E14-copy",
         techniques.copies,
         _by_mode(_each("piece", 68, 16384, 65536), _each("piece", 68, 1024, 4096, 16384, 65536), _each("piece", 16384)),
-        _ONCE,
-        _COUNTED,
-        _FEW,
-        beside=0.1,
-        paired=_ONCE,
-        servers=techniques.COPIES,
-        programs=("microbench_relay",),
+        techniques.COPIES,
+        "microbench_relay",
     ),
-    Experiment(
-        "E14-frames",
-        techniques.small_frames,
-        _by_mode(_SIXTEEN, _SIXTEEN, _SIXTEEN),
-        _ONCE,
-        _COUNTED,
-        _FEW,
-        beside=0.1,
-        paired=_ONCE,
-        servers=techniques.FRAMES,
-        programs=("microbench_sends",),
+    _technique(
+        "E14-frames", techniques.small_frames, _by_mode(*[_SIXTEEN] * 3), techniques.FRAMES, "microbench_sends"
     ),
 )

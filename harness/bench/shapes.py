@@ -56,8 +56,8 @@ def _waits(reach: Reach) -> Iterator[Shape]:
     most, many = reach.of(16000), reach.of(1000)
     # The kernel asks every descriptor at every call (Banga, Mogul, Druschel 1999). Slope 1 is proportional; it is
     # steeper where what must be looked at no longer fits the caches.
-    sizes = tuple(dict.fromkeys(reach.all_of(1000, 4000, 16000)))
-    sizes = sizes if len(sizes) > 1 else tuple(dict.fromkeys(reach.all_of(100, 1000)))
+    sizes = reach.all_of(1000, 4000, 16000)
+    sizes = sizes if len(sizes) > 1 else reach.all_of(100, 1000)
     for server in ("poll_srv", "select_srv"):
         api = server.partition("_")[0]
         slope = Slope("wait", "watched", tuple(_wait(server, each) for each in sizes), 0.85, 1.9)
@@ -83,7 +83,7 @@ def _same_and_block(reach: Reach) -> Iterator[Shape]:
     def same(watched: int, of: str) -> Place:
         return Place("poll_srv", experiments.same_point(watched, of))
 
-    sizes = tuple(same(each, "duplicates") for each in dict.fromkeys((many, most)))
+    sizes = tuple(same(each, "duplicates") for each in reach.all_of(1000, 16000))
     straight = Slope("wait", "watched", sizes, 0.9, 1.1)
     claim = f"poll, N duplicates of one socket: slope 0.9 to 1.1 from {many} to {most}"
     yield Shape("same-slope", "E4-same", claim, PILOTS, (straight,))
