@@ -32,6 +32,17 @@ def threads(pid: int) -> Iterator[Path]:
             yield from threads(int(child))
 
 
+def command_lines() -> Iterator[str]:
+    """Of all processes that have not ended, words separated by blanks."""
+    for entry in Path("/proc").iterdir():
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            if state(int(entry.name)) not in ("Z", "X"):
+                yield line
+        except (OSError, IndexError, ValueError):  # no process, or one that has just ended
+            continue
+
+
 def ran(pid: int) -> int | None:
     """How often the threads of a process and of its descendants have run, if all of them sleep now; else None."""
     times = 0

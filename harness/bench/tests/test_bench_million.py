@@ -149,13 +149,4 @@ def epoll_first() -> int:
 
 def ours(build: Path) -> list[str]:
     """The command lines of the processes that run this copy of the program."""
-    mine = []
-    for entry in Path("/proc").iterdir():
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except (OSError, IndexError):
-            continue
-        if line.startswith(f"{build}/copy") and state not in ("Z", "X"):
-            mine.append(line)
-    return mine
+    return [line for line in kernel.command_lines() if line.startswith(f"{build}/copy")]

@@ -69,16 +69,7 @@ def alive(build: Path) -> list[str]:
     """Command lines of the processes that run a program of this directory, if the system shows them."""
     if not kernel.HAS_PROC:
         return []
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except (OSError, IndexError):
-            continue
-        if f"{build}/" in line and state not in ("Z", "X"):
-            found.append(line)
-    return found
+    return [line for line in kernel.command_lines() if f"{build}/" in line]
 
 
 # -- runs ------------------------------------------------------------------------------------------
