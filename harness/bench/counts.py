@@ -181,7 +181,7 @@ def _make(arguments: argparse.Namespace) -> int:
     what, repeats = (SMOKE, 1) if arguments.smoke else (WHOLE, BOOTS)
     boots = [(repeat, planned(what, arguments.seed, repeat)) for repeat in range(1, repeats + 1)]
     total, failed, reasons = repeats * len(what), 0, ""
-    print(f"results: {results.path}\n{total} counts, two to five minutes; {results.fingerprint['guest']['kernel']}")
+    print(f"results: {results.path}\n{total} counts, a few minutes; {results.fingerprint['guest']['kernel']}")
     for number, row in enumerate(count(boots, image, arguments.patience), start=1):
         results.add(row)
         failed += row.verdict == "FAILED"
