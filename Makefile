@@ -48,7 +48,7 @@ define link
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 endef
 
-.PHONY: help all test test-asan test-deps compare read compile_commands.json format lint lint-deps \
+.PHONY: help all test test-asan test-deps stranger compare read compile_commands.json format lint lint-deps \
         install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -82,6 +82,10 @@ help:
 	@echo '                  two servers side by side'
 	@echo 'make read S=epoll_lt'
 	@echo '                  all files on the path of one server, in the order of reading'
+	@echo 'make trace SCRIPT=one-echo S="poll_srv epoll_et"'
+	@echo '                  the system calls of servers on the same peers, side by side (docs/traces.md);'
+	@echo '                  BUG=stale-event: with a planted bug, too; DIR=path/to/yours: and yours;'
+	@echo '                  make trace-accept: these are what the tests expect'
 	@echo 'make compile_commands.json'
 	@echo '                  how each file is compiled, for editors and clang tools'
 	@echo 'make format       lay the C sources out (clang-format)'
@@ -167,6 +171,7 @@ include harness/fuzz/fuzz.mk
 include harness/mutants/mutants.mk
 include harness/coverage.mk
 include harness/soak/soak.mk
+include harness/tracing/tracing.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -177,10 +182,14 @@ test-deps:
 	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
 	    --optional $(if $(SERVER),,sanitizers) strace valgrind ip pytest-timeout
 
-test: test-deps
-ifneq ($(stranger),)
+# Builds what the directory of a stranger holds.
+stranger:
 	@$(if $(stranger_program),$(MAKE) --no-print-directory $(stranger_program))
 	@$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger))
+
+test: test-deps
+ifneq ($(stranger),)
+	@$(MAKE) --no-print-directory stranger
 else
 	@$(MAKE) --no-print-directory $(if $(SERVER),$(BUILD)/$(SERVER),all)
 ifeq ($(SYSTEM):$(SANITIZE),Linux:)

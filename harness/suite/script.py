@@ -15,6 +15,7 @@ SCHEMA = "script/1"
 
 # A peer connects with its first action.
 ACTIONS = {
+    "connect": "does no more than that",
     "send": "composes frames of the sizes in `frames` behind what it held back; sends all but `hold` bytes",
     "flood": "sends frames of `size` bytes, `bytes` in all, as fast as they are taken",
     "oversize": "sends a header that announces `size` bytes more than max-frame, and some more bytes",
@@ -57,10 +58,13 @@ class Script:
     narrow: tuple[int, ...] = ()  # peers with a small receive window and small segments
     idle_timeout: float = 0  # of the server; 0: off
     about: str = field(default="", compare=False)
+    room: int | None = None  # how many descriptors the server can open; None: what its limit allows
 
     def text(self) -> str:
         """As a JSON file; an action a line."""
         head = {"schema": SCHEMA, "about": self.about, "idle_timeout": self.idle_timeout, "narrow": self.narrow}
+        if self.room is not None:
+            head["room"] = self.room
         lines = [f'  "{name}": {json.dumps(value, ensure_ascii=False)},' for name, value in head.items()]
         actions = ",\n".join(f"    {json.dumps(action.as_json())}" for action in self.actions)
         return "{\n" + "\n".join(lines) + f'\n  "actions": [\n{actions}\n  ]\n}}\n'
@@ -86,6 +90,7 @@ def load(path: Path) -> Script:
             tuple(content.get("narrow", ())),
             float(content.get("idle_timeout", 0)),
             str(content.get("about", "")),
+            None if content.get("room") is None else int(content["room"]),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadScript(f"{path}: not a script: {error!r}") from None

@@ -1,0 +1,28 @@
+"""The traces that are expected: a change of what a server asks of the kernel is seen in review."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from suite import servers
+from suite.script import Script, load
+
+HERE = Path(__file__).parent
+SCRIPTS = {path.stem: path for path in sorted((HERE / "scripts").glob("*.json"))}
+# The kernel decides how a flood is cut into pieces: another trace each time.
+RECORDINGS = {"flood", "more-than-a-read"}
+EXPECTED = tuple(name for name in SCRIPTS if name not in RECORDINGS)
+# Those whose calls strace sees, in an order that does not depend on which thread runs first.
+TRACED = tuple(
+    kind.name for kind in servers.KINDS
+    if kind.waits and kind.protocol == "frames" and kind.transport == "plain" and kind.threads == "one"
+    and kind.trigger != "completion"
+)  # fmt: skip
+
+
+def script(name: str) -> Script:
+    return load(SCRIPTS[name])
+
+
+def path_of(name: str, server: str) -> Path:
+    return HERE / "golden" / name / f"{server}.txt"

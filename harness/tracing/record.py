@@ -1,0 +1,312 @@
+"""Plays a script against a server under strace, and puts down what the server did after each action.
+
+An action is over when every peer has its answers and the server sleeps. The wait in which it then sleeps has not ended:
+it belongs to the next action, which ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import re
+import resource
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from suite import kernel, servers, waiting
+from suite.play import Play, ScriptedPeer, options
+from suite.script import Action, Script
+from suite.strace import UNDER_STRACE
+from suite.stranger import StrangersServer
+
+from tracing.calls import STRACE, Call, Namer, entries
+
+FROM_US = ("SIGSTOP", "SIGCONT")
+ROOM_ONLY = re.compile(r"\) = peer \d+: OUT$")
+SILENCE = 0.5  # seconds without an answer, while the server sleeps
+RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
+MOST_SHOWN = 24  # calls of one step
+
+
+@dataclass
+class Step:
+    """What happened, in words, and the calls that the server made until it slept again."""
+
+    what: str
+    calls: list[Call] = field(default_factory=list)
+    sleeps: bool = True
+
+    @property
+    def lines(self) -> list[str]:
+        """A server that does not sleep makes thousands of calls, many of them again and again."""
+        runs = [(text, len(list(same))) for text, same in itertools.groupby(self.calls, lambda call: call.text)]
+        shown = [text if times == 1 else f"{text}   {times:,} times" for text, times in runs[:MOST_SHOWN]]
+        more = sum(times for _, times in runs[MOST_SHOWN:])
+        return shown + [f"and {more:,} calls more"] * (more > 0) + ["it does not sleep"] * (not self.sleeps)
+
+
+@dataclass
+class Trace:
+    server: str
+    steps: list[Step]
+
+    @property
+    def counts(self) -> Counter[str]:
+        return Counter(call.name for step in self.steps for call in step.calls)
+
+    def steady(self) -> Trace:
+        """Without the wake-ups that only say that there is room to send, and that nothing follows. An edge-triggered
+        server has them when acknowledgements come, and how many come is not the same each time."""
+        return Trace(self.server, [dataclasses.replace(step, calls=_of_use(step.calls)) for step in self.steps])
+
+    def text(self) -> str:
+        """A line for each step and each call."""
+        lines = []
+        for step in self.steps:
+            lines += [step.what, *(f"    {line}" for line in step.lines)]
+        counts = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
+        return "\n".join([*lines, f"calls: {counts}", ""])
+
+
+def _of_use(calls: list[Call]) -> list[Call]:
+    following = [*calls[1:], None]
+    return [
+        call for call, after in zip(calls, following)
+        if not (ROOM_ONLY.search(call.text) and call.waits and (after is None or after.waits))
+    ]  # fmt: skip
+
+
+class TracedServer(StrangersServer):
+    """Of the list or a stranger's: nothing is asked of it, since an answer would be more calls. What the kernel shows
+    is enough."""
+
+    def __init__(self, name: str, trace: Path, *words: str):
+        taken = name in servers.OF
+        super(StrangersServer, self).__init__(
+            name, *(words if taken else ()), wrapper=(*STRACE, "-o", str(trace)), environment=UNDER_STRACE
+        )
+        self.traced = self.pid  # strace has no other child
+
+    def __enter__(self) -> TracedServer:
+        return self
+
+    def kill(self) -> None:
+        """strace lets go of the server when it is killed itself."""
+        if self.process.poll() is None:
+            with contextlib.suppress(OSError):
+                os.kill(self.traced, signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(waiting.PATIENCE)
+        super().kill()
+
+
+class Watcher(ScriptedPeer):
+    """A peer that puts up with everything: a recording shows what a server does, also if it is wrong."""
+
+    def _over(self, error: OSError | None) -> None:
+        with contextlib.suppress(AssertionError):
+            super()._over(error)
+        self.model.saw_end = True
+
+    def pull(self) -> None:
+        try:
+            super().pull()
+        except AssertionError:  # other bytes than those that are due
+            self.model.saw_end = True
+
+
+class Recording(Play):
+    """One script, one server."""
+
+    server: TracedServer
+
+    def __init__(self, server: TracedServer, script: Script, trace: Path):
+        self.steps: list[Step] = []
+        self._trace = trace
+        self._read = 0
+        self._meanwhile: list[str] = []
+        self._ports: dict[int, str] = {}
+        self._namer = Namer(self._ports)
+        super().__init__(server, script)
+        self._calls()  # those of the start are left out, but they name the descriptors
+        if script.room is not None:
+            _leave_room(server.pid, script.room)
+
+    def run(self) -> None:
+        try:
+            for action in self.script.actions:
+                self._do(action)
+            if not self._stopping and any(not peer.gone and not peer.model.saw_end for peer in self.peers.values()):
+                self._all_end()
+        finally:
+            self._thaw(wait=False)
+            for peer in self.peers.values():
+                peer.socket.close()
+
+    def _do(self, action: Action) -> None:
+        what = describe(action)
+        if action.do == "freeze":
+            self._act(action)
+            return
+        if self._needs_peer(action) and action.peer not in self.peers:
+            self._peer(action.peer)
+            self._answered(f"peer {action.peer} connects")
+        self._act(action)
+        self._pump()
+        if action.do != "settle":
+            self._answered(what)
+        if action.do == "stop" and self.server.process.poll() is None:
+            self._all_close()
+
+    def _answered(self, what: str) -> None:
+        """What the peers do while the server is stopped is one step, which begins when it goes on."""
+        if what:
+            self._meanwhile.append(what)
+        if self._frozen is None and self._meanwhile:
+            self._settle()
+            sleeps = self._at_rest()
+            self._note("; ".join(self._meanwhile))
+            self.steps[-1].sleeps = sleeps
+
+    def _settle(self) -> None:
+        """Every peer has its answers; or nothing has moved for a while although the server sleeps: none will come."""
+        if self._frozen is not None:
+            return
+        moved, since = -1, time.monotonic()
+        while not all(_through(peer) for peer in self.peers.values()):
+            self._pump()
+            total = sum(peer.moved for peer in self.peers.values())
+            if total != moved or kernel.ran(self.server.process.pid) is None:
+                moved, since = total, time.monotonic()
+            if time.monotonic() - since > SILENCE or self.server.process.poll() is not None:
+                break
+            time.sleep(0.001)
+
+    def _at_rest(self) -> bool:
+        """Does it sleep within a while?"""
+        until = time.monotonic() + RESTLESS
+        before = None
+        while time.monotonic() < until and self.server.process.poll() is None:
+            now = kernel.ran(self.server.process.pid)
+            if now is not None and now == before:
+                return True
+            before = now
+            time.sleep(0.001)
+        return self.server.process.poll() is not None
+
+    def _note(self, what: str) -> None:
+        self._meanwhile = []
+        self.steps.append(Step(what, self._calls()))
+
+    def _all_end(self) -> None:
+        """In one wake-up: how many wake-ups it takes would else be a matter of chance."""
+        self._freeze()
+        for peer in self.peers.values():
+            peer.reading = True
+            if not peer.gone:
+                peer.half_close()
+        self._thaw()
+        self._answered("every peer that is left ends its stream, and reads what is due")
+
+    def _all_close(self) -> None:
+        """At a stop the server waits until its peers close, too."""
+        for peer in self.peers.values():
+            peer.socket.close()
+            peer.gone = True
+        waiting.until(lambda: self.server.process.poll() is not None, "the end of the server")
+        self._note("every peer closes")
+
+    # -- what the server did -------------------------------------------------------------------
+
+    def _peer(self, number: int) -> ScriptedPeer:
+        if number not in self.peers:
+            narrow = number in self.script.narrow
+            peer = self.peers[number] = Watcher(number, self.server.address, narrow, self.script.idle_timeout)
+            self._ports[peer.socket.getsockname()[1]] = peer.name
+        return self.peers[number]
+
+    @staticmethod
+    def _needs_peer(action: Action) -> bool:
+        return action.do not in ("settle", "freeze", "thaw", "stall", "stop", "idle")
+
+    def _calls(self) -> list[Call]:
+        """The calls that have ended since the last look. A wait that our own SIGSTOP and SIGCONT have ended is not of
+        the server's making."""
+        with self._trace.open(encoding="utf-8", errors="replace") as stream:
+            stream.seek(self._read)
+            text = stream.read()
+        whole = text.rpartition("\n")[0]
+        self._read += len(whole.encode()) + 1 if whole else 0
+        found: list[Call] = []
+        interrupted: list[Call] = []
+        for entry in entries(iter(whole.splitlines())):
+            call = self._namer.take(entry)
+            if isinstance(call, Call):
+                found.append(call)
+                interrupted = []
+            elif call is not None and call.name not in FROM_US:
+                found += interrupted  # another signal would have ended it as well
+            elif call is not None and found and found[-1].waits and found[-1].fails == "EINTR":
+                interrupted = [found.pop()]
+        return found
+
+
+def _through(peer: ScriptedPeer) -> bool:
+    """Has it sent everything, and got everything that it can have?"""
+    return peer.answered() and peer.delivered() and not peer.interest() & select.POLLOUT
+
+
+def _leave_room(pid: int, room: int) -> None:
+    """The server can open so many descriptors more."""
+    most = kernel.descriptors(pid) + room
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+
+
+def describe(action: Action) -> str:
+    """In words; nothing for an action that only says when others meet."""
+    who = f"peer {action.peer}"
+    if action.do == "send":
+        return f"{who} sends {_of_frames(action)}"
+    words = {
+        "flood": f"{who} sends {action.bytes:,} bytes in frames of {action.size:,}",
+        "oversize": f"{who} announces a frame that is too long, and sends some bytes more",
+        "half_close": f"{who} ends its stream (FIN)",
+        "reset": f"{who} resets the connection",
+        "close": f"{who} closes",
+        "stop_reading": f"{who} reads no more",
+        "read_again": f"{who} reads again",
+        "urgent": f"{who} sends an urgent byte",
+        "stall": "the server is stopped for longer than its idle-timeout, and goes on",
+        "stop": "SIGTERM",
+        "idle": "nobody does anything, for longer than the idle-timeout",
+    }
+    return words.get(action.do, "")
+
+
+def _of_frames(action: Action) -> str:
+    sizes = ", ".join(f"{size:,}" for size in action.frames)
+    if not action.frames:
+        return f"what it held back, but for {action.hold} bytes" if action.hold else "what it held back"
+    what = "a frame" if len(action.frames) == 1 else "frames"
+    frames = f"{what} of {sizes} {'byte' if action.frames == (1,) else 'bytes'}"
+    return frames + (f", but for the last {action.hold} bytes" if action.hold else "")
+
+
+def record(name: str, script: Script) -> Trace:
+    """Starts the server, plays the script, stops the server."""
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace"
+        with TracedServer(name, trace, *options(script)) as server:
+            recording = Recording(server, script, trace)
+            recording.run()
+            if server.process.poll() is None:
+                os.kill(server.pid, signal.SIGTERM)
+                waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
+        return Trace(name, recording.steps)

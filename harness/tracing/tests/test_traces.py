@@ -1,0 +1,161 @@
+"""The system calls that each server makes on the teaching scripts, compared with what was accepted: a change of a
+server's calls is seen in review."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+
+import pytest
+
+from suite import needs, servers, steps
+from tracing import bugs, golden, show
+from tracing.calls import Call, Namer, Signal, entries
+from tracing.record import Step, Trace, record
+
+# Other builds make other calls: a sanitizer's, those that write counters, poll(2) in place of ppoll(2).
+PLAIN = servers.sanitizer() is None and "WITHOUT_PPOLL" not in " ".join(servers.compiler())
+PLAIN = PLAIN and servers.build_dir().name != "coverage"
+pytestmark = [needs.to_trace, pytest.mark.skipif(not PLAIN, reason="this build makes calls of its own")]
+HERE = [name for name in golden.TRACED if servers.absent(name) is None]
+
+
+@pytest.mark.parametrize("name", golden.EXPECTED)
+@pytest.mark.parametrize("server", HERE)
+def test_the_calls_are_those_that_were_accepted(server: str, name: str) -> None:
+    path = golden.path_of(name, server)
+    assert path.exists(), f"no trace was accepted: make trace-accept SCRIPT={name}"
+    expected, found = path.read_text(encoding="utf-8"), record(server, golden.script(name)).steady().text()
+    difference = difflib.unified_diff(
+        expected.splitlines(), found.splitlines(), "accepted", "now", lineterm="", n=2
+    )
+    steps.note(f"if that is meant: make trace-accept SCRIPT={name}, and look at the difference in git")
+    assert expected == found, "\n".join(difference)
+
+
+def test_every_accepted_trace_is_of_a_script_and_a_server_that_exist() -> None:
+    accepted = {path for path in (golden.HERE / "golden").rglob("*.txt")}
+    assert accepted == {golden.path_of(name, server) for name in golden.EXPECTED for server in golden.TRACED}
+
+
+@pytest.mark.parametrize("name", sorted(golden.RECORDINGS))
+def test_a_recording_is_made_of_every_server(name: str) -> None:
+    """How the kernel cuts a flood is not always the same; that every byte comes back is."""
+    for server in HERE:
+        trace = record(server, golden.script(name))
+        received, sent = (
+            sum(int(call.text.rpartition(" = ")[2]) for step in trace.steps for call in step.calls
+                if call.name == name and not call.fails)
+            for name in ("recv", "send")
+        )  # fmt: skip
+        assert received == sent > 60_000, f"{server}: {received} bytes received, {sent} sent"
+
+
+# -- how a line becomes a call ---------------------------------------------------------------------
+
+
+def named(*lines: str) -> list[str]:
+    namer = Namer({40000: "peer 0"})
+    found = [namer.take(each) for each in entries(iter(lines))]
+    return [each.text if isinstance(each, Call) else each.name for each in found if each is not None]
+
+
+ACCEPT = (
+    "7 accept4(3<TCP:[127.0.0.1:9000]>, NULL, NULL, SOCK_CLOEXEC|SOCK_NONBLOCK) = "
+    "5<TCP:[127.0.0.1:9000->127.0.0.1:40000]>"
+)
+
+
+def test_numbers_become_names() -> None:
+    add = "7 epoll_ctl(4<anon_inode:[eventpoll]>, EPOLL_CTL_ADD, 5<TCP:[127.0.0.1:9000->127.0.0.1:40000]>, {events="
+    assert named(
+        ACCEPT,
+        add + "EPOLLIN|EPOLLET, data={u32=1, u64=7001}}) = 0",
+        "7 epoll_wait(4<anon_inode:[eventpoll]>, [{events=EPOLLIN, data={u32=1, u64=7001}}], 256, -1) = 1",
+        "7 close(5<TCP:[127.0.0.1:9000->127.0.0.1:40000]>) = 0",
+    ) == ["accept(listener) = peer 0", "epoll_ctl(ADD, peer 0, IN|ET)", "epoll_wait() = peer 0: IN", "close(peer 0)"]
+
+
+def test_a_number_that_is_given_again_gets_the_new_name() -> None:
+    again = ACCEPT.replace("40000", "40001")
+    assert named(ACCEPT, "7 close(5) = 0", again)[-1] == "accept(listener) = a peer"
+
+
+def test_a_call_that_another_thread_interrupts_stands_where_it_ends() -> None:
+    assert named(
+        "7 epoll_wait(4<anon_inode:[eventpoll]>,  <unfinished ...>",
+        ACCEPT.replace("7 ", "8 ", 1),
+        "7 <... epoll_wait resumed>[], 256, -1) = 0",
+    ) == ["accept(listener) = peer 0", "epoll_wait() = nothing"]
+
+
+def test_signals_and_noise() -> None:
+    assert named(
+        "7 brk(NULL) = 0x1000",
+        "7 --- SIGTERM {si_signo=SIGTERM} ---",
+        "7 +++ exited with 0 +++",
+        "7 poll([{fd=2<pipe:[1]>, events=POLLOUT}], 1, 0) = 1 ([{fd=2, revents=POLLOUT}])",
+    ) == ["SIGTERM"]
+    assert isinstance(Namer({}).take("--- SIGTERM {si_signo=SIGTERM} ---"), Signal)
+
+
+def test_wake_ups_that_only_tell_of_room_are_no_part_of_what_is_expected() -> None:
+    wait = Call("epoll_wait", "epoll_wait() = peer 0: OUT", waits=True)
+    send = Call("send", "send(peer 0, 9) = 9")
+    trace = Trace("epoll_et", [Step("one", [wait, wait, send]), Step("two", [wait])])
+    assert [step.calls for step in trace.steady().steps] == [[wait, send], []]
+
+
+# -- on the terminal -------------------------------------------------------------------------------
+
+
+def trace_of(server: str, *calls: str) -> Trace:
+    return Trace(server, [Step("peer 0 connects", [Call(text.partition("(")[0], text) for text in calls])])
+
+
+def test_servers_stand_side_by_side_and_long_cells_are_folded() -> None:
+    long = "epoll_ctl(ADD, peer 0, IN|PRI|OUT|RDHUP|ET)"
+    text = show.table([trace_of("one", "recv(peer 0, 9) = 9"), trace_of("two", long)], 60)
+    assert max(map(len, text.splitlines())) <= 60
+    assert "  recv(peer 0, 9) = 9  epoll_ctl(ADD, peer 0," in text and "1 recv" in text
+    narrow = show.table([trace_of("one", "recv(peer 0, 9) = 9"), trace_of("two", long)], 40)
+    assert narrow.index("== one") < narrow.index("== two")
+
+
+@pytest.mark.parametrize("words, status, said", (
+    ([], 2, "one-echo"),
+    (["nothing-like-it"], 2, "'nothing-like-it' is no script and no file"),
+    (["one-echo", "--servers", "nobody"], 2, "'nobody' is no server"),
+    (["one-echo", "--servers", "kqueue_srv"], 2, "kqueue_srv: strace does not see"),
+))  # fmt: skip
+def test_bad_usage(words: list[str], status: int, said: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'PYTHONPATH=harness exec "$(harness/python)" -m tracing "$@"', "sh", *words],
+        cwd=servers.ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == status and said in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+# -- planted bugs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(600)  # builds the server twice
+def test_a_planted_bug_stands_beside_the_server_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """epoll_lt asks for EPOLLOUT although nothing is to be sent: every wait returns at once."""
+    with bugs.planted("write-interest-always-on", ["epoll_lt"]) as (whole, wrong):
+        assert (whole.label, wrong.label) == ("epoll_lt", "epoll_lt: write-interest-always-on")
+        monkeypatch.setenv("BUILD_DIR", str(wrong.build))
+        trace = record(wrong.server, golden.script("frame-in-pieces"))
+    assert not any(step.sleeps for step in trace.steps[1:-1]) and "    it does not sleep" in trace.text()
+    assert re.search(r"^    epoll_wait\(\) = peer 0: OUT   [\d,]{3,} times$", trace.text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("bug, said", (
+    ("nothing-like-it", "'nothing-like-it' is no planted bug"),
+    ("edge-reads-once", "edge-reads-once is planted in epoll_et, and not in poll_srv"),
+    ("freed-in-the-batch", "shows in memory, not in system calls"),
+))  # fmt: skip
+def test_a_bug_that_cannot_be_shown(bug: str, said: str) -> None:
+    with pytest.raises(servers.BadList, match=re.escape(said)):
+        bugs.check_bug(bug, ["poll_srv"])

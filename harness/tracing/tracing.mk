@@ -1,0 +1,19 @@
+# The system calls of the servers on the same peers, side by side. Included by the Makefile at the top.
+
+.PHONY: trace trace-accept
+
+trace_python = BUILD_DIR=$(BUILD) PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 $$(harness/python) -m tracing
+
+# BUG=timer-restarted: the same with a planted bug, beside it.
+# DIR=path/to/my_srv: a stranger's server beside them; docs/adding-a-server.md says what may be there.
+trace:
+	@harness/require cc pytest strace
+	@$(MAKE) --no-print-directory all >/dev/null
+	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER='$(DIR)')
+	@SERVER='$(DIR)' $(trace_python) $(SCRIPT) $(if $(S),--servers $(S)) $(if $(BUG),--bug $(BUG)) $(ARGS)
+
+# After a change of the calls that was meant.
+trace-accept:
+	@harness/require cc pytest strace
+	@$(MAKE) --no-print-directory all >/dev/null
+	@$(trace_python) --accept $(SCRIPT)
