@@ -68,18 +68,23 @@ void connection_received(struct connection *connection, struct context *context,
 
 /* Back-pressure, as in common/connection.c: while a connection is paused nobody reads from it, and
  * requests that have come wait in the buffer. When its output is down at the low-water mark, those
- * come first. No event announces them. */
+ * come first, since no event announces them. Only when they are used up is more read: otherwise a
+ * turn could read more than it answers, and the buffer would grow for ever. */
 static void update_pause(struct connection *connection, struct context *context)
 {
-    bool busy = exchange_is_busy(connection, context);
+    struct exchange *exchange = exchange_of(connection);
 
-    if (connection->input == INPUT_WANTED && busy) {
-        connection->input = INPUT_PAUSED;
-        context->stats->pauses++;
-    } else if (connection->input == INPUT_PAUSED && !busy &&
-               connection->output <= context->options->low_water) {
+    if ((connection->input == INPUT_PAUSED || exchange->held) &&
+        !exchange_is_busy(connection, context) &&
+        connection->output <= context->options->low_water) {
         connection->input = INPUT_WANTED;
+        exchange->held = false;
         exchange_take(connection, context);
+    }
+    if (connection->state == CONNECTION_OPEN && connection->input == INPUT_WANTED &&
+        (exchange->held || exchange_is_busy(connection, context))) {
+        connection->input = INPUT_PAUSED;
+        context->stats->pauses += connection->output > context->options->low_water;
     }
 }
 

@@ -264,15 +264,14 @@ static bool take_body(struct connection *connection, struct context *context)
 /* Requests are answered one after the other, in the order in which they came, so replies need no
  * sorting (RFC 9112, 9.3.2). What has come behind a request is the next request: it stays in the
  * buffer, and no event will announce it again. So this goes on until the bytes are used up, or
- * pauses the connection, and then connection_settle() calls it again. */
+ * notes that they are held, and then connection_settle() calls it again. */
 void exchange_take(struct connection *connection, struct context *context)
 {
     struct exchange *exchange = exchange_of(connection);
 
     while (connection->state == CONNECTION_OPEN) {
         if (exchange_is_busy(connection, context)) {
-            if (connection->buffer.start != connection->buffer.end)
-                connection->input = INPUT_PAUSED;
+            exchange->held = connection->buffer.start != connection->buffer.end;
             return;
         }
         if (!(exchange->in_body ? take_body : take_head)(connection, context))

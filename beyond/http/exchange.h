@@ -37,6 +37,7 @@ struct exchange {
     bool keep_alive; /* as the request whose body is coming has asked */
     bool is_1_0;
     bool blank_line; /* one came before the request: that is allowed once */
+    bool held;       /* bytes were left in the input, because the output had to leave first */
     bool completed;  /* a request was taken: the next one's time begins */
 };
 
@@ -46,7 +47,7 @@ static inline struct exchange *exchange_of(struct connection *connection)
 }
 
 /* Takes the requests that have come, and puts their replies out, until more must come, or until so
- * much is to be sent that the rest must wait: then the connection is paused. */
+ * much is to be sent that the rest must wait: then it is held. */
 void exchange_take(struct connection *connection, struct context *context);
 
 /* The connection is OPEN, and takes no more requests. It ends when its replies have left, however
