@@ -53,15 +53,15 @@ def http(launch) -> Http:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A directory to serve, with something beside it that must not be served."""
-    directory = tmp_path / "root"
+    directory = tmp_path / "served"
     (directory / "below").mkdir(parents=True)
     (directory / "index.html").write_text("<p>index</p>\n")
     (directory / "below" / "index.html").write_text("<p>below</p>\n")
     (directory / "a b.txt").write_text("with a blank\n")
     (directory / "empty").touch()
     (tmp_path / "secret").write_text("secret\n")
-    (tmp_path / "root-beside").mkdir()
-    (tmp_path / "root-beside" / "secret").write_text("secret\n")
+    (tmp_path / "served-beside").mkdir()
+    (tmp_path / "served-beside" / "secret").write_text("secret\n")
     (directory / "out").symlink_to("../secret")
     (directory / "out-absolute").symlink_to(tmp_path / "secret")
     (directory / "out-directory").symlink_to("..")

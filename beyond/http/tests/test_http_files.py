@@ -17,8 +17,8 @@ without_openat2 = preload.library("without_openat2.c")
 
 OUTSIDE = (
     "/../secret", "/below/../../secret", "/%2e%2e/secret", "/..%2fsecret", "/%2e%2e%2fsecret", "//../secret",
-    "/below/%2e%2e/%2e%2e/secret", "/../root-beside/secret", "/out", "/out-absolute", "/out-directory/secret",
-    "/out-directory/root/index.html", "/proc/self/environ", "//etc/passwd", "/%2fetc/passwd", "/etc/passwd",
+    "/below/%2e%2e/%2e%2e/secret", "/../served-beside/secret", "/out", "/out-absolute", "/out-directory/secret",
+    "/out-directory/served/index.html", "/proc/self/environ", "//etc/passwd", "/%2fetc/passwd", "/etc/passwd",
 )
 
 
