@@ -174,7 +174,7 @@ static bool skip_blank_line(struct connection *connection)
     size_t size;
     const uint8_t *input = input_of(connection, &size);
 
-    if (size > 0 && input[0] == '\r' && !exchange->blank_line) {
+    if (input != NULL && size > 0 && input[0] == '\r' && !exchange->blank_line) {
         if (size == 1)
             return true;
         if (input[1] == '\n') {
