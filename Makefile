@@ -71,6 +71,7 @@ help:
 	@echo '                  ONLY="E2 poll_srv" a part of them'
 	@echo 'make bench-smoke  each experiment for seconds, to see that it works'
 	@echo 'make bench-count  the instructions of one wait in kernel and program, counted in a guest (qemu)'
+	@echo 'make bench-nginx  build/http beside nginx, by wrk (E22): two minutes'
 	@echo 'make charts RESULTS=DIR, make bench-compare A=DIR B=DIR'
 	@echo '                  draw results again, compare two (docs/experiments.md)'
 	@echo 'make loadgen-steps, make loadgen-selftest'
@@ -180,7 +181,7 @@ tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv
 
 test-deps:
 	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
-	    --optional $(if $(SERVER),,sanitizers) strace valgrind ip pytest-timeout
+	    --optional $(if $(SERVER),,sanitizers http_parser curl h2load nc wrk) strace valgrind ip pytest-timeout
 
 # Builds what the directory of a stranger holds.
 stranger:

@@ -59,6 +59,7 @@ enum { OPTION_ROWS_MOST = 48 };
 
 /* Rows that fill another struct: what one program has besides the options that it shares. */
 struct option_part {
+    const char *purpose; /* in the help, in place of the shared one; or NULL */
     const struct option_row *rows;
     size_t count;
     void *into; /* holds the defaults before the call */

@@ -72,8 +72,10 @@ enum options_result options_parse(struct options *options, const struct option_p
                                   char **argv)
 {
     const struct option_table table = {
-        .purpose =
-            "Echoes length-prefixed frames over TCP: 4 bytes big-endian length, then the payload.",
+        .purpose = part != NULL && part->purpose != NULL
+                       ? part->purpose
+                       : "Echoes length-prefixed frames over TCP: 4 bytes big-endian length, then "
+                         "the payload.",
         .rows = rows,
         .count = sizeof rows / sizeof rows[0],
         .part = part,

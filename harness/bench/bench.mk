@@ -1,6 +1,6 @@
 # The experiments: run, drawn, compared. Included by the Makefile at the top.
 
-.PHONY: bench bench-smoke bench-deps bench-options bench-programs charts bench-compare
+.PHONY: bench bench-smoke bench-deps bench-options bench-programs charts bench-compare bench-nginx
 
 bench_python = PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(BUILD) $$(harness/python)
 
@@ -32,6 +32,12 @@ bench: bench-options
 
 bench-smoke:
 	@$(MAKE) --no-print-directory bench SMOKE=1
+
+# E22: build/http beside nginx, by wrk. Not a part of bench: it takes a program that few machines have.
+bench-nginx: bench-deps
+	@harness/require --optional wrk nginx
+	@$(if $(filter http,$(SERVERS)),$(MAKE) --no-print-directory $(BUILD)/http)
+	@$(bench_python) -m bench.nginx $(ARGS)
 
 charts: bench-deps
 	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)

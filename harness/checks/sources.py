@@ -16,7 +16,7 @@ ORDER = (
 # common/ that has it.
 BRINGS = {
     "common/loop.c": "loop_ready", "common/level.c": "serve", "common/listener.c": "listener_accept",
-    "common/transport.c": "transport_read",
+    "common/connection.c": "connection_settle", "common/transport.c": "transport_read",
 }
 
 LITERAL_OR_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)

@@ -12,10 +12,13 @@ import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 from pathlib import Path
 
-from mutants.manifest import LOADGEN
+from mutants.manifest import HTTP, LOADGEN
 from suite import servers
 
 HARNESS = servers.ROOT / "harness"
+CONFORMANCE = HARNESS / "conformance"
+# Whose tests stand elsewhere, without the name of a server in theirs.
+OWN_TESTS = {LOADGEN: HARNESS / "loadgen" / "tests", HTTP: servers.ROOT / "beyond" / "http" / "tests"}
 LONGEST = 400  # seconds for all tests of one mutant
 MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not use up the memory of the machine
 
@@ -24,7 +27,7 @@ PASSED, FAILED, SKIPPED, MISSING = "passes", "fails", "skipped", "not run"
 
 def node(test: str, server: str) -> str:
     """What pytest calls a test of one server: test_x.py::test_y[first] becomes test_x.py::test_y[server-first]."""
-    if server == LOADGEN:
+    if server in OWN_TESTS:
         return test
     name, bracket, parameters = test.partition("[")
     return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
@@ -35,8 +38,7 @@ def run(programs: Path, server: str, tests: Sequence[str], patience: float, sani
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        place = HARNESS / "loadgen" / "tests" if server == LOADGEN else HARNESS / "conformance"
-        _pytest(place, [*nodes, f"--junitxml={report}"], programs, patience, sanitized)
+        _pytest(OWN_TESTS.get(server, CONFORMANCE), [*nodes, f"--junitxml={report}"], programs, patience, sanitized)
         outcomes = _read(report) if report.exists() else {}
     return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
 
@@ -52,7 +54,8 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         "SERVER": "",
     }
 
-    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "-p", "suite.plugin", *arguments]
+    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), f"--rootdir={servers.ROOT}",
+               "-p", "suite.plugin", *arguments]
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(

@@ -36,6 +36,17 @@ LOADGEN_ORDINARY = {
     "test_loadgen_faults.py::test_peer_that_falls_silent_leaves_requests_unanswered": "silence",
 }
 
+# So are the tests of the HTTP server, in beyond/http/tests.
+HTTP = "http"
+HTTP_ORDINARY = {
+    "test_http_requests.py::test_a_body_comes_back[5]": "5 bytes",
+    "test_http_requests.py::test_a_body_comes_back[70000]": "70,000 bytes",
+    "test_http_requests.py::test_one_byte_a_segment[length]": "one byte per segment",
+    "test_http_requests.py::test_connection_close[close]": "Connection: close",
+    "test_http_requests.py::test_http_1_0": "HTTP/1.0",
+    "test_http_files.py::test_files_are_served[openat2]": "files",
+}
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -333,5 +344,45 @@ MUTANTS = (
             "test_loadgen_unanswered.py::test_in_csv",
         ),
         tuple(LOADGEN_ORDINARY),
+    ),
+    Mutant(
+        "http-length-and-chunked", "HTTP: a request with a length and chunked is taken", (HTTP,),
+        ("test_http_framing.py::test_is_refused_and_the_connection_ends[length, then chunked]",
+         "test_http_framing.py::test_is_refused_and_the_connection_ends[chunked, then length]"),
+        tuple(HTTP_ORDINARY),
+    ),
+    Mutant(
+        "http-pipelined-forgotten", "HTTP: a request that came in the same read as another is forgotten", (HTTP,),
+        ("test_http_requests.py::test_pipelined_requests_are_answered_in_order",
+         "test_http_requests.py::test_a_request_that_comes_in_one_segment_with_the_end_of_a_body"),
+        tuple(HTTP_ORDINARY),
+    ),
+    Mutant(
+        "http-held-requests", "HTTP: requests behind a file are taken up only when more bytes come", (HTTP,),
+        ("test_http_files.py::test_many_pipelined_files",),
+        (*HTTP_ORDINARY, "test_http_requests.py::test_pipelined_requests_are_answered_in_order"),
+    ),
+    Mutant(
+        "http-sendfile-short", "HTTP: a short count of sendfile is taken for the end of the file", (HTTP,),
+        ("test_http_files.py::test_a_large_file_is_never_in_memory",),
+        tuple(HTTP_ORDINARY),
+    ),
+    Mutant(
+        "http-keep-alive-after-error", "HTTP: a connection goes on behind a request with broken framing", (HTTP,),
+        ("test_http_framing.py::test_is_refused_and_the_connection_ends[two lengths that differ]",
+         "test_http_framing.py::test_is_refused_and_the_connection_ends[chunk longer than its size]"),
+        tuple(HTTP_ORDINARY),
+    ),
+    Mutant(
+        "http-path-traversal", "HTTP: a path or a link leads out of the directory that is served", (HTTP,),
+        ("test_http_files.py::test_nothing_outside_is_served[openat2-/../secret]",
+         "test_http_files.py::test_nothing_outside_is_served[openat2-/%2e%2e/secret]",
+         "test_http_files.py::test_nothing_outside_is_served[openat2-/out]"),
+        tuple(HTTP_ORDINARY),
+    ),
+    Mutant(
+        "http-slow-header", "HTTP: each byte of a request's head begins its timeout again", (HTTP,),
+        ("test_http_timeouts.py::test_a_head_that_comes_byte_by_byte",),
+        (*HTTP_ORDINARY, r"test_http_timeouts.py::test_a_head_that_does_not_come_whole[G]"),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mutants.checks import FAILED
-from mutants.manifest import LOADGEN, LOADGEN_ORDINARY, ORDINARY, Mutant
+from mutants.manifest import HTTP, HTTP_ORDINARY, LOADGEN, LOADGEN_ORDINARY, ORDINARY, Mutant
 
 HEAD = """# Planted bugs and tests
 
@@ -21,6 +21,12 @@ HEAD_OF_LOADGEN = """
 ## The load generator
 
 The same for mistakes in the load generator. The tests are in `harness/loadgen/tests/`.
+"""
+
+HEAD_OF_HTTP = """
+## The HTTP server
+
+The same for mistakes of HTTP. The tests are in `beyond/http/tests/`.
 """
 
 Seen = tuple[Mutant, str, dict[str, str]]
@@ -44,8 +50,10 @@ def _table(first: str, seen: Sequence[Seen], ordinary: dict[str, str]) -> list[s
 
 
 def write(path: Path, seen: Sequence[Seen]) -> None:
-    of_servers = [each for each in seen if each[1] != LOADGEN]
+    of_servers = [each for each in seen if each[1] not in (HTTP, LOADGEN)]
+    of_http = [each for each in seen if each[1] == HTTP]
     of_loadgen = [each for each in seen if each[1] == LOADGEN]
     lines = [HEAD, *_table("server", of_servers, ORDINARY)]
+    lines += [HEAD_OF_HTTP, *_table("program", of_http, HTTP_ORDINARY)]
     lines += [HEAD_OF_LOADGEN, *_table("program", of_loadgen, LOADGEN_ORDINARY)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

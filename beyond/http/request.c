@@ -1,0 +1,258 @@
+#include "request.h"
+
+#include <http_parser.h>
+#include <string.h>
+#include <strings.h>
+
+/* What the parser's callbacks fill. A head is in one piece, so a field is in one piece too. */
+struct reading {
+    struct request *request;
+    const char *target;
+    size_t target_length;
+    const char *name;
+    size_t name_length;
+    unsigned hosts;
+    unsigned codings;     /* transfer codings, of all Transfer-Encoding lines */
+    unsigned chunked;     /* how many of them are "chunked" */
+    bool chunked_is_last; /* and is that the last one? */
+    int status;           /* the first reason to refuse the request, or 0 */
+};
+
+static int refuse(struct reading *reading, int status)
+{
+    if (reading->status == 0)
+        reading->status = status;
+    return 0; /* the parser goes on: one of its own errors is only another reason */
+}
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return length == strlen(word) && strncasecmp(text, word, length) == 0;
+}
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t';
+}
+
+static int on_url(http_parser *parser, const char *at, size_t length)
+{
+    struct reading *reading = parser->data;
+
+    reading->target = at;
+    reading->target_length = length;
+    return 0;
+}
+
+static int on_field(http_parser *parser, const char *at, size_t length)
+{
+    struct reading *reading = parser->data;
+
+    reading->name = at;
+    reading->name_length = length;
+    return 0;
+}
+
+/* RFC 9110, 7.2: uri-host [":" port]. Whatever cannot stand in it could be read as the end of it.
+ */
+static bool is_host(const char *text, size_t length)
+{
+    static const char others[] = "-._~!$&'()*+,;=:%[]";
+
+    for (size_t i = 0; i < length; i++) {
+        char byte = text[i], lower = (char)(byte | 0x20);
+        if (!(lower >= 'a' && lower <= 'z') && !(byte >= '0' && byte <= '9') &&
+            (byte == '\0' || strchr(others, byte) == NULL))
+            return false;
+    }
+    return true;
+}
+
+/* "gzip, chunked": the names between commas. A parameter ("chunked;q=1") makes it another name. */
+static void read_codings(struct reading *reading, const char *text, size_t length)
+{
+    const char *end = text + length;
+
+    while (text < end) {
+        const char *comma = memchr(text, ',', (size_t)(end - text));
+        const char *last = comma != NULL ? comma : end, *next = last + 1;
+        while (text < last && is_blank(*text))
+            text++;
+        while (last > text && is_blank(last[-1]))
+            last--;
+        if (last > text) {
+            reading->chunked_is_last = is_word(text, (size_t)(last - text), "chunked");
+            reading->chunked += reading->chunked_is_last;
+            reading->codings++;
+        }
+        text = next;
+    }
+}
+
+/* The parser reads Content-Length and Connection itself. It takes a second Content-Length for an
+ * error, even an equal one, and reads nothing but digits (RFC 9112, 6.3, allows both). */
+static int on_value(http_parser *parser, const char *at, size_t length)
+{
+    struct reading *reading = parser->data;
+
+    while (length > 0 && is_blank(at[length - 1])) /* the parser takes off those before only */
+        length--;
+    if (is_word(reading->name, reading->name_length, "host")) {
+        if (++reading->hosts > 1 || !is_host(at, length))
+            return refuse(reading, 400);
+    } else if (is_word(reading->name, reading->name_length, "transfer-encoding")) {
+        read_codings(reading, at, length);
+        reading->codings += length == 0; /* an empty one is no coding that we know */
+    } else if (is_word(reading->name, reading->name_length, "expect")) {
+        if (!is_word(at, length, "100-continue"))
+            return refuse(reading, 417);
+        reading->request->expects_continue = true;
+    }
+    return 0;
+}
+
+/* RFC 9112, 6.1 and 6.3. In HTTP/1.0 there is no such field, so whoever sends it means another
+ * framing than whoever reads it. With chunked not at the end the length is unknown: 400. With it at
+ * the end, and another coding before it, the length is known and the content is not: 501. */
+static int coding_status(const struct reading *reading)
+{
+    if (reading->codings == 0)
+        return 0;
+    if (reading->request->is_1_0 || reading->request->has_length || !reading->chunked_is_last ||
+        reading->chunked > 1)
+        return 400;
+    return reading->codings > 1 ? 501 : 0;
+}
+
+static enum request_method method_of(const http_parser *parser)
+{
+    switch (parser->method) {
+    case HTTP_GET:
+        return METHOD_GET;
+    case HTTP_HEAD:
+        return METHOD_HEAD;
+    case HTTP_POST:
+        return METHOD_POST;
+    default:
+        return METHOD_OTHER;
+    }
+}
+
+/* Called at the empty line, while what the parser knows of this request is still there. */
+static int on_headers(http_parser *parser)
+{
+    struct reading *reading = parser->data;
+    struct request *request = reading->request;
+
+    if (parser->http_major != 1)
+        return refuse(reading, 505);
+    request->is_1_0 = parser->http_minor == 0;
+    request->method = method_of(parser);
+    request->has_length = (parser->flags & F_CONTENTLENGTH) != 0;
+    request->length = request->has_length ? parser->content_length : 0;
+    /* Where both words stand, "close" counts (RFC 9112, 9.3). */
+    request->keep_alive =
+        http_should_keep_alive(parser) && (parser->flags & F_CONNECTION_CLOSE) == 0;
+    request->expects_continue = request->expects_continue && !request->is_1_0;
+    if (reading->hosts == 0 && !request->is_1_0)
+        return refuse(reading, 400);
+    request->chunked = reading->codings > 0;
+    return refuse(reading, coding_status(reading));
+}
+
+static int hex(char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *found = byte == '\0' ? NULL : strchr(digits, byte >= 'A' ? byte | 0x20 : byte);
+
+    return found == NULL ? -1 : (int)(found - digits);
+}
+
+/* Decoded once, and never again: "%252e" is the name "%2e". A NUL would end the name early for
+ * open(2), and a program that checked the whole name would have checked another one. */
+static int decode_path(struct request *request, const char *text, size_t length)
+{
+    size_t to = 0;
+
+    for (size_t from = 0; from < length; from++) {
+        int byte = (unsigned char)text[from];
+        if (byte == '%') {
+            int high = length - from < 3 ? -1 : hex(text[from + 1]);
+            int low = high < 0 ? -1 : hex(text[from + 2]);
+            if (low < 0)
+                return 400;
+            byte = high * 16 + low;
+            from += 2;
+        }
+        if (byte == '\0')
+            return 400;
+        if (to + 1 == sizeof request->path)
+            return 414;
+        request->path[to++] = (char)byte;
+    }
+    request->path[to] = '\0';
+    return 0;
+}
+
+/* The four forms of RFC 9112, 3.2. A server must take the absolute one too, and then the host in it
+ * counts, not the Host field; here both mean the same site. CONNECT asks for a tunnel: there is
+ * none, so any target of it will do for a 405. */
+static int read_target(struct request *request, const http_parser *parser,
+                       const struct reading *reading)
+{
+    const char *target = reading->target;
+    size_t length = reading->target_length;
+    struct http_parser_url url;
+
+    if (parser->method == HTTP_CONNECT || (length == 1 && target[0] == '*')) {
+        request->path[0] = '*';
+        return request->method == METHOD_OTHER ? 0 : 400;
+    }
+    if (target[0] == '/') { /* "//a/b" is a path, and not a host */
+        const char *query = memchr(target, '?', length);
+        return decode_path(request, target, query != NULL ? (size_t)(query - target) : length);
+    }
+    http_parser_url_init(&url);
+    if (http_parser_parse_url(target, length, 0, &url) != 0 ||
+        !is_word(target + url.field_data[UF_SCHEMA].off, url.field_data[UF_SCHEMA].len, "http") ||
+        url.field_data[UF_HOST].len == 0 || (url.field_set & 1 << UF_USERINFO))
+        return 400;
+    if (url.field_data[UF_PATH].len == 0)
+        return decode_path(request, "/", 1);
+    return decode_path(request, target + url.field_data[UF_PATH].off, url.field_data[UF_PATH].len);
+}
+
+/* What the parser says of a head that the guard has let through. RFC 9110, 9.1: a method that the
+ * server does not know is 501. */
+static int status_of(const http_parser *parser)
+{
+    switch (HTTP_PARSER_ERRNO(parser)) {
+    case HPE_OK:
+        return 0;
+    case HPE_INVALID_METHOD:
+        return 501;
+    default:
+        return 400;
+    }
+}
+
+int request_read(struct request *request, const uint8_t *head, size_t length)
+{
+    static const http_parser_settings settings = {
+        .on_url = on_url,
+        .on_header_field = on_field,
+        .on_header_value = on_value,
+        .on_headers_complete = on_headers,
+    };
+    struct reading reading = {.request = request};
+    http_parser parser;
+
+    *request = (struct request){.method = METHOD_OTHER};
+    http_parser_init(&parser, HTTP_REQUEST);
+    parser.data = &reading;
+    (void)http_parser_execute(&parser, &settings, (const char *)head, length);
+    if (reading.status != 0)
+        return reading.status;
+    int status = status_of(&parser);
+    return status != 0 ? status : read_target(request, &parser, &reading);
+}

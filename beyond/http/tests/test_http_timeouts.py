@@ -1,0 +1,110 @@
+"""A timeout for each stage of a request."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from suite import kernel, waiting
+from suite.http_peer import get, post, post_chunked
+
+SHORT = "0.2"
+
+
+@pytest.mark.parametrize("part", (b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\nG"))
+def test_a_head_that_does_not_come_whole(launch, part: bytes) -> None:
+    server = launch("--header-timeout", SHORT)
+    peer = server.talk()
+    peer.send(part)
+    reply = peer.reply()
+    assert (reply.status, reply.closes) == (408, True)
+    peer.expect_end()
+    server.wait_statistics(lambda s: s["closed"]["idle"] == 1, "it counts as idle")
+
+
+def test_a_head_that_comes_byte_by_byte(launch) -> None:
+    """Slowloris: each byte comes in time, and the head never does."""
+    peer = launch("--header-timeout", SHORT).talk()
+    peer.send(b"GET / HTTP/1.1\r\nA: ")
+
+    def refused() -> bool:
+        peer.send(b"a")
+        time.sleep(0.02)
+        return peer.has_input()
+
+    waiting.until(refused, "408 although bytes keep coming")
+    assert peer.reply().status == 408
+    peer.expect_end()
+
+
+def test_a_second_head_has_a_time_of_its_own(launch) -> None:
+    peer = launch("--header-timeout", SHORT).talk()
+    peer.send(post(b"one") + b"GET /")
+    assert peer.reply().body == b"one"
+    assert peer.reply().status == 408
+
+
+@pytest.mark.parametrize("request_", (post(b"hello")[:-1], post_chunked(b"5\r\nhel"), post_chunked(b"")))
+def test_a_body_that_does_not_come_whole(launch, request_: bytes) -> None:
+    peer = launch("--body-timeout", SHORT).talk()
+    peer.send(request_)
+    reply = peer.reply()
+    assert (reply.status, reply.closes) == (408, True)
+    peer.expect_end()
+
+
+@pytest.mark.parametrize("before", (b"", post(b"hello"), b"\r\n"))
+def test_between_requests_the_close_is_silent(launch, before: bytes) -> None:
+    """A 408 could meet a request that is on its way, and be taken for the answer to it."""
+    peer = launch("--keep-alive-timeout", SHORT).talk()
+    peer.send(before)
+    if b"hello" in before:
+        assert peer.reply().body == b"hello"
+    peer.expect_end()
+
+
+def test_each_stage_has_only_its_own_timeout(launch) -> None:
+    """One peer in each stage, and only the one whose timeout is short is ended."""
+    for option, ended in (("--header-timeout", 0), ("--body-timeout", 1), ("--keep-alive-timeout", 2)):
+        server = launch(option, SHORT)
+        peers = [server.talk() for _ in range(3)]
+        peers[0].send(b"GET /")
+        peers[1].send(post(b"hello")[:-1])
+        waiting.until(peers[ended].has_input, f"the end by {option}")
+        assert [peer.has_input() for peer in peers] == [i == ended for i in range(3)]
+        peers[0].send(b"echo HTTP/1.1\r\nHost: x\r\n\r\n") if ended != 0 else None
+        peers[1].send(b"o") if ended != 1 else None
+        peers[2].send(get("/nothing")) if ended != 2 else None
+        assert [peer.reply().status for i, peer in enumerate(peers) if i != ended] == [
+            status for i, status in enumerate((405, 200, 404)) if i != ended
+        ]
+
+
+def test_zero_switches_them_off(launch) -> None:
+    server = launch("--header-timeout", "0", "--body-timeout", "0", "--keep-alive-timeout", "0")
+    peers = [server.talk() for _ in range(3)]
+    peers[0].send(b"GET /")
+    peers[1].send(post(b"hello")[:-1])
+    server.wait_statistics(lambda s: s["reads"] >= 2, "both were read")
+    waiting.until(lambda: kernel.state(server.pid) == "S", "the server sleeps")
+    assert not any(peer.has_input() for peer in peers)
+
+
+@pytest.mark.parametrize("count", (300,))
+def test_many_expire_together(launch, count: int) -> None:
+    server = launch("--keep-alive-timeout", SHORT)
+    peers = server.connect_many(count)
+    server.wait_statistics(lambda s: s["closed"]["idle"] + s["connections"] == count, "all are there or gone")
+    for peer in peers:
+        peer.expect_end()
+
+
+def test_waiting_takes_few_wake_ups(launch) -> None:
+    """A timeout that is rounded down makes the last wait of many."""
+    server = launch("--header-timeout", SHORT, "--body-timeout", SHORT, "--keep-alive-timeout", SHORT)
+    before = server.statistics()["waits"]
+    peer = server.talk()
+    peer.send(b"GET /")
+    assert peer.reply().status == 408
+    assert server.statistics()["waits"] - before < 12
