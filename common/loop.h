@@ -75,6 +75,10 @@ void loop_ready(struct loop *loop, struct watch *watch);
  * retires what is done. */
 void loop_settle(struct loop *loop, struct connection *connection);
 
+/* Takes over a connected non-blocking socket: serves the peer, or refuses it. For a server that is
+ * given sockets which another thread has accepted. */
+void admit(struct loop *loop, int fd);
+
 /* -- what the loop provides to main ----------------------------------------------------------- */
 
 /* Opens the loop: the API, which watches the listener from now on. loop->service is open, and the

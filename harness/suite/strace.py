@@ -28,10 +28,21 @@ def can_trace() -> str | None:
 
 NO_TRACE = can_trace()
 CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?", re.MULTILINE)
+UNFINISHED = re.compile(r"^(\d+) .*?(?= <unfinished \.\.\.>$)")
+RESUMED = re.compile(r"^(\d+) +<\.\.\. \w+ resumed>")
 
 
 def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
-    """(name, arguments, result, errno) of each call; one that was interrupted is put together again, and has
-    result -1 if a signal ended it."""
-    text = re.sub(r" <unfinished \.\.\.>\n(\d+) +<\.\.\. \w+ resumed>", "", trace.read_text())
+    """(name, arguments, result, errno) of each call; one that was interrupted, by a signal or by the line of another
+    thread, is put together again, and has result -1 if a signal ended it."""
+    begun: dict[str, str] = {}  # by thread
+    lines = []
+    for line in trace.read_text().splitlines():
+        if unfinished := UNFINISHED.match(line):
+            begun[unfinished[1]] = unfinished[0]
+        elif (resumed := RESUMED.match(line)) and resumed[1] in begun:
+            lines.append(begun.pop(resumed[1]) + line[resumed.end() :])
+        else:
+            lines.append(line)
+    text = "\n".join(lines)
     return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in CALL.finditer(text)]
