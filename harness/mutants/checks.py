@@ -60,7 +60,8 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         "SERVER": "",
     }
 
-    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "-p", "suite.plugin", *arguments]
+    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "--rootdir", str(servers.ROOT)]
+    command += ["-p", "suite.plugin", *arguments]
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(
