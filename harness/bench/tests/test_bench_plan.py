@@ -159,6 +159,19 @@ def test_words_that_choose_nothing_are_refused() -> None:
         chosen("E6", "select_srv")
 
 
+def test_a_server_beyond_the_five_takes_part_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BEYOND", ("other",))
+    made = experiments.made(20000)
+
+    def taking_part(*words: str) -> set[str]:
+        return {each.experiment.name for each in plan.ordered("smoke", 1, chosen=plan.joined(made, words))
+                if each.server == "other"}
+
+    assert taking_part() == taking_part("E1", "epoll_lt") == set()
+    assert taking_part("other") == taking_part("E1-other-*") >= {"E1", "E2", "E3-rate", "E8", "E9", "E10"}
+    assert not taking_part("other") & {"E4-wait", "E12", "E13"}, "micro programs, which start no server"
+
+
 # -- progress --------------------------------------------------------------------------------------
 
 
