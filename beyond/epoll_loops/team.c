@@ -155,7 +155,7 @@ static int wait_for_news(struct team *team, uint64_t *now_ns)
         {.fd = listener->watch.fd, .events = listener_wants(listener) ? POLLIN : 0},
     };
     uint64_t rest_ns = listener->resting_until_ns != 0 ? listener->resting_until_ns : NEVER;
-    eventfd_t rings;
+    uint64_t rings;
 
     if (own_timer_set(&team->own, rest_ns) < 0)
         return -1;
@@ -165,7 +165,7 @@ static int wait_for_news(struct team *team, uint64_t *now_ns)
     team->own.signals.ready |= news[0].revents != 0 ? READABLE : NOTHING;
     team->own.timer.ready |= news[1].revents != 0 ? READABLE : NOTHING;
     if (news[2].revents != 0)
-        (void)!eventfd_read(team->bell, &rings);
+        (void)!read(team->bell, &rings, sizeof rings); /* sets it to 0 */
     if (*now_ns >= listener->resting_until_ns)
         listener_wake(listener);
     team->service.stats.waits += news[3].revents != 0;

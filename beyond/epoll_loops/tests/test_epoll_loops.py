@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import time
-from pathlib import Path
 
 import pytest
 
@@ -264,7 +263,7 @@ def test_all_threads_sleep(start, way):
 
 @pytest.mark.cause("the work of one loop holds up the others")
 def test_loops_work_side_by_side(start):
-    server = start(*options("handed", 2), "--work", "1500000")
+    server = start(*options("handed", 2), "--work", "500000")
     busy_one, other = server.connect(), server.connect()
     waiting.until(lambda: connections(server) == [1, 1], "a peer for each loop")
     busy_one.send_frame(b"slow")
@@ -293,4 +292,3 @@ def test_statistics_of_64_loops_fit_into_a_page(start):
     statistics = server.statistics()
     assert sorted(statistics["loops"]["accepted"]) == [1] * 58 + [2] * 6
     assert max(len(line) for line in server.errors()) < 2500
-    assert Path(f"/proc/{server.pid}/task").is_dir() and len(list(kernel.threads(server.pid))) == 65
