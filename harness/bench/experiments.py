@@ -174,7 +174,7 @@ _SIXTEEN = _each("frames", 16, nodelay="yes")
 # Made only where --only names them: they are not about the five.
 ON_REQUEST = (
     Experiment(
-        "E18", loops.peers, _by_mode(*[(loop_shapes.TRICKLE, loop_shapes.BURST)] * 2, (loop_shapes.TRICKLE,)),
+        "E18", loops.peers, _by_mode(loop_shapes.POINTS, loop_shapes.POINTS, loop_shapes.POINTS[:1]),
         _by_mode(1, 3, 1), _by_mode(*[Times(0, 5)] * 3), lambda at: int(at["connections"]) + 100, beside=1,
         paired=_by_mode(1, 3, 1), servers=loops.WAYS, programs=(loops.PROGRAM,),
     ),

@@ -7,6 +7,7 @@ from bench.shape import GOAL, PILOTS, SOURCE, Shape
 
 TRICKLE = "loops=16 connections=200 pace=trickle"
 BURST = "loops=4 connections=2000 pace=burst"
+POINTS = (TRICKLE, BURST)
 
 
 def _one(name: str, column: str, way: str, point: str, low: float, high: float, claim: str, limits_from: str) -> Shape:
