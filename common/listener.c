@@ -94,6 +94,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
      * socket listens (socket(7)). */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0)
         return error_set(error, "setsockopt SO_REUSEADDR", name, errno);
+    if (options->reuse_port && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) < 0)
+        return error_set(error, "setsockopt SO_REUSEPORT", name, errno);
     if (where->ai_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
         return error_set(error, "setsockopt IPV6_V6ONLY", name, errno);

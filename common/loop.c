@@ -77,7 +77,7 @@ void loop_settle(struct loop *loop, struct connection *connection)
  * handshake before accept(2) returns, so a refused peer has seen a successful connect(2). It learns
  * of the refusal when it reads the end of the stream; or a reset, if it has sent something already.
  * A refusal costs an accept(2) and a close(2), and tells the peer at once to try elsewhere. */
-static void admit(struct loop *loop, int fd)
+void admit(struct loop *loop, int fd)
 {
     struct listener *listener = &loop->service.listener;
     struct context *context = &loop->context;
@@ -256,10 +256,11 @@ static int turn(struct loop *loop)
 
 /* The listener is watched like any connection. It never wants WRITABLE. Peers that came since
  * listen(2) wait in the kernel's queue, and the first wait reports them. */
-static int open_loop(struct loop *loop, struct error *error)
+int loop_open(struct loop *loop, struct error *error)
 {
     struct service *service = &loop->service;
 
+    connections_init(&loop->connections);
     loop->context = (struct context){
         .now_ns = clock_now(), .options = &service->options, .stats = &service->stats};
     loop->context.scratch = malloc(SCRATCH_BYTES);
@@ -270,23 +271,28 @@ static int open_loop(struct loop *loop, struct error *error)
     return mux_add(loop->mux, &service->listener.watch, error);
 }
 
-/* The ready line comes last: whoever reads it can connect, and is served. A test or a script that
- * waits for this line needs no sleep and no second attempt. */
-static int run(struct loop *loop, struct error *error)
+int loop_run(struct loop *loop, struct error *error)
 {
-    int result = open_loop(loop, error);
-
-    if (result == 0)
-        result = service_announce(&loop->service, error);
-    while (result == 0 && !loop->done)
-        if ((result = turn(loop)) < 0)
-            (void)error_set(error, loop->service.server->wait, "", errno);
-    return result;
+    while (!loop->done)
+        if (turn(loop) < 0)
+            return error_set(error, loop->service.server->wait, "", errno);
+    return 0;
 }
 
-/* The loop stands on the stack, and nothing in this file is static: two loops in one process would
- * share nothing here. The mux is closed before the connections are destroyed. From then on nothing
- * is reported, so no connection has to be removed from the API. */
+/* The mux is closed before the connections are destroyed. From then on nothing is reported, so no
+ * connection has to be removed from the API. */
+void loop_close(struct loop *loop)
+{
+    if (loop->mux != NULL)
+        mux_close(loop->mux);
+    connections_destroy(&loop->connections, &loop->context);
+    free(loop->context.scratch);
+}
+
+/* The loop stands on the stack, and nothing in this file is static: two loops in one process share
+ * nothing here.
+ * The ready line comes when all is open: whoever reads it can connect, and is served. A test or a
+ * script that waits for this line needs no sleep and no second attempt. */
 int loop_main(const struct server *server, int argc, char **argv)
 {
     struct loop loop = {0};
@@ -295,11 +301,11 @@ int loop_main(const struct server *server, int argc, char **argv)
 
     if (!service_open(&loop.service, server, argc, argv, &status))
         return status;
-    connections_init(&loop.connections);
-    int result = run(&loop, &error);
-    if (loop.mux != NULL)
-        mux_close(loop.mux);
-    connections_destroy(&loop.connections, &loop.context);
-    free(loop.context.scratch);
+    int result = loop_open(&loop, &error);
+    if (result == 0)
+        result = service_announce(&loop.service, &error);
+    if (result == 0)
+        result = loop_run(&loop, &error);
+    loop_close(&loop);
     return service_close(&loop.service, result < 0 ? &error : NULL);
 }

@@ -75,7 +75,25 @@ void loop_ready(struct loop *loop, struct watch *watch);
  * retires what is done. */
 void loop_settle(struct loop *loop, struct connection *connection);
 
-/* The body of main: runs the server until it is told to stop. Returns the exit status. */
+/* Takes over a connected non-blocking socket: serves the peer, or refuses it. For a server that is
+ * given sockets which another thread has accepted. */
+void admit(struct loop *loop, int fd);
+
+/* -- what the loop provides to main ----------------------------------------------------------- */
+
+/* Opens the loop: the API, which watches the listener from now on. loop->service is open, and the
+ * rest of the loop is zeros. Returns 0, or -1 with error filled; loop_close is needed either way.
+ * Several loops may run in one process, each in a thread of its own with a service of its own. */
+int loop_open(struct loop *loop, struct error *error);
+
+/* Runs the loop until it is done. Returns 0, or -1 with error filled when the wait failed. */
+int loop_run(struct loop *loop, struct error *error);
+
+/* Ends what connections are left, and frees what the loop holds. The service stays open. */
+void loop_close(struct loop *loop);
+
+/* The body of main of a server with one loop: runs it until it is told to stop. Returns the exit
+ * status. */
 int loop_main(const struct server *server, int argc, char **argv);
 
 #endif

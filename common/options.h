@@ -4,6 +4,7 @@
 
 #include "option_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct options {
     uint64_t drain_timeout_ns;
     int backlog;
     const char *stats_path; /* NULL: standard error */
+    bool reuse_port; /* no option: this listener shares its port with others of the process */
 };
 
 /* Fills options from the command line as option_table_read does, and what `part` says (NULL: no

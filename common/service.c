@@ -135,6 +135,8 @@ int service_print_stats(const struct service *service, size_t connections, FILE 
         .connections = connections,
         .uptime_seconds =
             (double)(clock_now() - service->started_ns) / (double)NANOSECONDS_A_SECOND,
+        .loops = service->loops,
+        .loop_count = service->loop_count,
     };
 
     if (!log_can_write(fileno(stream))) {

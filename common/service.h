@@ -30,6 +30,8 @@ struct service {
     struct listener listener;
     FILE *stats_stream;
     uint64_t started_ns;
+    const struct stats_of_loop *loops; /* of a server with several: what each has counted */
+    unsigned loop_count;               /* 0: the server has one loop */
 };
 
 /* Reads the options, raises the descriptor limit as far as it goes (getrlimit(2)), opens the

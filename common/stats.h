@@ -49,13 +49,24 @@ struct stats {
     uint64_t buffers; /* how many connections hold a buffer now */
 };
 
+/* Of one of several loops, beside the sum. */
+struct stats_of_loop {
+    const struct stats *stats;
+    uint64_t connections; /* open now */
+};
+
 /* What else is true at the moment of printing. */
 struct stats_gauges {
     const char *server;         /* its name */
     const char *implementation; /* "native", "libkqueue" or "emulation" */
     uint64_t connections;       /* open now */
     double uptime_seconds;
+    const struct stats_of_loop *loops; /* of a server with several */
+    unsigned loop_count;               /* 0: the server has one loop, and prints nothing of it */
 };
+
+/* sum += more, each counter. */
+void stats_add(struct stats *sum, const struct stats *more);
 
 /* Writes one JSON object and a newline, and flushes it. Returns 0, or -1 with errno set. */
 int stats_print(FILE *stream, const struct stats *stats, const struct stats_gauges *gauges);

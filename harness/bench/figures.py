@@ -657,6 +657,18 @@ FIGURES: tuple[Kind, ...] = (
         "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
         first="segments", second="segments", parts=("segments with data", ""),
     ),  # fmt: skip
+    Bars(
+        "loops_herd", "E18", "Sleeps that end for one peer, by --listen", "sleeps a peer", "",
+        "Counted, not timed: voluntary context switches of all threads of epoll_loops. With 16 loops the peers come one "
+        "at a time, while all loops sleep; with 4 loops 2,000 come as fast as a client connects. The darker part is "
+        "waits that returned. In the lighter part a thread woke up inside the call, and slept again.",
+        first="waits", second="switches", parts=("the wait returns", "woken up for nothing"), height=700,
+    ),  # fmt: skip
+    Bars(
+        "loops_share", "E18", "Peers that the loop with most of them gets", "% of the peers", "",
+        "The same runs. An even share of n loops is 100 / n per cent.",
+        first="most_share", second="most_share", parts=("the loop with most", ""), unit=0.01, height=700,
+    ),  # fmt: skip
     Curves(
         "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",
         "instructions of the call",

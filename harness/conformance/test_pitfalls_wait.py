@@ -39,6 +39,7 @@ def test_a_signal_just_before_the_wait(start, library):
     assert server.wait_exit() == 0
 
 
+@pytest.mark.only(stand_in=False, threads="one")  # another thread may hear it, as soon as it runs
 @pytest.mark.cause("ppoll and pselect deliver a signal only when nothing is ready: a busy loop does not hear it")
 def test_a_signal_is_heard_by_a_loop_that_never_sleeps(start, library):
     """SIGTERM comes while there is input for dozens of wake-ups. Who hears it only when all of that has been read
@@ -114,7 +115,7 @@ def test_all_that_comes_after_the_last_wait(start, library, kind):
     assert server.wait_exit() == 0
 
 
-@pytest.mark.only(*servers.FRAMES)
+@pytest.mark.only(stand_in=False, threads="one")  # the two peers are in one loop
 @pytest.mark.cause("a timeout trusts what the wait has reported: it does not read what came after the wait")
 def test_input_that_comes_before_the_expiry(start, library):
     """A wake-up begins when the silent peer's time is over. While the server serves the other one, before it looks at
@@ -138,6 +139,7 @@ def test_input_that_comes_before_the_expiry(start, library):
     assert server.stop()["closed"]["idle"] == 0
 
 
+@pytest.mark.only(stand_in=False, threads="one")  # all peers are in one loop
 @pytest.mark.cause("descriptors are closed and given away again before all events of the wake-up were looked at")
 def test_no_event_reaches_the_next_owner_of_a_descriptor(start, library):
     """In one wake-up: new peers, input of old ones, and the end of the old ones' lifetime, which comes while the

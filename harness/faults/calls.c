@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -238,6 +239,16 @@ WRAP(int, pipe, int ends[2])
     return fault.fails ? fault_fail(&fault) : __real_pipe(ends);
 }
 
+WRAP(int, pipe2, int ends[2], int flags)
+{
+    struct fault fault = FAULT_OF("pipe2");
+    int result = fault.fails ? fault_fail(&fault) : __real_pipe2(ends, flags);
+
+    for (int end = 0; end < 2 && result == 0; end++)
+        (void)ledger_take_descriptor(ends[end], fault.path);
+    return result;
+}
+
 WRAP(int, getrlimit, int resource, struct rlimit *limit)
 {
     struct fault fault = FAULT_OF("getrlimit");
@@ -272,6 +283,15 @@ WRAP(int, pthread_sigmask, int how, const sigset_t *set, sigset_t *before)
     struct fault fault = FAULT_OF("pthread_sigmask");
 
     return fault.fails ? fault.number : __real_pthread_sigmask(how, set, before);
+}
+
+/* It returns its error, as the above. */
+WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
+     void *(*begin)(void *), void *argument)
+{
+    struct fault fault = FAULT_OF("pthread_create");
+
+    return fault.fails ? fault.number : __real_pthread_create(thread, attributes, begin, argument);
 }
 
 WRAP(int, pselect, int limit, fd_set *read, fd_set *write, fd_set *except,

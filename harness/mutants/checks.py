@@ -33,12 +33,20 @@ def node(test: str, server: str) -> str:
     return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
 
 
+def file_of(test: str) -> str:
+    """A test of one server under beyond/ stands beside it: then with the path."""
+    name, _, rest = test.partition("::")
+    beside = next(servers.ROOT.glob(f"beyond/*/tests/{name}"), None)
+    return f"{beside}::{rest}" if beside else test
+
+
 def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> dict[str, str]:
     """The outcome of each test, under the name that the caller used."""
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        _pytest(OWN_TESTS.get(server, CONFORMANCE), [*nodes, f"--junitxml={report}"], programs, patience, sanitized)
+        place = OWN_TESTS.get(server, CONFORMANCE)
+        _pytest(place, [*map(file_of, nodes), f"--junitxml={report}"], programs, patience, sanitized)
         outcomes = _read(report) if report.exists() else {}
     return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
 

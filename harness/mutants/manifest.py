@@ -48,6 +48,10 @@ HTTP_ORDINARY = {
 }
 
 
+# How the loops of epoll_loops may share new peers.
+LISTEN_WAYS = ("handed", "reuseport", "shared", "exclusive")
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One planted bug. The tests in `named` must fail on every server of `servers`; those in `blind` must pass in spite
@@ -331,6 +335,47 @@ MUTANTS = (
     Mutant(
         "kqueue-two-events", "kqueue: one batch has two events for one descriptor", ("kqueue_srv",),
         ("test_batch.py::test_readable_and_writable_and_reset_in_one_wake_up[reading]",),
+    ),
+    # Several loops. With --listen handed, as the ordinary tests start the server, no loop has a listener.
+    Mutant(
+        "loops-stop-heard-by-one", "several loops: the first loop that hears of a stop takes it for all",
+        ("epoll_loops",),
+        tuple(f"test_epoll_loops.py::test_a_stop_reaches_every_loop[{way}]" for way in LISTEN_WAYS),
+        (),
+    ),
+    Mutant(
+        "loops-limit-of-each", "several loops: --max-conns is a limit of each loop", ("epoll_loops",),
+        tuple(f"test_epoll_loops.py::test_max_conns_is_a_limit_of_the_process[{way}]" for way in LISTEN_WAYS),
+    ),
+    Mutant(
+        "loops-each-refuses", "several loops: each of them refuses a peer a second when descriptors are short",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_all_loops_together_refuse_one_peer_a_second[reuseport]",),
+    ),
+    Mutant(
+        "loops-exclusive-modified", "several loops: EPOLL_CTL_MOD of an entry with EPOLLEXCLUSIVE", ("epoll_loops",),
+        ("test_epoll_loops.py::test_waiting_peers_are_served_as_loops_close_descriptors[exclusive]",),
+    ),
+    Mutant(
+        "loops-listener-left-in-the-set", "several loops: a shared listener is closed without EPOLL_CTL_DEL",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_a_loop_that_has_closed_its_listener_hears_no_more_of_it",),
+    ),
+    Mutant(
+        "loops-edge-forgets-peers", "several loops: an edge-triggered listener, and a loop that does not accept all",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_many_peers_in_one_wake_up[reuseport]",
+         "test_epoll_loops.py::test_many_peers_in_one_wake_up[exclusive]"),
+    ),
+    Mutant(
+        "loops-listener-without-a-loop", "several loops: SO_REUSEPORT has a listener that no loop accepts from",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_every_peer_is_served[reuseport]",),
+    ),
+    Mutant(
+        "loops-one-listener-closed", "several loops: one of the listeners of SO_REUSEPORT is closed with peers queued",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_waiting_peers_are_served_as_loops_close_descriptors[reuseport]",),
     ),
     Mutant(
         "self-connect", "a connection to itself is taken for one to a server", (LOADGEN,),

@@ -1,0 +1,138 @@
+/* What a loop's thread does besides its turns: it reads letters, counts its connections among those
+ * of all, and answers a request for statistics.
+ *
+ * The flags in struct team are counters that only grow. Whoever raises one rings: a letter to each
+ * loop, the bell for the main thread. Whoever is rung compares each counter with what it has seen
+ * of it. So two rings that come together lose nothing. A pipe that is full loses nothing either: it
+ * is readable, and its reader will look. */
+#include "team.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+enum { LETTERS_A_READ = 64 };
+
+bool team_reserve(struct team *team, size_t most)
+{
+    if (atomic_fetch_add(&team->connections, 1) < most)
+        return true;
+    team_release(team);
+    return false;
+}
+
+void team_release(struct team *team)
+{
+    (void)atomic_fetch_sub(&team->connections, 1);
+}
+
+/* A write of few bytes to a pipe is whole or fails (pipe(7)). */
+bool member_send(const struct member *member, int descriptor)
+{
+    return write(member->letters, &descriptor, sizeof descriptor) == sizeof descriptor;
+}
+
+void team_ring_loops(struct team *team)
+{
+    for (uint32_t i = 0; i < team->count; i++)
+        (void)member_send(&team->members[i], 0);
+}
+
+/* A counter of 64 bits cannot be full here, so this write cannot fail for want of room. */
+static void ring_main(struct team *team)
+{
+    const uint64_t one = 1;
+
+    (void)!write(team->bell, &one, sizeof one);
+}
+
+/* A descriptor that one loop closes is one that any listener may use: descriptors belong to the
+ * process. Without the bell another loop's listener would rest for up to a second more. */
+void team_freed(struct team *team)
+{
+    if (atomic_load(&team->resting) == 0)
+        return;
+    (void)atomic_fetch_add(&team->freed, 1);
+    team_ring_loops(team);
+    ring_main(team);
+}
+
+void team_rests(struct team *team, bool rests)
+{
+    if (rests)
+        (void)atomic_fetch_add(&team->resting, 1);
+    else
+        (void)atomic_fetch_sub(&team->resting, 1);
+}
+
+void team_look_for_free(const struct team *team, unsigned *seen, struct listener *listener)
+{
+    unsigned freed = atomic_load(&team->freed);
+
+    if (freed != *seen)
+        listener_wake(listener);
+    *seen = freed;
+}
+
+/* Copies what the loop has counted. Only the loop itself can do that between two turns, when all
+ * numbers fit together. A request wakes every loop. It counts as one wait, as with one loop. */
+static void report(struct member *member, bool alone)
+{
+    struct stats *stats = member->loop.context.stats;
+    unsigned reports = atomic_load(&member->team->reports);
+
+    if (atomic_load(&member->reported) == reports)
+        return;
+    if (alone && member != member->team->members) {
+        stats->waits--;
+        stats->events--;
+    }
+    member->snapshot = *stats;
+    member->snapshot_connections = member->loop.connections.count;
+    atomic_store(&member->reported, reports);
+    ring_main(member->team);
+}
+
+/* Takes over up to LETTERS_A_READ peers. Returns how many letters there were. */
+static size_t read_letters(struct member *member)
+{
+    int letters[LETTERS_A_READ];
+    ssize_t size;
+
+    do
+        size = read(member->inbox, letters, sizeof letters);
+    while (size < 0 && errno == EINTR);
+    size_t count = size > 0 ? (size_t)size / sizeof letters[0] : 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t before = member->loop.connections.count;
+        if (letters[i] == 0)
+            continue;
+        admit(&member->loop, letters[i]);
+        if (member->loop.connections.count == before)
+            team_release(member->team); /* refused, for want of memory */
+    }
+    return count;
+}
+
+/* All peers that were handed over before the stop are taken over before it. The flag is looked at
+ * first: the main thread raises it when it has written its last letter with a peer. */
+bool member_reads(struct member *member, bool alone)
+{
+    bool stops = atomic_load(&member->team->stops) != member->stops_taken;
+
+    while (read_letters(member) == LETTERS_A_READ && stops)
+        continue;
+    team_look_for_free(member->team, &member->freed_seen, &member->loop.service.listener);
+    report(member, alone);
+    member->stops_taken += stops;
+    return stops;
+}
+
+void *member_run(void *argument)
+{
+    struct member *member = argument;
+
+    member->result = loop_run(&member->loop, &member->error);
+    atomic_store(&member->ended, true);
+    ring_main(member->team);
+    return NULL;
+}

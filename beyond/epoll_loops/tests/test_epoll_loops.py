@@ -1,0 +1,294 @@
+"""What is particular to several loops in one process: how they share peers, signals, limits and statistics."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import socket
+import time
+
+import pytest
+
+from suite import kernel, needs, waiting
+from suite.flood import Flood
+from suite.frames import payload
+from suite.peer import Peer
+from suite.server import Server
+
+pytestmark = [pytest.mark.only(name="epoll_loops"), pytest.mark.inside]
+
+WAYS = ("handed", "reuseport", "shared", "exclusive")
+every_way = pytest.mark.parametrize("way", WAYS)
+needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+
+LOOPS = 3
+
+
+def options(way: str, loops: int = LOOPS) -> tuple[str, ...]:
+    return ("--loops", str(loops), "--listen", way)
+
+
+def limit_to(server: Server, room: int) -> None:
+    """Lowers the server's descriptor limit, so that `room` more descriptors can be opened."""
+    limit = kernel.descriptors(server.pid) + room
+    _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, hard))
+
+
+def connections(server: Server) -> list[int]:
+    return server.statistics()["loops"]["connections"]
+
+
+# -- peers -----------------------------------------------------------------------------------------
+
+
+@every_way
+@pytest.mark.cause("a listener that no loop accepts from, or a peer that is lost between two threads")
+def test_every_peer_is_served(start, way):
+    server = start(*options(way))
+    peers = [server.connect() for _ in range(60)]
+    for i, peer in enumerate(peers):
+        peer.echo(payload(3000, i))
+    statistics = server.statistics()
+    assert statistics["connections"] == sum(statistics["loops"]["connections"]) == 60
+    final = server.stop()
+    for name in ("accepted", "frames"):
+        assert final[name] == sum(final["loops"][name]) == 60
+    assert final["loops"]["connections"] == [0] * LOOPS and final["closed"]["end"] == 60
+
+
+@every_way
+@pytest.mark.cause("one event stands for many peers, and the loop accepts fewer")
+def test_many_peers_in_one_wake_up(start, way):
+    server = start(*options(way))
+    with server.frozen():
+        peers = [server.connect() for _ in range(600)]
+    for i, peer in enumerate(peers):
+        peer.echo(payload(10, i))
+
+
+@pytest.mark.cause("a loop is left out, or gets two peers in a row")
+def test_handed_over_evenly(start):
+    server = start(*options("handed", 4))
+    for i in range(40):
+        server.connect().echo(payload(10, i))
+    assert connections(server) == [10, 10, 10, 10]
+
+
+@needs.descriptors(2100)
+@pytest.mark.cause("loops share a listener, and the group of SO_REUSEPORT has fewer members than there are loops")
+def test_a_hash_spreads_peers(start):
+    server = start(*options("reuseport", 4))
+    server.connect_many(2000)
+    spread = connections(server)
+    assert sum(spread) == 2000 and max(spread) <= 1.4 * min(spread), spread
+
+
+@pytest.mark.cause("SO_REUSEPORT lets a second program of the same user onto the port")
+def test_a_port_that_is_in_use_is_an_error(start):
+    first = start(*options("reuseport"))
+    port = str(first.address[1])
+    with pytest.raises(AssertionError, match="Address already in use"):
+        Server("epoll_loops", *options("reuseport"), "--port", port)
+    with socket.socket() as other, pytest.raises(OSError):
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(first.address)
+        other.listen()
+
+
+@needs.ipv6
+@pytest.mark.cause("the port of an IPv6 address is read as that of an IPv4 address")
+def test_several_listeners_on_ipv6(start):
+    server = start(*options("reuseport"), "--bind", "::1")
+    for _ in range(30):
+        server.connect().echo(b"six")
+
+
+# -- limits ----------------------------------------------------------------------------------------
+
+
+@every_way
+@pytest.mark.cause("--max-conns counts the connections of each loop by itself")
+def test_max_conns_is_a_limit_of_the_process(start, way):
+    server = start(*options(way), "--max-conns", "4")
+    served = [server.connect("served") for _ in range(4)]
+    for peer in served:
+        peer.echo(b"in")
+    for _ in range(9):
+        server.connect("one too many").expect_gone()
+    served.pop().close()
+    server.wait_statistics(lambda s: s["connections"] == 3, "one gone")
+    server.connect("next").echo(b"in")
+    statistics = server.stop()
+    assert (statistics["accepted"], statistics["refused"]) == (5, 9)
+
+
+def is_refused(peer: Peer) -> bool:
+    """It has sent nothing, so it hears only of its end."""
+    return peer.has_input()
+
+
+@needs_proc
+@every_way
+@pytest.mark.cause("each loop has a descriptor to spare, and refuses a peer a second with it")
+def test_all_loops_together_refuse_one_peer_a_second(start, way):
+    server = start(*options(way))
+    limit_to(server, 0)
+    began = time.monotonic()
+    with server.frozen():
+        peers = [server.connect("waits") for _ in range(40)]
+    waiting.until(lambda: any(is_refused(peer) for peer in peers), "a peer refused")
+    for _ in range(3):  # by the third answer every loop has had its turn with the listener
+        server.statistics()
+    refused = server.statistics()["refused"]
+    assert 1 <= refused <= 1 + time.monotonic() - began, f"{refused} were refused"
+
+
+@needs_proc
+@every_way
+@pytest.mark.cause("a listener that rests is closed, spins, ends the server, or does not hear of a free descriptor")
+def test_waiting_peers_are_served_as_loops_close_descriptors(start, way):
+    server = start(*options(way))
+    limit_to(server, 4)
+    served = [server.connect("served") for _ in range(4)]
+    for peer in served:
+        peer.echo(b"x")
+    waits = [server.connect("waits") for _ in range(12)]
+    waiting.until(lambda: any(is_refused(peer) for peer in waits), "a peer refused")
+    statistics = server.statistics()
+    time.sleep(0.3)  # not a wait for anything: the time over which nothing may happen
+    assert server.statistics()["waits"] - statistics["waits"] < 20, "a loop without a descriptor does not sleep"
+    for peer in served:
+        peer.close()
+    waiting.until(lambda: server.statistics()["accepted"] >= 8, "four of those that wait are served")
+    limit_to(server, 20)
+    for peer in waits:
+        if not is_refused(peer):
+            peer.echo(b"at last")
+    assert server.statistics()["refused"] < 8
+
+
+def busy(server: Server) -> bool:
+    """Does a thread of it run?"""
+    states = [(task / "stat").read_text().rsplit(")", 1)[1].split()[0] for task in kernel.threads(server.pid)]
+    return "R" in states
+
+
+# -- signals ---------------------------------------------------------------------------------------
+
+
+@every_way
+@pytest.mark.cause("one loop takes the signal, and the others never hear of it")
+def test_a_stop_reaches_every_loop(start, way):
+    server = start(*options(way), "--drain-timeout", "60")
+    peers = [server.connect() for _ in range(30)]
+    for peer in peers:
+        peer.echo(b"x")
+    server.signal(signal.SIGTERM)
+    for peer in peers:
+        peer.expect_end()
+        peer.close()
+    assert server.wait_exit() == 0
+    final = server.stop()
+    assert final["closed"]["stop"] == 30 and final["loops"]["connections"] == [0] * LOOPS
+
+
+@pytest.mark.cause("nobody listens for signals any more when the loop that did so has ended")
+def test_a_second_stop_is_heard_when_other_loops_have_ended(start):
+    server = start(*options("handed"), "--drain-timeout", "3600")
+    idle = [server.connect("idle") for _ in range(2)]
+    for peer in idle:
+        peer.echo(b"x")
+    Flood(server, server.connect("blocked", receive_buffer=4096), payload(100_000)).until_paused()
+    server.signal(signal.SIGTERM)
+    for peer in idle:  # loops 0 and 1 have nothing else to wait for
+        peer.expect_end()
+        peer.close()
+    waiting.until(lambda: connections(server) == [0, 0, 1], "one loop that drains")
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+
+
+@needs_proc
+@pytest.mark.cause("a listener is closed without EPOLL_CTL_DEL while another loop has it open")
+def test_a_loop_that_has_closed_its_listener_hears_no_more_of_it(start):
+    """One loop computes while the others stop. Until it stops too, the listener is open, and a newcomer waits there.
+    The others have closed their numbers for it; if it were still in their epoll sets, it would be reported there
+    without end."""
+    server = start(*options("shared"), "--work", "500000", "--drain-timeout", "60")
+    peers: list[Peer] = []
+
+    def two_loops_have_peers() -> bool:
+        with server.frozen():
+            peers.extend(server.connect() for _ in range(10))
+        server.wait_statistics(lambda s: s["accepted"] == len(peers), "all accepted")
+        return sum(count > 0 for count in connections(server)) >= 2
+
+    waiting.until(two_loops_have_peers, "peers in two loops")
+    before = kernel.descriptors(server.pid)
+    peers[0].send_frame(b"half a second of work")
+    peers[0].wait_delivered()
+    waiting.until(lambda: busy(server), "a loop that computes")
+    server.signal(signal.SIGTERM)
+    # A number for the listener and a spare descriptor each: all loops have closed theirs but the one that computes.
+    waiting.until(lambda: kernel.descriptors(server.pid) <= before - 2 * (LOOPS - 1), "the other loops have stopped")
+    newcomer = socket.socket()
+    newcomer.connect(server.address)  # refused if the busy loop has stopped as well: then nothing was tested
+    peers[0].expect_frame(b"half a second of work")
+    for peer in peers:
+        peer.close()
+    newcomer.close()
+    assert server.wait_exit() == 0
+    waits = server.stop()["loops"]["waits"]
+    assert max(waits) < 200, f"a loop was woken again and again while it had nothing to do: {waits}"
+
+
+# -- the rest --------------------------------------------------------------------------------------
+
+
+@needs_proc
+@every_way
+@pytest.mark.cause("a loop polls, or is woken although nothing happens")
+def test_all_threads_sleep(start, way):
+    server = start(*options(way))
+    for _ in range(10):
+        server.connect().echo(b"x")
+    waiting.until(lambda: kernel.ran(server.pid) is not None, "all threads asleep")
+    before = server.statistics()["waits"]
+    cpu = kernel.cpu_seconds(server.pid)
+    time.sleep(0.5)  # not a wait for anything: the time over which nothing may happen
+    assert kernel.cpu_seconds(server.pid) - cpu < 0.01
+    assert server.statistics()["waits"] - before <= 1
+
+
+@pytest.mark.cause("the work of one loop holds up the others")
+def test_loops_work_side_by_side(start):
+    server = start(*options("handed", 2), "--work", "500000")
+    busy_one, other = server.connect(), server.connect()
+    waiting.until(lambda: connections(server) == [1, 1], "a peer for each loop")
+    busy_one.send_frame(b"slow")
+    other.half_close()
+    other.expect_end()
+    assert not busy_one.has_input(), "the other was served only after the work was done"
+
+
+@pytest.mark.parametrize("arguments, line", (
+    (("--loops", "0"), "--loops: '0' is not a whole number from 1 to 64"),
+    (("--loops", "65"), "--loops: '65' is not a whole number from 1 to 64"),
+    (("--listen", "all"), "--listen: 'all' is not one of reuseport shared exclusive handed"),
+    (("--work", "-1"), "--work: '-1' is not a number from 0"),
+))  # fmt: skip
+@pytest.mark.cause("a bad value is taken")
+def test_bad_options(server_name, arguments, line):
+    with pytest.raises(AssertionError, match=line):
+        Server(server_name, *arguments)
+
+
+def test_statistics_of_64_loops_fit_into_a_page(start):
+    """A line longer than a page could wait for its reader: common/log.c."""
+    server = start(*options("handed", 64))
+    for _ in range(70):
+        server.connect().echo(b"x")
+    statistics = server.statistics()
+    assert sorted(statistics["loops"]["accepted"]) == [1] * 58 + [2] * 6
+    assert max(len(line) for line in server.errors()) < 2500
