@@ -30,13 +30,21 @@ def node(test: str, server: str) -> str:
     return f"{name}[{server}-{parameters}" if bracket else f"{name}[{server}]"
 
 
+def file_of(test: str) -> str:
+    """A test of one server under beyond/ stands beside it: then with the path."""
+    name, _, rest = test.partition("::")
+    beside = next(servers.ROOT.glob(f"beyond/*/tests/{name}"), None)
+    return f"{beside}::{rest}" if beside else test
+
+
 def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> dict[str, str]:
     """The outcome of each test, under the name that the caller used."""
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         place = HARNESS / "loadgen" / "tests" if server == LOADGEN else HARNESS / "conformance"
-        _pytest(place, [*nodes, f"--junitxml={report}"], programs, patience, sanitized)
+        tests_of = [file_of(each) for each in nodes]
+        _pytest(place, [*tests_of, f"--junitxml={report}"], programs, patience, sanitized)
         outcomes = _read(report) if report.exists() else {}
     return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
 
@@ -52,7 +60,8 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         "SERVER": "",
     }
 
-    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "-p", "suite.plugin", *arguments]
+    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), "--rootdir", str(servers.ROOT)]
+    command += ["-p", "suite.plugin", *arguments]
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(
