@@ -87,8 +87,8 @@ def over(plain: socket.socket, address: tuple[str, int]) -> socket.socket:
 
 class Stream:
     """A TLS client on a connected socket. The handshake is made when it is needed first: a peer that the server does
-    not accept may be connected all the same. Server.frozen() sees to those that are connected then. What is not here is the
-    socket's."""
+    not accept may be connected all the same. Server.frozen() sees to those that are connected then. What is not here
+    is the socket's."""
 
     def __init__(self, plain: socket.socket, context: ssl.SSLContext, stopped: Callable[[], bool] = lambda: False,
                  session: ssl.SSLSession | None = None):
