@@ -16,6 +16,9 @@ ALLOWED = {
     frozenset({"epoll_lt", "epoll_et"}): OPEN_AND_CLOSE,
     frozenset({"epoll_lt", "http"}): OPEN_AND_CLOSE,
     frozenset({"epoll_et", "http"}): OPEN_AND_CLOSE,
+    # tls waits as they do, and is to be read beside them: it differs in what it waits for.
+    frozenset({"epoll_lt", "tls"}): OPEN_AND_CLOSE | {"epoll_readiness", "mux_update", "mux_wait", "mux_signal"},
+    frozenset({"epoll_et", "tls"}): OPEN_AND_CLOSE | {"epoll_readiness", "unqueue", "mux_wait", "mux_signal"},
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import preload, servers, waiting
+from suite import preload, servers, tls, waiting
 from suite.frames import header, payload
 from suite.peer import Peer
 from suite.server import LISTENING
@@ -31,13 +31,14 @@ class Bare:
         self.errors, write_end = os.pipe()
         fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
         self.process = subprocess.Popen(
-            [str(servers.program(name)), "--port", "0", *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            tls.command(name, "--port", "0", *options), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=write_end, text=True,
         )
         os.close(write_end)
         match = LISTENING.fullmatch(self.process.stdout.readline())
         assert match is not None
         self.address = ("127.0.0.1", int(match["port"]))
+        tls.note(self.address, bool(tls.options(name)), lambda: False)
 
     def close(self) -> None:
         self.process.kill()
@@ -134,7 +135,7 @@ def test_lines_of_one_kind_are_limited_and_counted(start):
 
 def run_with(name: str, prepare: Callable[[], None], *options: str, wait: bool = True) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [str(servers.program(name)), "--port", "0", *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        tls.command(name, "--port", "0", *options), stdin=subprocess.DEVNULL, capture_output=True, text=True,
         preexec_fn=prepare, timeout=waiting.PATIENCE,
     )
 

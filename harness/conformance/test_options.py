@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import needs, servers
+from suite import needs, servers, tls
 from suite.strace import UNDER_STRACE
 
 pytestmark = pytest.mark.inside  # docs/protocol.md asks for none of it
@@ -35,7 +35,7 @@ def run(name: str, *options: str, **how) -> subprocess.CompletedProcess:
     if reason:
         pytest.skip(f"{name}: {reason}")
     return subprocess.run(
-        [str(servers.program(name)), *options], stderr=subprocess.PIPE, text=True, timeout=20,
+        tls.command(name, *options), stderr=subprocess.PIPE, text=True, timeout=20,
         **({"stdout": subprocess.PIPE} | how),
     )
 

@@ -179,7 +179,9 @@ library = preload.library("count_clock.c")
 slow_library = preload.library("slow_call.c")
 
 
+# Not over TLS: OpenSSL reads the clock for itself.
 @pytest.mark.inside
+@pytest.mark.only(transport="plain")
 @pytest.mark.cause("the clock is read for every event instead of once a wake-up")
 @pytest.mark.parametrize("idle_timeout", ("0", "60"))
 @preload.needed
@@ -233,6 +235,8 @@ def test_a_request_that_has_arrived_beats_the_timeout(start, option):
     server.stop()
 
 
+# Not over TLS: 300 handshakes may take longer than the timeout.
+@pytest.mark.only(transport="plain")
 @pytest.mark.cause("expiry before everything that has arrived has been looked at")
 def test_many_requests_that_have_arrived_beat_the_timeout(start):
     """More than one wait reports: those that are not in the first batch are not idle either. The timeout leaves a busy

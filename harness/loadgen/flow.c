@@ -3,7 +3,7 @@
 #include "../../common/clock.h"
 #include "misread.h"
 #include "mix.h"
-#include "wire.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -78,6 +78,8 @@ int flow_connected(struct flow *flow)
         errno = number;
         return -1;
     }
+    if (secure_begin(flow) < 0)
+        return -1;
     flow->state = FLOW_OPEN;
     flow->writable = true;
     flow->opened = flow->awaited;
@@ -242,7 +244,7 @@ void flow_flush(struct traffic *traffic, struct flow *flow, size_t most)
     while (flow->writable && most > 0 && flow_has_output(traffic, flow)) {
         size_t size = compose(traffic, flow, most < FLOW_SCRATCH_BYTES ? most : FLOW_SCRATCH_BYTES);
         uint64_t sent_ns = clock_now();
-        ssize_t count = wire_send(flow->fd, traffic->output, size);
+        ssize_t count = flow_send(flow, traffic->output, size);
         traffic->tally.sends++;
         if (count < 0 && errno == EINTR)
             continue;
@@ -323,6 +325,8 @@ void flow_close(struct flow *flow, enum close_mode mode)
 
     if (flow->fd < 0)
         return;
+    if (flow->secure != NULL)
+        secure_end(flow, mode != CLOSE_MODE_RESET);
     if (mode == CLOSE_MODE_RESET)
         (void)setsockopt(flow->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     (void)close(flow->fd);

@@ -36,6 +36,7 @@ enum flow_state {
 
 struct misread;
 struct missing;
+struct ssl_st;
 
 struct flow {
     int fd;
@@ -52,6 +53,7 @@ struct flow {
     uint64_t opened;       /* the number of the first request of this connection */
     uint64_t unblocked_ns; /* when the server last allowed a waiting request to be sent */
     uint32_t capacity;     /* of requests, a power of 2, or 0 */
+    struct ssl_st *secure; /* its TLS session, or NULL: see secure.h */
     struct request *requests;
     struct misread *misread; /* a wrong frame that is being collected, or NULL */
     struct missing *missing; /* numbers of requests that later replies have overtaken, or NULL */

@@ -1,7 +1,7 @@
 #include "idle.h"
 
 #include "../../common/clock.h"
-#include "wire.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -26,7 +26,7 @@ static void send_unread(struct traffic *traffic, struct flow *flow)
         if (part > FLOW_SCRATCH_BYTES)
             part = FLOW_SCRATCH_BYTES;
         payload_frame(identity, size, flow->send_offset, traffic->output, part);
-        ssize_t count = wire_send(flow->fd, traffic->output, part);
+        ssize_t count = flow_send(flow, traffic->output, part);
         if (count < 0 && errno == EINTR)
             continue;
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))

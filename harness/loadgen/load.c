@@ -114,6 +114,11 @@ static const struct option_row rows[] = {
     {"host", "NAME", "server's name or address, IPv4 or IPv6 (127.0.0.1)",
      TEXT_INTO(struct load, host)},
     {"port", "N", "server's port (9000)", NUMBER_INTO(struct load, port, 1, UINT16_MAX)},
+    {"tls", NULL, "speak TLS; the server's certificate is not looked at",
+     FLAG_INTO(struct load, tls)},
+    {"tls-ca", "FILE",
+     "with --tls: certificates to trust, in PEM; the server's must be by one of them",
+     TEXT_INTO(struct load, tls_ca)},
     {"connections", "N", "connections, all established before the clock starts (1)",
      NUMBER_INTO(struct load, connections, 1, 1U << 24)},
     {"active", "K", "of them, how many carry requests (all)",
@@ -273,6 +278,7 @@ static bool selftest_takes(const struct load *load, const struct load *defaults)
     } refused[] = {
         {"host", load->host != defaults->host},
         {"port", load->port != defaults->port},
+        {"tls", load->tls},
         {"rate", load_is_open(load)},
         {"arrivals", load->arrivals != defaults->arrivals},
         {"duration", load->duration_ns != defaults->duration_ns},
@@ -318,6 +324,13 @@ static void set_defaults(struct load *load, int argc, char **argv)
     limits_default(&load->limits);
 }
 
+static bool tls_has_options(const struct load *load)
+{
+    if (load->tls_ca != NULL && !load->tls)
+        error_print("--tls-ca: has no effect without --tls");
+    return load->tls_ca == NULL || load->tls;
+}
+
 enum options_result load_parse(struct load *load, int argc, char **argv)
 {
     struct load defaults;
@@ -328,6 +341,6 @@ enum options_result load_parse(struct load *load, int argc, char **argv)
     if (result != OPTIONS_RUN)
         return result;
     bool good = selftest_takes(load, &defaults) && connections_are_enough(load) &&
-                loop_has_options(load) && outputs_are_apart(load);
+                loop_has_options(load) && tls_has_options(load) && outputs_are_apart(load);
     return good ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -53,7 +53,9 @@ struct load {
     const char *json_path; /* NULL: none; "-": standard output */
     const char *hgrm_path;
     const char *csv_path;
-    bool quiet; /* no progress, no table */
+    bool tls;
+    const char *tls_ca; /* NULL: any certificate will do */
+    bool quiet;         /* no progress, no table */
     bool selftest;
     bool urgent; /* threads run ahead of ordinary ones, if they may; not on the command line */
     int argc;    /* the whole command line, for the record */

@@ -6,6 +6,13 @@ loadgen_common  := $(addprefix common/,clock.c option_table.c json.c address.c e
 loadgen_objects := $(call object_of,$(loadgen_sources) $(loadgen_common))
 loadgen_parts   := $(filter-out %/main.o,$(loadgen_objects))
 
+# --tls needs OpenSSL 3; without it the option says so.
+loadgen_openssl := $(shell pkg-config --atleast-version=3.0 openssl 2>/dev/null && echo yes)
+ifneq ($(loadgen_openssl),)
+$(BUILD)/obj/harness/loadgen/secure.o: CPPFLAGS += -DLOADGEN_OPENSSL $(shell pkg-config --cflags openssl)
+$(BUILD)/loadgen $(BUILD)/loadgen_probe $(BUILD)/loadgen_steps: LDLIBS += $(shell pkg-config --libs openssl)
+endif
+
 .PHONY: loadgen-steps loadgen-selftest test-tsan
 
 all: $(BUILD)/loadgen $(BUILD)/loadgen_probe

@@ -6,6 +6,7 @@
 #include "output.h"
 #include "outputs.h"
 #include "run.h"
+#include "secure.h"
 #include "selftest.h"
 #include "stop.h"
 
@@ -38,10 +39,13 @@ static int carry_out(const struct load *load, struct outputs *outputs, struct er
         return -1;
     if (load->selftest)
         return selftest(load, outputs, error);
+    if (load->tls && secure_open(load->tls_ca, error) < 0)
+        return -1;
     if (outcome_init(&outcome, load, error) == 0 && run_load(&outcome, error) == 0)
         status = print(outputs, &outcome) < 0 ? EXIT_CANNOT_RUN
                                               : verdict_status(outcome.judgement.verdict);
     outcome_destroy(&outcome);
+    secure_close();
     return status;
 }
 

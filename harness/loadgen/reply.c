@@ -3,7 +3,7 @@
 
 #include "../../common/clock.h"
 #include "misread.h"
-#include "wire.h"
+#include "secure.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -72,7 +72,7 @@ void flow_receive(struct traffic *traffic, struct flow *flow, bool to_end)
     uint64_t wrong = histogram_load(&traffic->tally.errors_seen);
 
     while (flow->state == FLOW_OPEN) {
-        ssize_t count = wire_receive(flow->fd, traffic->input, FLOW_SCRATCH_BYTES);
+        ssize_t count = flow_take(flow, traffic->input, FLOW_SCRATCH_BYTES);
         uint64_t received_ns = clock_now();
         traffic->tally.receives++;
         if (count < 0 && errno == EINTR)

@@ -378,6 +378,43 @@ MUTANTS = (
         ("test_epoll_loops.py::test_waiting_peers_are_served_as_loops_close_descriptors[reuseport]",),
     ),
     Mutant(
+        "tls-pending-forgotten", "TLS: bytes that OpenSSL holds already wait for an event", ("tls",),
+        tuple(f"test_tls.py::test_bytes_that_openssl_holds[{size}-{how}]"
+              for size in (5000, 16000) for how in ("level", "edge")),
+        all_but(LARGE),
+    ),
+    Mutant(
+        "tls-retry-from-a-moved-buffer", "TLS: a write is repeated from another address", ("tls",),
+        ("test_tls.py::test_output_that_waits_is_sent_from_where_it_is_then[level]",
+         "test_tls.py::test_output_that_waits_is_sent_from_where_it_is_then[edge]"),
+        all_but(LARGE),
+    ),
+    Mutant(
+        "tls-interest-by-direction", "TLS: a read that has to send waits for input", ("tls",),
+        ("test_tls.py::test_a_handshake_that_waits_for_room[level]",
+         "test_tls.py::test_a_handshake_that_waits_for_room[edge]"),
+    ),
+    Mutant(
+        "tls-error-queue-left", "TLS: an error of one session is found by the next one", ("tls",),
+        ("test_tls.py::test_an_error_of_one_session_is_not_taken_for_one_of_another[level]",
+         "test_tls.py::test_an_error_of_one_session_is_not_taken_for_one_of_another[edge]"),
+    ),
+    Mutant(
+        "tls-reset-for-close-notify", "TLS: a close with input unread destroys close_notify", ("tls",),
+        ("test_tls.py::test_close_notify_arrives_though_input_is_unread[level]",
+         "test_tls.py::test_close_notify_arrives_though_input_is_unread[edge]"),
+    ),
+    Mutant(
+        "tls-no-handshake-timeout", "TLS: a handshake may take for ever", ("tls",),
+        tuple(f"test_tls.py::test_a_handshake_takes_no_longer_than_its_timeout[{sends}-{how}]"
+              for sends in ("silent", "begun") for how in ("level", "edge")),
+    ),
+    Mutant(
+        "tls-fin-is-an-end", "TLS: FIN, which anybody can forge, is taken for the end", ("tls",),
+        tuple(f"test_tls.py::test_fin_without_close_notify_is_a_truncation[{size}-{how}]"
+              for size in (100, 100_000) for how in ("level", "edge")),
+    ),
+    Mutant(
         "self-connect", "a connection to itself is taken for one to a server", (LOADGEN,),
         ("test_loadgen_contact.py::test_no_server_but_itself[127.0.0.1]",),
         tuple(LOADGEN_ORDINARY),

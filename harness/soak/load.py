@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 
-from suite import servers
+from suite import servers, tls
 from suite.server import Server
 
 # The purpose of each load, and its options. The closed loops use all the CPU that they get; the open loop keeps its
@@ -32,7 +32,8 @@ def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
     return [
         subprocess.Popen(
             [str(servers.program("loadgen")), "--port", str(server.address[1]), "--duration", f"{seconds:.1f}",
-             "--warmup", "0", "--drain", "30", "--seed", str(seed), "--quiet", "--json", "-", *options],
+             "--warmup", "0", "--drain", "30", "--seed", str(seed), "--quiet", "--json", "-", *options,
+             *(["--tls"] if tls.options(server.name) else [])],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )

@@ -11,7 +11,7 @@ import termios
 
 import pytest
 
-from suite import frames, kernel, steps, waiting
+from suite import frames, kernel, steps, tls, waiting
 
 
 def needs_in_flight(count: int) -> None:
@@ -33,7 +33,15 @@ class Peer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.connect(address)
+        self.socket = tls.over(self.socket, address)
         self._say(f"connected from port {self.port}")
+
+    @classmethod
+    def over(cls, connected: object, name: str) -> Peer:
+        """A peer with a socket of the caller's."""
+        peer = cls.__new__(cls)
+        peer.name, peer.received, peer.socket = name, 0, connected  # type: ignore[assignment]
+        return peer
 
     @property
     def port(self) -> int:
@@ -123,6 +131,8 @@ class Peer:
 
     def has_input(self) -> bool:
         """Is there something to receive, or an end or an error to notice?"""
+        if isinstance(self.socket, tls.Stream):
+            return self.socket.has_input()
         poller = select.poll()
         poller.register(self.socket, select.POLLIN)
         return bool(poller.poll(0))
@@ -142,7 +152,8 @@ class Peer:
 
     def undelivered(self) -> int:
         """How many bytes the other end's kernel has not acknowledged yet, a FIN included (tcp(7): SIOCOUTQ)."""
-        return self._queued(termios.TIOCOUTQ)
+        held = self.socket.undelivered() if isinstance(self.socket, tls.Stream) else 0
+        return held + self._queued(termios.TIOCOUTQ)
 
     def unread(self) -> int:
         """How many bytes have come and were not received yet (tcp(7): SIOCINQ)."""

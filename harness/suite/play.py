@@ -13,7 +13,7 @@ import termios
 import time
 from collections.abc import Callable
 
-from suite import frames, steps, waiting
+from suite import frames, steps, tls, waiting
 from suite.model import PeerModel, possible
 from suite.script import Action, Script
 from suite.server import Server
@@ -57,6 +57,7 @@ class ScriptedPeer:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(waiting.PATIENCE)
         self.socket.connect(address)
+        self.socket = tls.over(self.socket, address)
         self.socket.setblocking(False)
 
     # -- what it does --------------------------------------------------------------------------
@@ -184,6 +185,8 @@ class ScriptedPeer:
             return True
         if len(self.model.sent) - self.model.received > CERTAIN_TO_FIT:
             return True
+        if isinstance(self.socket, tls.Stream) and self.socket.undelivered():
+            return False
         return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0)))[0] == 0
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from suite import kernel, peer, servers, steps, waiting
+from suite import kernel, peer, servers, steps, tls, waiting
 
 LISTENING = re.compile(r"listening on (?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:]+)):(?P<port>\d+)(?: \((?P<by>\w+)\))?\n")
 
@@ -50,7 +50,9 @@ class Server:
     ):
         self.name = name
         self.program = str(servers.program(name))
-        self.command = [*wrapper, self.program, "--port", "0", *options]
+        needed = tls.options(name)
+        self.command = [*wrapper, self.program, "--port", "0", *needed, *options]
+        self._stopped = False
         self._asked_to_end = False
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -83,6 +85,7 @@ class Server:
         if match is None or match["port"] == "0":
             raise AssertionError(self._not_ready(ready_within))
         self.address = (match["v6"] or match["v4"], int(match["port"]))
+        tls.note(self.address, bool(needed), lambda: self._stopped)
         self.implementation = match["by"] or "native"
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
 
@@ -127,11 +130,16 @@ class Server:
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """While the server is stopped, peers can act; it then meets all of that in one wake-up."""
+        for each in self._peers:
+            if isinstance(each.socket, tls.Stream) and each.socket.fileno() >= 0:
+                each.socket.shake()
         self.signal(signal.SIGSTOP)
         waiting.until(lambda: kernel.state(self.pid) in ("T", "t"), f"{self.name}: stopped by SIGSTOP")
+        self._stopped = True
         try:
             yield
         finally:
+            self._stopped = False
             self.signal(signal.SIGCONT)
 
     # -- what it prints ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -152,6 +153,8 @@ def absent(name: str) -> str | None:
     """Why a server cannot be tested on this system, or None if it can. `make all` writes down what it left out."""
     if name in OF and OF[name].platform == "linux" and not sys.platform.startswith("linux"):
         return "needs Linux"
+    if name in OF and OF[name].transport == "tls" and not shutil.which("openssl"):
+        return "there is no openssl to make a certificate with"
     skipped = build_dir() / "skipped"
     text = skipped.read_text(encoding="utf-8") if skipped.exists() else ""
     found = re.search(rf"^skipped: {re.escape(name)} \((.*)\)$", text, re.MULTILINE)

@@ -58,11 +58,12 @@ def some_pair(where: sweep.Map, call: str, fault: str, function: str) -> trial.P
     )
 
 
+@pytest.mark.only(transport="plain")  # sweep.SWEPT
 @pytest.mark.cause("a call's failure is not looked at, or handled wrongly: the finding says which")
 def test_a_share_of_the_sweep(where, server_name):
     pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
     findings = []
-    for pair in pairs[servers.FRAMES.index(server_name) :: SHARE]:
+    for pair in pairs[sweep.SWEPT.index(server_name) :: SHARE]:
         pair, run = sweep.visit(pair)
         _, wrong = trial.judge(run, where.names, pair.scenario, pair)
         if wrong:

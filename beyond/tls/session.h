@@ -1,0 +1,82 @@
+/* The TLS session of a connection: OpenSSL's part, and what its calls wait for.
+ *
+ * SSL_read may have to send (a handshake, an answer to KeyUpdate), and SSL_write may have to
+ * receive. So what a call waits for is not its own direction. It is what the call says when it
+ * cannot go on: SSL_ERROR_WANT_READ or SSL_ERROR_WANT_WRITE (SSL_get_error(3)). */
+#ifndef TLS_SESSION_H
+#define TLS_SESSION_H
+
+#include "../../common/connection.h"
+#include "../../common/context.h"
+#include "../../common/extra.h"
+
+#include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+/* It stands behind its connection, and begins as zeros. */
+struct session {
+    SSL *ssl; /* NULL until the peer sends something: one that connects and is silent costs less */
+    struct context *context;
+    int number;          /* the errno of a call that failed, or 0 */
+    uint8_t read_waits;  /* readiness that SSL_read waits for; NOTHING: it has bytes already */
+    uint8_t write_waits; /* readiness that SSL_write waits for */
+    uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
+    bool shaken;         /* the handshake is over */
+    bool touched;        /* a byte of the peer has come */
+    bool fin;            /* recv(2) has returned 0 */
+    bool notified;       /* close_notify has come */
+    bool broken;         /* a fatal alert was sent or has come: OpenSSL must not be called again */
+    bool closed;         /* close_notify was sent, or never will be */
+    bool timed;          /* stands in the queue of handshakes */
+    uint64_t began_ns;
+    TAILQ_ENTRY(session) by_age; /* in mux.handshakes, oldest first */
+};
+
+TAILQ_HEAD(session_queue, session);
+
+static inline struct session *session_of(struct connection *connection)
+{
+    return extra_of(connection);
+}
+
+static inline struct connection *session_connection(struct session *session)
+{
+    return (struct connection *)session - 1;
+}
+
+/* Makes the SSL. Returns false when memory is short. */
+bool session_begin(struct session *session, struct context *context);
+
+/* Nothing that comes counts any more: it is discarded unread by TLS. */
+static inline bool session_deaf(struct session *session)
+{
+    return session->notified || session->broken ||
+           session_connection(session)->state == CONNECTION_LINGERING;
+}
+
+/* The readiness that lets the connection read, and that lets it write; NOTHING if it does not want
+ * to (wants: connection_wants). */
+unsigned session_read_interest(struct session *session, unsigned wants);
+unsigned session_write_interest(const struct session *session, unsigned wants);
+
+/* What to watch for. */
+static inline unsigned session_interest(struct session *session, unsigned wants)
+{
+    return session_read_interest(session, wants) | session_write_interest(session, wants) |
+           session->close_waits;
+}
+
+/* Is SSL_read worth calling, although no readiness will be reported? OpenSSL holds bytes that it
+ * has received already: the kernel does not know of them. */
+static inline bool session_has_bytes(const struct session *session, unsigned wants)
+{
+    return session->shaken && (wants & READABLE) && session->read_waits == NOTHING;
+}
+
+/* Sends close_notify once, if the session is in a state for it. Returns false, with close_waits
+ * set, when the kernel has no room for it. */
+bool session_close_notify(struct session *session);
+
+#endif

@@ -1,0 +1,298 @@
+"""What TLS adds to the protocol (docs/protocol.md, "Over TLS"), and where it differs from a plain connection."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from suite import kernel, servers, tls, waiting
+from suite.flood import Flood
+from suite.frames import frame, header, payload
+from suite.peer import Peer
+
+pytestmark = [pytest.mark.only(transport="tls"), pytest.mark.inside]
+
+TRIGGERS = ("level", "edge")
+HELD = "OpenSSL has received bytes of which the kernel knows nothing any more, and the server waits for the kernel"
+
+
+def peer_of(server, version: ssl.TLSVersion, session: ssl.SSLSession | None = None) -> tuple[Peer, tls.Stream]:
+    stream = tls.Stream(socket.create_connection(server.address), tls.client(version), session=session)
+    stream.settimeout(waiting.PATIENCE)
+    stream.shake()
+    return Peer.over(stream, version.name), stream
+
+
+def plain(server) -> socket.socket:
+    raw = socket.create_connection(server.address)
+    raw.settimeout(waiting.PATIENCE)
+    return raw
+
+
+@pytest.mark.cause("a version that the protocol names is not spoken")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("version", (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3), ids=("1.2", "1.3"))
+def test_both_versions(start, trigger, version):
+    peer, stream = peer_of(start("--trigger", trigger), version)
+    assert stream.session.version() == f"TLSv1.{version.name[-1]}"
+    for size in (0, 1, 64, 16_384, 100_000):
+        peer.echo(payload(size))
+    peer.half_close()
+    peer.expect_end()
+
+
+@pytest.mark.cause(HELD)
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("size", (5000, 16_000, 100_000))
+def test_bytes_that_openssl_holds(start, trigger, size):
+    """The room behind a frame that has begun is smaller than the record that follows."""
+    server = start("--trigger", trigger)
+    peer = server.connect()
+    for _ in range(3):
+        peer.send(header(size))
+        at_rest(server)
+        peer.send(payload(size))
+        peer.expect_frame(payload(size))
+
+
+@pytest.mark.cause(HELD)
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_many_records_at_once(start, trigger):
+    server = start("--trigger", trigger)
+    peer = server.connect()
+    with server.frozen():
+        for i in range(300):
+            peer.send_frame(payload(700, i))
+    for i in range(300):
+        peer.expect_frame(payload(700, i))
+
+
+@pytest.mark.cause("an SSL_write that is repeated from another address is refused by OpenSSL")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_output_that_waits_is_sent_from_where_it_is_then(start, trigger):
+    server = start("--trigger", trigger)
+    flood = Flood(server, server.connect(receive_buffer=4096), payload(50_000)).until_paused()
+    flood.read_back()
+    assert server.statistics()["closed"]["error"] == 0
+
+
+def at_rest(server) -> None:
+    """All that has come is looked at: statistics are printed at the end of a turn that came after it."""
+    server.statistics()
+    server.statistics()
+
+
+def chain(tmp_path, count: int):
+    """A certificate with many others behind it: a handshake that fills a send buffer."""
+    certificate, key = tls.pair()
+    long = tmp_path / "chain.pem"
+    long.write_text(certificate.read_text() * count)
+    return "--cert", str(long), "--key", str(key)
+
+
+@pytest.mark.cause("the server watches for what the call would do, and not for what the call waits for")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_handshake_that_waits_for_room(start, trigger, tmp_path):
+    """SSL_read waits for room to send. The peer's window is small, and it does not read at first."""
+    server = start("--trigger", trigger, *chain(tmp_path, 150))
+    raw = socket.socket()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+    raw.connect(server.address)
+    raw.settimeout(waiting.PATIENCE)
+    stream = tls.Stream(raw, tls.client(ssl.TLSVersion.TLSv1_2), stopped=lambda: True)
+    stream.begin()
+    server.wait_statistics(lambda s: s["partial_writes"] > 0, "no room")
+    at_rest(server)
+    stream.go_on()
+    peer = Peer.over(stream, "narrow")
+    peer.echo(b"through")
+
+
+@pytest.mark.cause("the error queue belongs to the thread: what one session leaves there ends the next one")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_an_error_of_one_session_is_not_taken_for_one_of_another(start, trigger):
+    server = start("--trigger", trigger)
+    others = [server.connect() for _ in range(5)]
+    for other in others:
+        other.echo(b"before")
+    for nonsense in (b"GET / HTTP/1.0\r\n\r\n", b"\x16\x03\x01\x00\x05nonsense", bytes(100)):
+        raw = plain(server)
+        raw.sendall(nonsense)
+        while raw.recv(100):
+            pass
+        raw.close()
+        for other in others:  # half a record: SSL_read has nothing to give, and says what it waits for
+            rest = other.socket.cut_record(frame(b""), 7)
+            at_rest(server)
+            other.socket.plain.sendall(rest)
+            other.expect_frame(b"")
+    closed = server.wait_statistics(lambda s: s["connections"] == 5, "the others left")["closed"]
+    assert closed["error"] == 3 and sum(closed.values()) == 3
+    server.wait_error(r": 127\.0\.0\.1:\d+: handshake: ", 3)
+
+
+ENDS = "the end of TLS is close_notify, not FIN"
+
+
+@pytest.mark.cause("a close that destroys close_notify, or leaves it out, makes a whole stream look cut")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_close_notify_arrives_though_input_is_unread(start, trigger):
+    server = start("--trigger", trigger, "--high-water", "8000000", "--low-water", "1000000")
+    peer = server.connect(receive_buffer=4096)
+    data = frame(payload(250_000))
+    peer.send(data * 3 + header(0xFFFFFFFF))
+    peer.send_what_fits(bytes(2_000_000))
+    for _ in range(3):
+        peer.expect_frame(payload(250_000))
+    peer.expect_end()  # fails on a reset, and on FIN without close_notify
+
+
+@pytest.mark.cause(ENDS)
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_close_notify_without_fin_is_an_end(start, trigger):
+    server = start("--trigger", trigger)
+    peer = server.connect()
+    peer.send(frame(b"last"))
+    peer.socket.notify()
+    peer.expect_frame(b"last")
+    peer.expect_end()
+    assert peer.socket.plain.recv(1) == b"", "FIN follows close_notify"
+    peer.close()
+    assert server.stop()["closed"]["end"] == 1
+
+
+@pytest.mark.cause(ENDS)
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("output", (100, 100_000))
+def test_fin_without_close_notify_is_a_truncation(start, trigger, output):
+    server = start("--trigger", trigger)
+    peer = server.connect(receive_buffer=4096)
+    with server.frozen():
+        peer.send(frame(payload(output)))
+        peer.socket.plain.shutdown(socket.SHUT_WR)
+    peer.expect_frame(payload(output))
+    peer.expect_end()
+    assert server.stop()["closed"]["truncated"] == 1
+
+
+@pytest.mark.cause("a peer that is idle is cut off without close_notify")
+def test_an_idle_peer_gets_close_notify(start):
+    server = start("--idle-timeout", "0.2")
+    server.connect().expect_end()
+    assert server.stop()["closed"]["idle"] == 1
+
+
+@pytest.mark.cause("a peer that does not finish its handshake is kept for ever")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("sends", (b"", b"\x16\x03\x01"), ids=("silent", "begun"))
+def test_a_handshake_takes_no_longer_than_its_timeout(start, trigger, sends):
+    server = start("--trigger", trigger, "--handshake-timeout", "0.3")
+    began = time.monotonic()
+    raw = plain(server)
+    raw.sendall(sends)
+    assert raw.recv(100) == b""
+    assert time.monotonic() - began >= 0.3, "no timeout comes early"
+    assert server.statistics()["closed"]["idle"] == 1
+
+
+@pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
+@pytest.mark.cause("OpenSSL keeps buffers of an idle connection")
+def test_what_an_idle_session_holds(start, server_name):
+    if servers.sanitizer() is not None:
+        pytest.skip("a sanitizer pads memory")
+    server = start()
+    peers = [server.connect() for _ in range(50)]
+    for peer in peers:
+        peer.echo(payload(64))
+    before = kernel.memory_bytes(server.pid, "RssAnon")
+    peers += [server.connect() for _ in range(500)]
+    for peer in peers:
+        peer.echo(payload(64))
+    each = (kernel.memory_bytes(server.pid, "RssAnon") - before) / 500
+    assert each <= servers.OF[server_name].idle_bytes
+
+
+@pytest.mark.cause("SIGHUP ends the server, or a connection, or changes nothing")
+def test_a_certificate_is_read_again(start, tmp_path):
+    certificate, key = tls.pair()
+    files = [str(shutil.copy(certificate, tmp_path / "c.pem")), str(shutil.copy(key, tmp_path / "k.pem"))]
+    server = start("--cert", files[0], "--key", files[1])
+    old = server.connect()
+    old.echo(b"old")
+    new = tls.make_pair(tmp_path / "new", "renewed")
+    shutil.copy(new[0], files[0])
+    server.signal(signal.SIGHUP)
+    server.wait_error("keeping the old certificate")  # the key does not fit yet
+    server.connect().echo(b"the old one still")
+    shutil.copy(new[1], files[1])
+    server.signal(signal.SIGHUP)
+    server.wait_error("read .* again")
+    shown = ssl.get_server_certificate(server.address)
+    assert shown.split() == new[0].read_text().split()
+    old.echo(b"nobody was cut off")
+
+
+@pytest.mark.cause("bad files are not told in one line")
+@pytest.mark.parametrize("what, words, says", (
+    ("no key", ("--cert", "{c}"), "--key: must be given"),
+    ("no such file", ("--cert", "/nowhere", "--key", "{k}"), "--cert /nowhere: No such file or directory"),
+    ("no certificate", ("--cert", "{k}", "--key", "{k}"), "--cert {k}: no start line"),
+    ("no key in it", ("--cert", "{c}", "--key", "{c}"), "--key {c}: "),
+))
+def test_bad_files(server_name, what, words, says):
+    certificate, key = tls.pair()
+    filled = [word.format(c=certificate, k=key) for word in words]
+    result = subprocess.run([servers.program(server_name), "--port", "0", *filled], capture_output=True, text=True)
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]
+    assert result.returncode == (2 if what == "no key" else 1) and result.stdout == ""
+    assert len(lines) == 1 and says.format(c=certificate, k=key) in lines[0], result.stderr
+
+
+@pytest.mark.cause("a KeyUpdate is taken for data, or its answer is not sent")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_stranger_and_its_key_updates(start, trigger):
+    """openssl s_client: a line that begins with K sends a KeyUpdate that asks for an answer, k one that does not."""
+    server = start("--trigger", trigger)
+    client = subprocess.Popen(
+        ["openssl", "s_client", "-connect", "{}:{}".format(*server.address), "-CAfile", tls.pair()[0], "-tls1_3"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )
+    said = b""
+    for i, command in enumerate((b"", b"K\n", b"k\n", b"K\n")):
+        if command:
+            reads = server.statistics()["reads"]
+            client.stdin.write(command)
+            client.stdin.flush()
+            server.wait_statistics(lambda s: s["reads"] > reads, "the KeyUpdate received")
+        client.stdin.write(frame(b"echo %d" % i))
+        client.stdin.flush()
+        while b"echo %d" % i not in said:
+            piece = client.stdout.read1()
+            assert piece, said
+            said += piece
+    client.stdin.close()
+    client.stdout.read()
+    assert client.wait(waiting.PATIENCE) == 0
+    assert b"Verify return code: 0 (ok)" in said
+    assert server.stop()["closed"]["end"] == 1
+
+
+@pytest.mark.cause("tickets are not given out, or not taken")
+@pytest.mark.parametrize("version", (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3), ids=("1.2", "1.3"))
+def test_a_session_is_resumed(start, version):
+    server = start()
+    peer, stream = peer_of(server, version)
+    peer.echo(b"full")
+    assert not stream.session.session_reused
+    peer.half_close()
+    peer.expect_end()
+    peer, again = peer_of(server, version, stream.session.session)
+    peer.echo(b"resumed")
+    assert again.session.session_reused

@@ -1,0 +1,40 @@
+/* A connection's turn, in place of common/level.c. */
+#include "../../common/loop.h"
+#include "../../common/transport.h"
+
+#include "session.h"
+#include "tls_options.h"
+
+enum { READS_A_TURN = 16 }; /* edge-triggered */
+
+/* [4] Read policy: one read takes all records that have come, up to the room. wire.c clears
+ * READABLE when the socket is empty, and WRITABLE when it is full. Level-triggered, one read is a
+ * turn, as in common/level.c. Edge-triggered, a budget keeps one busy peer from starving the
+ * others, as in epoll_et. mux_update() queues what is left.
+ *
+ * [5] Partial write: an echo is sent at once. What does not fit waits for what SSL_write waits for,
+ * and is offered again from its first byte: OpenSSL knows how much of its record has left. */
+void serve(struct loop *loop, struct connection *connection)
+{
+    struct watch *watch = &connection->watch;
+    struct session *session = session_of(connection);
+    bool edge = tls_options.trigger == TRIGGER_EDGE;
+
+    for (int budget = edge ? READS_A_TURN : 1; budget > 0; budget--) {
+        unsigned wants = connection_wants(connection);
+        if ((watch_worth_trying(watch) & session_read_interest(session, wants)) ||
+            session_has_bytes(session, wants))
+            (void)transport_read(connection, &loop->context);
+        wants = connection_wants(connection);
+        if (watch_worth_trying(watch) & session_write_interest(session, wants))
+            (void)transport_write(connection, &loop->context);
+        wants = connection_wants(connection);
+        if (!(watch->ready & session_interest(session, wants)) &&
+            !session_has_bytes(session, wants))
+            break;
+        connection_settle(connection, &loop->context); /* before the next read */
+    }
+    if (!edge)
+        watch->ready = NOTHING; /* the next wait looks again */
+    loop_settle(loop, connection);
+}
