@@ -275,6 +275,7 @@ def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, 
 
 
 @needs_strace
+@pytest.mark.only(threads="one")  # strace counts the calls of each thread; the fault sweep counts those of all
 @pytest.mark.cause("an error on one connection ends the server, or is taken for the peer's reset")
 @pytest.mark.parametrize("call, error, reason", (
     ("recvfrom", "ETIMEDOUT", "error"), ("recvfrom", "EHOSTUNREACH", "error"), ("recvfrom", "ECONNRESET", "reset"),

@@ -27,11 +27,22 @@ def can_trace() -> str | None:
 
 
 NO_TRACE = can_trace()
-CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?", re.MULTILINE)
+CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?")
+UNFINISHED = " <unfinished ...>"
+RESUMED = re.compile(r"\d+ +<\.\.\. \w+ resumed>(.*)")
 
 
 def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
-    """(name, arguments, result, errno) of each call; one that was interrupted is put together again, and has
-    result -1 if a signal ended it."""
-    text = re.sub(r" <unfinished \.\.\.>\n(\d+) +<\.\.\. \w+ resumed>", "", trace.read_text())
-    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in CALL.finditer(text)]
+    """(name, arguments, result, errno) of each call, in the order of their ends. One that was interrupted, by a signal
+    or because another thread made a call meanwhile, is put together again; it has result -1 if a signal ended it."""
+    begun: dict[str, str] = {}
+    whole = []
+    for line in trace.read_text().splitlines():
+        thread = line.partition(" ")[0]
+        if line.endswith(UNFINISHED):
+            begun[thread] = line.removesuffix(UNFINISHED)
+        elif resumed := RESUMED.match(line):
+            whole.append(begun.pop(thread, "") + resumed[1])
+        else:
+            whole.append(line)
+    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in map(CALL.match, whole) if m]
