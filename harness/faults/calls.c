@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -272,6 +273,15 @@ WRAP(int, pthread_sigmask, int how, const sigset_t *set, sigset_t *before)
     struct fault fault = FAULT_OF("pthread_sigmask");
 
     return fault.fails ? fault.number : __real_pthread_sigmask(how, set, before);
+}
+
+/* It returns its error, as the above. */
+WRAP(int, pthread_create, pthread_t *thread, const pthread_attr_t *attributes,
+     void *(*begin)(void *), void *argument)
+{
+    struct fault fault = FAULT_OF("pthread_create");
+
+    return fault.fails ? fault.number : __real_pthread_create(thread, attributes, begin, argument);
 }
 
 WRAP(int, pselect, int limit, fd_set *read, fd_set *write, fd_set *except,

@@ -60,6 +60,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "ppoll": ("EINTR", "EAGAIN", "EINVAL", "ENOMEM"),
     "printf": ("ENOMEM", *DISK),
     "pselect": ("EINTR", "ENOMEM"),
+    "pthread_create": ("EAGAIN",),
     "pthread_sigmask": ("EINVAL",),
     "read": ("EINTR", "EAGAIN"),
     "realloc": ("ENOMEM",),
@@ -89,7 +90,13 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
     "gives the name of an interface, or none, and then its number is printed": ("if_indextoname",),
     "fails only for a clock that the system lacks": ("clock_gettime",),
-    "the mutex is a plain one, and only one thread uses it": ("pthread_mutex_lock", "pthread_mutex_unlock"),
+    "the mutex is a plain one, and its thread is alone or does not have it yet": (
+        "pthread_mutex_lock", "pthread_mutex_unlock",
+    ),
+    "the condition is a plain one, and its mutex is locked": (
+        "pthread_cond_broadcast", "pthread_cond_signal", "pthread_cond_wait",
+    ),
+    "the thread runs, and nobody else waits for its end": ("pthread_join",),
     "sets limits of the allocator, or leaves them as they are": ("mallopt",),
     "looks at a flag": ("ferror", "fileno"),
     "ends the program": ("abort", "__stack_chk_fail", "__fdelt_chk"),
@@ -106,6 +113,9 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("doorbell_update", "write"): "the server's array has room for every event, so no event is left over",
     ("doorbell_update", "read"): "the server's array has room for every event, so no event is left over",
     ("panic_if_too_long", "fprintf"): "the server sets no timer above a day",
+    ("open_second_epoll", "epoll_create1"): "needs --wait shared: beyond/epoll_oneshot/tests",
+    ("close_second_epoll", "close"): "needs --wait shared",
+    ("work_from_epoll", "epoll_wait"): "needs --wait shared, and would be made again",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
 }
 if kernel.NO_IPV6:
@@ -122,7 +132,7 @@ OF_ONE_CONNECTION = (
 )  # fmt: skip
 # The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
 # failure the server may stop, with one line.
-SERVING = ("serve", "loop_settle", "accept_peers", "connections_reap")
+SERVING = ("serve", "worker_serve", "loop_settle", "accept_peers", "connections_reap")
 
 
 def number_of(fault: str) -> str:

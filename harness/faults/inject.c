@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,7 @@ __attribute__((constructor)) static void read_wanted(void)
 }
 
 /* Frame pointers link the frames, because the program is compiled with them. The walk ends where it
- * leaves the program's own code, above main. */
+ * leaves the program's own code, above main or above what a thread began with. */
 static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
 {
     const uintptr_t base = (uintptr_t)__executable_start;
@@ -122,7 +123,7 @@ static bool is_due(struct wanted *one, const struct path *path)
     return one->every ? one->calls % one->when == 0 : one->calls == one->when;
 }
 
-struct fault fault_of(const char *call, void *frame)
+static struct fault decide(const char *call, void *frame)
 {
     static const struct path at_exit = {.call = "none"};
     struct path *path = is_over ? NULL : find_path(call, frame);
@@ -138,6 +139,17 @@ struct fault fault_of(const char *call, void *frame)
             fault.is_short = wanted[i].is_short;
             fault.fails = !fault.is_short;
         }
+    return fault;
+}
+
+/* A program may have several threads: they count together. */
+struct fault fault_of(const char *call, void *frame)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+    (void)pthread_mutex_lock(&lock);
+    struct fault fault = decide(call, frame);
+    (void)pthread_mutex_unlock(&lock);
     return fault;
 }
 

@@ -1,6 +1,7 @@
 /* What the program holds: memory and descriptors, each with the path of the call that gave it. */
 #include "inject.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@ static struct holding held[HELD];
 static size_t held_count;
 static const struct path *descriptors[DESCRIPTORS];
 static bool closed_for_entries;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of all that stands here */
 
 static struct {
     const char *what;
@@ -35,7 +37,7 @@ void ledger_take_no_more(void)
     closed_for_entries = true;
 }
 
-void ledger_take_memory(const void *memory, const struct path *path)
+static void take_memory(const void *memory, const struct path *path)
 {
     if (memory == NULL || closed_for_entries)
         return;
@@ -47,7 +49,7 @@ void ledger_take_memory(const void *memory, const struct path *path)
 }
 
 /* Search the most recent first: what lives shortly is found soon. */
-void ledger_give_memory(const void *memory)
+static void give_memory(const void *memory)
 {
     if (memory == NULL)
         return;
@@ -59,20 +61,19 @@ void ledger_give_memory(const void *memory)
     complain("memory given back that is not held", 0);
 }
 
-int ledger_take_descriptor(int fd, const struct path *path)
+static void take_descriptor(int fd, const struct path *path)
 {
     if (fd < 0 || closed_for_entries)
-        return fd;
+        return;
     if (fd >= DESCRIPTORS)
         complain("no room in the ledger for descriptor", fd);
     else if (descriptors[fd] != NULL)
         complain("closed behind our back: descriptor", fd);
     else
         descriptors[fd] = path;
-    return fd;
 }
 
-void ledger_give_descriptor(int fd)
+static void give_descriptor(int fd)
 {
     if (fd < 0) /* never opened: close fails with EBADF, and does no harm */
         return;
@@ -80,6 +81,35 @@ void ledger_give_descriptor(int fd)
         descriptors[fd] = NULL;
     else
         complain("closed, though it is not open: descriptor", fd);
+}
+
+void ledger_take_memory(const void *memory, const struct path *path)
+{
+    (void)pthread_mutex_lock(&lock);
+    take_memory(memory, path);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void ledger_give_memory(const void *memory)
+{
+    (void)pthread_mutex_lock(&lock);
+    give_memory(memory);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+int ledger_take_descriptor(int fd, const struct path *path)
+{
+    (void)pthread_mutex_lock(&lock);
+    take_descriptor(fd, path);
+    (void)pthread_mutex_unlock(&lock);
+    return fd;
+}
+
+void ledger_give_descriptor(int fd)
+{
+    (void)pthread_mutex_lock(&lock);
+    give_descriptor(fd);
+    (void)pthread_mutex_unlock(&lock);
 }
 
 void ledger_report(int out)
