@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import measures, microbench, techniques
+from bench import measures, microbench, pools, techniques
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -63,7 +63,8 @@ class Experiment:
     paired: dict[str, int] = field(default_factory=lambda: _by_mode(6, 6, 1))  # repeats of a place that a shape needs
     servers: tuple[str, ...] = servers.FIVE
     whole: bool = False  # a full run is long enough for a request on every connection
-    programs: tuple[str, ...] = ()  # micro programs instead of servers
+    programs: tuple[str, ...] = ()  # instead of the servers of these names, such as micro programs
+    asked: bool = False  # made only if a word of ONLY names it
 
     def times_at(self, mode: str, point: str) -> Times:
         times = self.times[mode]
@@ -175,7 +176,7 @@ _SIXTEEN = _each("frames", 16, nodelay="yes")
 def made(descriptors: int = ENOUGH) -> tuple[Experiment, ...]:
     """All experiments, as far as this limit of descriptors lets one process go."""
     reach = Reach(descriptors)
-    return (*_with_servers(reach), *_of_calls(reach), *TECHNIQUES)
+    return (*_with_servers(reach), *_of_calls(reach), *TECHNIQUES, *POOLS)
 
 
 def _with_servers(reach: Reach) -> tuple[Experiment, ...]:
@@ -441,5 +442,31 @@ TECHNIQUES = (
     ),
     _technique(
         "E14-frames", techniques.small_frames, _by_mode(*[_SIXTEEN] * 3), techniques.FRAMES, "microbench_sends"
+    ),
+)
+
+
+def _pools(name: str, measure: Callable[[Request], Taken], points: dict[str, tuple[str, ...]], repeats: dict[str, int],
+           times: dict[str, Times]) -> Experiment:  # fmt: skip
+    return Experiment(
+        name, measure, points, repeats, times, _CONNECTIONS, beside=0.4, servers=pools.ALL,
+        programs=("epoll_oneshot", "loadgen"), asked=True,
+    )  # fmt: skip
+
+
+POOLS = (
+    _pools(
+        "E19",
+        pools.rate,
+        _by_mode(*[_each("work", 0, 2, 5, 10, 20, 50, 100, connections=16)] * 2, _each("work", 0, 100, connections=16)),
+        _by_mode(2, 6, 1),
+        _by_mode(Times(0.2, 0.5), Times(0.3, 1.0), Times(0.05, 0.2)),
+    ),
+    _pools(
+        "E19-calls",
+        pools.calls,
+        _by_mode(*[_each("connections", 1, 100)] * 2, _each("connections", 1)),
+        _ONCE,
+        _by_mode(Times(0.1, 1.0), Times(0.1, 2.0), Times(0.05, 0.2)),
     ),
 )

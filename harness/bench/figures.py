@@ -181,6 +181,21 @@ class Panels(Curves):
 
 
 @dataclass(frozen=True)
+class Work(Kind):
+    """The rate of each way of epoll_oneshot, and where it crosses that of one loop."""
+
+    script: str = "work"
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        return columns.of_work(rows)
+
+    def notes(self, table: Table) -> list[str]:
+        crossed = {str(line["label"]): float(str(line["crossing"])) for line in table.lines if line["crossing"]}
+        words = [f"{label}: as fast as one loop at {at:.0f} µs." for label, at in crossed.items()]
+        return [*words, *hollow(table, "mark")]
+
+
+@dataclass(frozen=True)
 class Published(Curves):
     """The curves of a few servers beside those that others have published."""
 
@@ -656,6 +671,13 @@ FIGURES: tuple[Kind, ...] = (
         "frame_segments", "E14-frames", "Segments for a small frame", "segments a frame", "",
         "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
         first="segments", second="segments", parts=("segments with data", ""),
+    ),  # fmt: skip
+    Work(
+        "work", "E19", "Messages a second by the work on each: one loop, or threads", "work on a message, µs",
+        "messages a second",
+        "Without work the threads only cost: a wake-up, and a call to arm the descriptor again. Where a curve crosses "
+        "that of one loop, the second core pays for that. The client has its share of the same cores.",
+        load="Closed loop: one request of 64 bytes under way on each of 16 connections.",
     ),  # fmt: skip
     Curves(
         "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",

@@ -19,14 +19,14 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, program, technique_shapes
+from bench import count_shapes, experiments, judging, pool_shapes, program, technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
 from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"
-OWN_COMMAND = {count_shapes.COUNTED, "E15"}
+OWN_COMMAND = {count_shapes.COUNTED, "E15", "E19", "E19-calls"}
 
 
 @dataclass(frozen=True)
@@ -261,6 +261,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_large_frames(),
         *_numbers(reach),
         *technique_shapes.SHAPES,
+        *pool_shapes.SHAPES,
         *count_shapes.SHAPES,
         *_a_million(),
     )
