@@ -48,8 +48,8 @@ void oneshot_close(struct oneshot *oneshot);
  * give. `who` is any address that stands for the thread. The process aborts, with a line, when
  * somebody else has the connection. Not compiled with -DNDEBUG. */
 #ifdef NDEBUG
-#define oneshot_take(oneshot, watch, who) ((void)(who))
-#define oneshot_give(oneshot, watch, who) ((void)(who))
+#define oneshot_take(oneshot, watch, who) ((void)(oneshot), (void)(watch), (void)(who))
+#define oneshot_give(oneshot, watch, who) ((void)(oneshot), (void)(watch), (void)(who))
 #else
 void oneshot_take(struct oneshot *oneshot, const struct watch *watch, const void *who);
 void oneshot_give(struct oneshot *oneshot, const struct watch *watch, const void *who);
