@@ -318,6 +318,11 @@ static bool complete(const struct option_table *table, const bool *given)
     return true;
 }
 
+static bool fits_together(const struct option_part *part)
+{
+    return part == NULL || part->consistent == NULL || part->consistent(part->into);
+}
+
 enum options_result option_table_read(const struct option_table *table, void *options, int argc,
                                       char **argv)
 {
@@ -352,5 +357,5 @@ enum options_result option_table_read(const struct option_table *table, void *op
         error_print("'%s': unexpected argument; see --help", argv[optind]);
         return OPTIONS_BAD;
     }
-    return complete(table, given) ? OPTIONS_RUN : OPTIONS_BAD;
+    return complete(table, given) && fits_together(table->part) ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -63,6 +63,7 @@ struct option_part {
     const struct option_row *rows;
     size_t count;
     void *into; /* holds the defaults before the call */
+    bool (*consistent)(const void *into); /* prints a line if two values do not fit; or NULL */
 };
 
 struct option_table {

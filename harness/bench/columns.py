@@ -13,7 +13,7 @@ from statistics import median
 
 from suite import servers
 
-from bench import loops, statistics, techniques
+from bench import loops, pools, statistics, techniques
 from bench.results import BadResults
 from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
@@ -25,7 +25,7 @@ NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "edge_short_read": "edge: a short read ends it",
     "one_shot": "one-shot, armed again",
     "add_delete": "added and deleted each time",
-} | techniques.LABELS | loops.LABELS
+} | techniques.LABELS | pools.LABELS | loops.LABELS
 # select_srv takes no more connections: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and the server needs a few
 # descriptors for itself.
 MOST_FOR_SELECT = 1024 - 16
@@ -39,6 +39,7 @@ PERCENTILES = ("server", "x", "y", "connections", "rate", "runs", "n")
 PROBES = CURVE + ("connections", "limit")
 HEAT = ("server", "from", "to", "low", "high", "requests", "of", "unanswered", "connections", "rate", "repeat")
 BOUND = {"at most": -1, "": 0, "at least": 1}
+WORK = ("server", "x", "median", "low", "high", "runs", "disturbed", "label", "crossing", "crossing_y")
 SAME = ("of", "x", "median", "low", "high", "runs")
 
 Line = dict[str, object]
@@ -124,6 +125,37 @@ def curve(
     if ends:
         mark_end(table.lines)
     return table
+
+
+def of_work(rows: Sequence[Row]) -> Table:
+    """The rate of each way of epoll_oneshot by the work on a message, and where its curve crosses that of one loop. The
+    x axis is logarithmic: no work at all has no place on it."""
+    found = statistics.by_point(rows, "throughput")
+    table = Table(WORK, seconds=[row.seconds for row in final(list(rows))])
+    curves = {
+        way: sorted((statistics.value_of(point, "work"), summary) for (name, point), summary in found.items()
+                    if name == way and statistics.value_of(point, "work") > 0)
+        for way in pools.ALL
+    }  # fmt: skip
+    alone = {work: summary.median for work, summary in curves["one_loop"]}
+    for way, places in curves.items():
+        both = [(work, summary.median, alone[work]) for work, summary in places if work in alone]
+        at = pools.crossing([work for work, *_ in both], [rate / of_one for _, rate, of_one in both])
+        height = _between(at, [(work, rate) for work, rate, _ in both]) if way != "one_loop" else 0.0
+        for work, summary in places:
+            line: Line = {"server": way, "x": work, "median": summary.median, "low": summary.low, "high": summary.high}
+            line |= {"runs": summary.runs, "disturbed": summary.disturbed, "label": pools.LABELS[way]}
+            table.lines.append(line | {"crossing": at if height else 0.0, "crossing_y": height})
+            table.summaries.append(summary)
+    return table
+
+
+def _between(x: float, places: Sequence[tuple[float, float]]) -> float:
+    """The height of the line through these places at x; 0 if x lies outside."""
+    for (x0, y0), (x1, y1) in zip(places, places[1:]):
+        if x0 < x <= x1:
+            return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return 0.0
 
 
 def line_of(server: str, x: float, summary: Summary) -> Line:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import loop_shapes, loops, measures, microbench, techniques
+from bench import loop_shapes, loops, measures, microbench, pools, techniques
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -63,7 +63,7 @@ class Experiment:
     paired: dict[str, int] = field(default_factory=lambda: _by_mode(6, 6, 1))  # repeats of a place that a shape needs
     servers: tuple[str, ...] = servers.FIVE
     whole: bool = False  # a full run is long enough for a request on every connection
-    programs: tuple[str, ...] = ()  # micro programs instead of servers
+    programs: tuple[str, ...] = ()  # instead of the servers of these names, such as micro programs
 
     def times_at(self, mode: str, point: str) -> Times:
         times = self.times[mode]
@@ -169,16 +169,6 @@ _LONG = _by_mode(Times(0.5, 0.6), Times(0.6, 0.8), Times(0.05, 0.4))
 _MICRO = _by_mode(Times(0, 0.1), Times(0, 0.25), Times(0, 0.02))
 _COUNTED = _by_mode(*[Times(0, 0.2)] * 3)  # about: such a program ends when it has counted
 _SIXTEEN = _each("frames", 16, nodelay="yes")
-
-
-# Made only where --only names them: they are not about the five.
-ON_REQUEST = (
-    Experiment(
-        "E18", loops.peers, _by_mode(loop_shapes.POINTS, loop_shapes.POINTS, loop_shapes.POINTS[:1]),
-        _by_mode(1, 3, 1), _by_mode(*[Times(0, 5)] * 3), lambda at: int(at["connections"]) + 100, beside=1,
-        paired=_by_mode(1, 3, 1), servers=loops.WAYS, programs=(loops.PROGRAM,),
-    ),
-)  # fmt: skip
 
 
 @functools.cache
@@ -453,3 +443,40 @@ TECHNIQUES = (
         "E14-frames", techniques.small_frames, _by_mode(*[_SIXTEEN] * 3), techniques.FRAMES, "microbench_sends"
     ),
 )
+
+
+def _pools(name: str, measure: Callable[[Request], Taken], points: dict[str, tuple[str, ...]], repeats: dict[str, int],
+           times: dict[str, Times]) -> Experiment:  # fmt: skip
+    return Experiment(
+        name, measure, points, repeats, times, _CONNECTIONS, beside=0.4, servers=pools.ALL,
+        programs=("epoll_oneshot", "loadgen"),
+    )  # fmt: skip
+
+
+POOLS = (
+    _pools(
+        "E19",
+        pools.rate,
+        _by_mode(*[_each("work", 0, 2, 5, 10, 20, 50, 100, connections=16)] * 2, _each("work", 0, 100, connections=16)),
+        _by_mode(2, 6, 1),
+        _by_mode(Times(0.2, 0.5), Times(0.3, 1.0), Times(0.05, 0.2)),
+    ),
+    _pools(
+        "E19-calls",
+        pools.calls,
+        _by_mode(*[_each("connections", 1, 100)] * 2, _each("connections", 1)),
+        _ONCE,
+        _by_mode(Times(0.1, 1.0), Times(0.1, 2.0), Times(0.05, 0.2)),
+    ),
+)
+
+LOOPS = (
+    Experiment(
+        "E18", loops.peers, _by_mode(loop_shapes.POINTS, loop_shapes.POINTS, loop_shapes.POINTS[:1]),
+        _by_mode(1, 3, 1), _by_mode(*[Times(0, 5)] * 3), lambda at: int(at["connections"]) + 100, beside=1,
+        paired=_by_mode(1, 3, 1), servers=loops.WAYS, programs=(loops.PROGRAM,),
+    ),
+)  # fmt: skip
+
+# Made only where --only names them: they are not about the five.
+ON_REQUEST = (*LOOPS, *POOLS)

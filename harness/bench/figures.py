@@ -181,6 +181,21 @@ class Panels(Curves):
 
 
 @dataclass(frozen=True)
+class Work(Kind):
+    """The rate of each way of epoll_oneshot, and where it crosses that of one loop."""
+
+    script: str = "work"
+
+    def table(self, rows: Sequence[Row]) -> Table:
+        return columns.of_work(rows)
+
+    def notes(self, table: Table) -> list[str]:
+        crossed = {str(line["label"]): float(str(line["crossing"])) for line in table.lines if line["crossing"]}
+        words = [f"{label}: as fast as one loop at {at:.0f} µs." for label, at in crossed.items()]
+        return [*words, *hollow(table, "mark")]
+
+
+@dataclass(frozen=True)
 class Published(Curves):
     """The curves of a few servers beside those that others have published."""
 
@@ -668,6 +683,13 @@ FIGURES: tuple[Kind, ...] = (
         "loops_share", "E18", "Peers that the loop with most of them gets", "% of the peers", "",
         "The same runs. An even share of n loops is 100 / n per cent.",
         first="most_share", second="most_share", parts=("the loop with most", ""), unit=0.01, height=700,
+    ),  # fmt: skip
+    Work(
+        "work", "E19", "Messages a second by the work on each: one loop, or threads", "work on a message, µs",
+        "messages a second",
+        "Without work the threads only cost: a wake-up, and a call to arm the descriptor again. Where a curve crosses "
+        "that of one loop, the second core pays for that. The client has its share of the same cores.",
+        load="Closed loop: one request of 64 bytes under way on each of 16 connections.",
     ),  # fmt: skip
     Curves(
         "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",

@@ -38,6 +38,8 @@ class Load:
     warmup: float  # seconds
     duration: float
     counting: bool = False  # count the kernel's objects (memory.py)
+    server_options: tuple[str, ...] = ()
+    anywhere: bool = False  # server and client may use every core: the server has several threads
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,19 @@ class Driver:
 
     def run(self, load: Load, json_path: Path) -> Outcome:
         """Raises Failed if the server or the load generator fails."""
-        with self._server(load.server) as server:
+        with self._server(load) as server:
             at_rest = self._snapshot(server, load.counting)
             outcome = self._drive(server, load, at_rest, json_path)
             self._stop(server)
             return outcome
 
     @contextlib.contextmanager
-    def _server(self, name: str) -> Iterator[Server]:
+    def _server(self, load: Load) -> Iterator[Server]:
         try:
-            preexec = process.prepare(self.cores.server)
-            server = Server(name, preexec=preexec, ready_within=self.patience)
+            preexec = process.prepare(None if load.anywhere else self.cores.server)
+            server = Server(load.server, *load.server_options, preexec=preexec, ready_within=self.patience)
         except (AssertionError, OSError, subprocess.SubprocessError) as error:
-            raise Failed(f"{name} did not start: {error}") from None
+            raise Failed(f"{load.server} did not start: {error}") from None
         with server:
             yield server
 
@@ -99,7 +101,7 @@ class Driver:
 
     def _command(self, server: Server, load: Load, json_path: Path) -> list[str]:
         host, port = server.address
-        pin = ["--pin", str(self.cores.client)] if self.cores.client is not None else []
+        pin = ["--pin", str(self.cores.client)] if self.cores.client is not None and not load.anywhere else []
         return [
             str(servers.program("loadgen")), "--quiet", "--host", host, "--port", str(port), *pin,
             "--connections", str(load.connections), "--seed", str(load.seed), *load.options,

@@ -91,10 +91,16 @@ def ordered(
 
 def joined(chosen: Sequence[Experiment], words: Sequence[str]) -> list[Experiment]:
     """The experiments, with the servers beyond the five that a word names: they take part in what the five do, if they
-    are asked for. All of them in every run of make bench would take more time than a reader has."""
+    are asked for. All of them in every run of make bench would take more time than a reader has. For the same reason
+    an experiment about one of them is made only if a word names it."""
     named = tuple(name for name in BEYOND if any(name == word or f"-{name}-" in word for word in words))
-    asked = [each for each in experiments.ON_REQUEST if any(word.split("-")[0] == each.name for word in words)]
+    asked = [each for each in experiments.ON_REQUEST if any(_names(word, each.name) for word in words)]
     return [replace(each, servers=each.servers + named) if _compares(each) else each for each in [*chosen, *asked]]
+
+
+def _names(word: str, experiment: str) -> bool:
+    """Does the word choose this experiment, or runs of it?"""
+    return experiment == word or experiment.startswith(f"{word}-") or word.startswith(f"{experiment}-")
 
 
 def _compares(experiment: Experiment) -> bool:
@@ -191,5 +197,6 @@ def _fitting(runs: Sequence[Run], word: str) -> tuple[str, list[str]]:
         names = [run.name for run in runs if fits(run)]
         if names:
             return kind, names
-    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs] + list(BEYOND))
+    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs] + list(BEYOND)
+                          + [each.name for each in experiments.ON_REQUEST])
     raise BadChoice(f"{word!r} is no experiment, no server and fits no run's name; there are {', '.join(known)}")

@@ -19,7 +19,7 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, loop_shapes, program, technique_shapes
+from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
@@ -261,6 +261,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_large_frames(),
         *_numbers(reach),
         *technique_shapes.SHAPES,
+        *pool_shapes.SHAPES,
         *count_shapes.SHAPES,
         *_a_million(),
         *loop_shapes.SHAPES,

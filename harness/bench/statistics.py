@@ -56,6 +56,8 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E13": Figure("segments", False, "segments/message"),
     "E14-copy": Figure("calls_mib", False, "calls/MiB"),
     "E14-frames": Figure("segments", False, "segments/frame"),
+    "E19": Figure("throughput", True, "messages/s"),
+    "E19-calls": Figure("calls", False, "calls/message"),
     "E4-same": Figure("wait", False, "us"),
     "E4-block": Figure("wait", False, "us"),
     "E16": Figure("instructions", False, "instructions"),

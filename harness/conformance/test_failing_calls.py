@@ -282,8 +282,7 @@ def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, 
 
 # Not over TLS: which call of its handshake is the second one does not matter. harness/faults fails each of them.
 @needs_strace
-@counted
-
+@counted  # the fault sweep counts the calls of all threads
 @pytest.mark.only(transport="plain")
 @pytest.mark.cause("an error on one connection ends the server, or is taken for the peer's reset")
 @pytest.mark.parametrize("call, error, reason", (

@@ -302,7 +302,7 @@ def main(arguments: list[str]) -> int:
     if arguments == ["--help"]:
         print(__doc__)
         return 0
-    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in SWEPT and "main:" in arguments[1]:
+    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in SWEPT and ">" in arguments[1]:
         return repeat(arguments[0], arguments[1:])
     option = arguments[0] if arguments[:1] in (["--sites"], ["--each"]) else None
     names = arguments[1:] if option else arguments

@@ -414,6 +414,48 @@ MUTANTS = (
         tuple(f"test_tls.py::test_fin_without_close_notify_is_a_truncation[{size}-{how}]"
               for size in (100, 100_000) for how in ("level", "edge")),
     ),
+    # Where threads share connections, an ordinary test may pass or fail: it depends on which thread is faster.
+    Mutant(
+        "oneshot-armed-too-early", "one-shot: a descriptor is armed before its turn is over", ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_a_connection_is_armed_when_its_turn_is_over",),
+        (),
+    ),
+    Mutant(
+        "oneshot-left-out", "several threads, and EPOLLONESHOT is left out", ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_one_event_at_a_time",),
+        (),
+    ),
+    Mutant(
+        "oneshot-never-again", "one-shot: a descriptor is not armed again", ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_the_second_message_is_answered_too",),
+        (SMALL, EMPTY),
+    ),
+    Mutant(
+        "expiry-during-a-turn", "a timeout ends a connection that another thread is serving", ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_no_timeout_ends_a_turn",),
+        (),
+    ),
+    Mutant(
+        "event-without-a-number", "an event that was fetched before a close reaches the next connection",
+        ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_a_late_event_reaches_nobody",),
+    ),
+    Mutant(
+        "one-worker-woken-at-the-end", "at the end one of the sleeping threads is woken, not all", ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_all_workers_end[dispatcher]",),
+        ("test_pitfalls_threads.py::test_all_workers_end[shared]",),
+    ),
+    Mutant(
+        "loop-not-told-of-a-close", "a thread ends a connection, and the one that must close it sleeps on",
+        ("epoll_oneshot",),
+        ("test_pitfalls_threads.py::test_the_last_close_ends_a_stop[dispatcher]",
+         "test_pitfalls_threads.py::test_the_last_close_ends_a_stop[shared]"),
+        all_but(END),
+    ),
+    Mutant(
+        "turn-without-a-budget", "one-shot: one connection is read until it is empty", ("epoll_oneshot",),
+        ("test_fairness.py::test_a_flooder_does_not_starve_a_quiet_peer",),
+    ),
     Mutant(
         "self-connect", "a connection to itself is taken for one to a server", (LOADGEN,),
         ("test_loadgen_contact.py::test_no_server_but_itself[127.0.0.1]",),

@@ -56,7 +56,7 @@ CHOICES = {
     "protocol": ("frames", "http"),
     "transport": ("plain", "tls"),
     "threads": ("one", "several"),
-    "trigger": ("level", "edge", "completion"),
+    "trigger": ("level", "edge", "oneshot", "completion"),
     "ceiling": ("none", "fd_setsize"),
     "signals": ("mask", "event"),
     "timeouts": ("argument", "timerfd", "event"),

@@ -1,0 +1,2 @@
+epoll_oneshot_CFLAGS := -pthread
+epoll_oneshot_LDLIBS := -pthread
