@@ -71,6 +71,10 @@ int loop_woke(struct loop *loop, int result);
 /* A descriptor is ready: gives its connection a turn, or notes that peers wait. */
 void loop_ready(struct loop *loop, struct watch *watch);
 
+/* Takes over a descriptor that was accepted, or refuses the peer. For an API that accepts itself:
+ * for the others the loop does so when loop_ready has been told of the listener. */
+void loop_admit(struct loop *loop, int fd);
+
 /* Ends a connection's turn: takes the next step of a close, tells the API what is wanted now, and
  * retires what is done. */
 void loop_settle(struct loop *loop, struct connection *connection);
