@@ -99,10 +99,10 @@ bool buffer_grow(struct buffer *buffer, struct context *context)
     uint32_t enough = pending / 2 > LEAST_ROOM ? pending / 2 : LEAST_ROOM;
     uint32_t wanted = pending > GOOD_ROOM ? pending : GOOD_ROOM;
 
-    if (buffer->lent)
-        return move_out(buffer, context, pending + wanted);
     if (buffer->capacity - buffer->end >= enough)
         return true;
+    if (buffer->lent)
+        return move_out(buffer, context, pending + wanted);
     if (buffer->start > 0)
         move_pending(buffer, context, buffer->data);
     if (buffer->capacity - pending >= wanted)

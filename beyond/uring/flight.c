@@ -73,9 +73,11 @@ static int receive_into_buffer(struct ring *ring, struct connection *connection,
     if (entry == NULL)
         return -1;
     io_uring_prep_recv(entry, connection->watch.fd, into, room, 0);
-    connection->buffer.lent = true;
     flight->receiving = connection->buffer.data;
     flight->receive_at = connection->buffer.end;
+    flight->receive_room = (uint32_t)room;
+    connection->buffer.lent = true;
+    connection->buffer.capacity = connection->buffer.end; /* nobody else may write there */
     flight->armed = INTO_BUFFER;
     return 0;
 }
@@ -179,6 +181,7 @@ static void take_into_buffer(struct connection *connection, struct context *cont
     flight->receiving = NULL;
     if (buffer->data == memory) {
         buffer->lent = false;
+        buffer->capacity = flight->receive_at + flight->receive_room;
         if (count > 0)
             connection_received(connection, context, count);
         return;

@@ -27,6 +27,7 @@ struct flight {
     uint8_t *receiving; /* with INTO_BUFFER: the memory that the receive writes to */
     uint32_t send_bytes;
     uint32_t receive_at; /* where in that memory */
+    uint32_t receive_room;
     uint8_t armed;
     uint8_t cancels; /* cancellations in flight */
 };

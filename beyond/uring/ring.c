@@ -138,19 +138,17 @@ static int done(struct ring *ring, int result)
 
 /* The timeout is relative, and an argument of the call (IORING_ENTER_EXT_ARG): a timeout as an
  * entry of the queue would have to be cancelled at nearly every wake-up. */
-int ring_wait(struct ring *ring, uint64_t deadline_ns)
+int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns)
 {
     struct timespec left;
     struct __kernel_timespec span, *timeout = NULL;
     struct io_uring_cqe *first;
 
-    if (clock_left(deadline_ns, deadline_ns == NEVER ? 0 : clock_now(), &left) != NULL) {
+    if (clock_left(deadline_ns, now_ns, &left) != NULL) {
         span = (struct __kernel_timespec){.tv_sec = left.tv_sec, .tv_nsec = left.tv_nsec};
         timeout = &span;
     }
-    return done(ring, timeout == NULL ? io_uring_submit_and_wait(&ring->uring, 1)
-                                      : io_uring_submit_and_wait_timeout(&ring->uring, &first, 1,
-                                                                         timeout, NULL));
+    return done(ring, io_uring_submit_and_wait_timeout(&ring->uring, &first, 1, timeout, NULL));
 }
 
 int ring_submit(struct ring *ring)

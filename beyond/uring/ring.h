@@ -26,7 +26,7 @@
 
 enum {
     LANDINGS = URING_LANDINGS, /* a power of 2 */
-    LANDING_BYTES = 32 * 1024,
+    LANDING_BYTES = 20 * 1024, /* a frame of 16 KiB is whole in one */
     LANDING_GROUP = 0,
 };
 
@@ -62,9 +62,9 @@ void ring_close(struct ring *ring);
 struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind);
 
 /* Submits all entries, and waits until there is a completion, or until deadline_ns
- * (CLOCK_MONOTONIC; NEVER: no limit). One io_uring_enter(2). Returns how many completions there
+ * (CLOCK_MONOTONIC, as now_ns; NEVER: no limit). One io_uring_enter(2). Returns how many completions there
  * are, 0 when the time is over, or -1 with errno set. */
-int ring_wait(struct ring *ring, uint64_t deadline_ns);
+int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns);
 
 /* The same without waiting. */
 int ring_submit(struct ring *ring);

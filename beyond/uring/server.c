@@ -63,12 +63,12 @@ static int read_signals(struct mux *mux)
  * because a read of one that does not would fail at once with EAGAIN. */
 int mux_open(struct loop *loop, struct error *error)
 {
-    struct mux *mux = loop->mux = calloc(1, sizeof *mux);
+    struct mux *mux = loop->mux = malloc(sizeof *mux);
     sigset_t set;
 
     if (mux == NULL)
         return error_set(error, "malloc", "uring", errno);
-    mux->loop = loop;
+    *mux = (struct mux){.loop = loop, .signals.fd = -1};
     TAILQ_INIT(&mux->starved);
     signals_set(&set);
     mux->signals.fd = signalfd(-1, &set, SFD_CLOEXEC);
@@ -243,7 +243,7 @@ void mux_close(struct mux *mux)
     if (mux->ring.is_open && (entry = ring_entry(&mux->ring, &mux->signals, KIND_CANCEL)) != NULL)
         io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
     for (int looks = LAST_LOOKS; looks > 0 && mux->ring.flying > 0; looks--)
-        take_completions(mux, ring_wait(&mux->ring, NEVER));
+        take_completions(mux, ring_wait(&mux->ring, NEVER, 0));
     ring_close(&mux->ring);
     if (mux->signals.fd >= 0)
         (void)close(mux->signals.fd);
@@ -258,7 +258,7 @@ void mux_close(struct mux *mux)
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct watch *watch;
-    int count = loop_woke(loop, ring_wait(&mux->ring, deadline_ns));
+    int count = loop_woke(loop, ring_wait(&mux->ring, deadline_ns, loop->context.now_ns));
 
     take_completions(mux, count);
     for (unsigned landings = mux->ring.landings_free;

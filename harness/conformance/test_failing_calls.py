@@ -70,7 +70,7 @@ def makes(call: str, error: str, when: int) -> list[str]:
 
 def wait_call(name: str) -> str:
     """The system call by which a server waits, as the C library makes it here."""
-    known = ("pselect6", "ppoll", "poll", "epoll_wait", "epoll_pwait", "epoll_pwait2")
+    known = ("io_uring_enter", "pselect6", "ppoll", "poll", "epoll_wait", "epoll_pwait", "epoll_pwait2")
     return next(call for call, _, result, _ in usual_calls(name) if call in known and result > 0)
 
 
@@ -275,6 +275,7 @@ def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, 
 
 
 @needs_strace
+@pytest.mark.except_for("strace cannot make a receive or a send of a ring fail: harness/faults does", trigger="completion")
 @pytest.mark.cause("an error on one connection ends the server, or is taken for the peer's reset")
 @pytest.mark.parametrize("call, error, reason", (
     ("recvfrom", "ETIMEDOUT", "error"), ("recvfrom", "EHOSTUNREACH", "error"), ("recvfrom", "ECONNRESET", "reset"),
@@ -293,6 +294,7 @@ def test_a_transfer_that_fails_ends_one_connection(start, call, error, reason):
 
 
 @needs_strace
+@pytest.mark.except_for("strace cannot make an accept of a ring fail: harness/faults does", trigger="completion")
 @pytest.mark.cause("an error that belongs to one peer ends the accepting of the others")
 @pytest.mark.parametrize("error", ("EINTR", "ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "EOPNOTSUPP"))
 def test_an_accept_that_fails_for_one_peer(start, error):
@@ -381,7 +383,7 @@ def no_memory(library: Path):
 
 
 SCRATCH = 64 * 1024
-CONNECTION = (64, 128)  # what a connection's struct may measure, which connection.h holds to
+CONNECTION = (64, 160)  # what a connection may measure: connection.h and the servers hold to it
 
 
 @preload.needed

@@ -112,6 +112,15 @@ def having(**traits: object) -> tuple[str, ...]:
     )
 
 
+LANDINGS_BYTES = 128 * 20 * 1024  # what one wake-up of a server by completion can bring (beyond/uring/ring.h)
+
+
+def burst(name: str) -> int:
+    """How many bytes of one connection can come although it is above the high-water mark by then. A server by
+    completion learns of several receives at once: none of them asked it first, and more are under way when it cancels."""
+    return LANDINGS_BYTES if name in having(trigger="completion") else 0
+
+
 def build_dir() -> Path:
     """Where the programs are: BUILD_DIR in the environment, or build/."""
     return ROOT / os.environ.get("BUILD_DIR", "build")
