@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { KIND_RECEIVE, KIND_SEND, KIND_CANCEL, KIND_ACCEPT, KIND_SIGNALS };
+enum { KIND_RECEIVE, KIND_SEND, KIND_CANCEL, KIND_ACCEPT, KIND_POLL, KIND_SIGNALS };
 
 /* How the receive that is armed gets its memory. */
 enum { NOT_ARMED, INTO_LANDINGS, INTO_BUFFER };

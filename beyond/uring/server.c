@@ -31,14 +31,11 @@
 /* Some 20 are normal: what becomes ready while the first are handled comes with the next wake-up. */
 enum { SIGNALS = 4, LAST_LOOKS = 64 };
 
-/* What the kernel does with the listener. */
-enum { LISTENER_LEFT_ALONE, LISTENER_ACCEPTS, LISTENER_IS_POLLED };
-
 struct mux {
     struct loop *loop;
     struct ring ring;
     struct watch_queue starved; /* their receives wait for a landing; oldest first */
-    int listener;               /* LISTENER_... */
+    unsigned listener;          /* KIND_ACCEPT, KIND_POLL, or NOT_ARMED */
     bool cancels_listener;
     bool is_full;         /* the accept that was armed last found no descriptor */
     bool changed;         /* a connection came or went since the limit was looked at */
@@ -87,7 +84,7 @@ int mux_open(struct loop *loop, struct error *error)
 static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
 {
     struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
-    bool armed = mux->listener != LISTENER_LEFT_ALONE;
+    bool armed = mux->listener != NOT_ARMED;
 
     /* The kernel takes the limit for an accept when it is armed, and keeps it: it has to be armed
      * again when somebody has changed the limit (prlimit(1)). */
@@ -99,16 +96,17 @@ static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
         return 0;
     if (armed && mux->cancels_listener)
         return 0;
-    struct io_uring_sqe *entry = ring_entry(&mux->ring, watch, armed ? KIND_CANCEL : KIND_ACCEPT);
+    unsigned kind = mux->is_full ? KIND_POLL : KIND_ACCEPT;
+    struct io_uring_sqe *entry = ring_entry(&mux->ring, watch, armed ? KIND_CANCEL : kind);
     if (entry == NULL)
         return -1;
     mux->cancels_listener = armed;
     if (armed) {
-        io_uring_prep_cancel64(entry, (uintptr_t)watch | KIND_ACCEPT, 0);
+        io_uring_prep_cancel64(entry, (uintptr_t)watch | mux->listener, 0);
         return 0;
     }
     mux->accepts_below = limit.rlim_cur;
-    mux->listener = mux->is_full ? LISTENER_IS_POLLED : LISTENER_ACCEPTS;
+    mux->listener = kind;
     if (mux->is_full)
         io_uring_prep_poll_add(entry, watch->fd, POLLIN);
     else
@@ -122,10 +120,10 @@ static void accept_completed(struct mux *mux, const struct completion *completio
     struct loop *loop = mux->loop;
     struct listener *listener = &loop->service.listener;
     int fd = completion->result;
-    bool polled = mux->listener == LISTENER_IS_POLLED;
+    bool polled = completion->kind == KIND_POLL;
 
     if (!completion->more)
-        mux->listener = LISTENER_LEFT_ALONE;
+        mux->listener = NOT_ARMED;
     if (fd == -ECANCELED)
         return;
     if (polled || fd < 0) { /* the loop's accept(2) finds out, and knows what to do */
@@ -155,13 +153,15 @@ static void completed(struct mux *mux, const struct completion *completion)
     struct connection *connection = connection_of(watch);
 
     if (watch == &mux->signals) {
+        if (completion->kind != KIND_SIGNALS)
+            return;
         mux->signals_taken = completion->result / (int)sizeof mux->taken[0];
         mux->signals_used = completion->result < 0 ? 1 : 0; /* 0 / size: read again */
     } else if (watch == &mux->loop->service.listener.watch) {
-        if (completion->kind == KIND_ACCEPT)
-            accept_completed(mux, completion);
-        else
+        if (completion->kind == KIND_CANCEL)
             mux->cancels_listener = false;
+        else
+            accept_completed(mux, completion);
     } else {
         bool ended = connection->state == CONNECTION_CLOSED;
         if (flight_completed(&mux->ring, connection, &mux->loop->context, completion)) {
@@ -221,7 +221,7 @@ void mux_remove(struct mux *mux, struct watch *watch)
         flight_end(&mux->ring, connection_of(watch));
         return;
     }
-    for (int looks = LAST_LOOKS; looks > 0 && mux->listener != LISTENER_LEFT_ALONE; looks--) {
+    for (int looks = LAST_LOOKS; looks > 0 && mux->listener != NOT_ARMED; looks--) {
         (void)update_listener(mux, watch, NOTHING);
         take_completions(mux, ring_submit(&mux->ring));
     }
@@ -232,7 +232,7 @@ void mux_close(struct mux *mux)
 {
     struct connections *all = &mux->loop->connections;
     struct connection *connection;
-    struct io_uring_sqe *entry;
+    struct io_uring_sqe *entry = NULL;
 
     while ((connection = TAILQ_FIRST(&all->open)) != NULL ||
            (connection = TAILQ_FIRST(&all->draining)) != NULL) {
@@ -240,10 +240,12 @@ void mux_close(struct mux *mux)
         loop_settle(mux->loop, connection);
     }
     mux->loop->stopping = true; /* an accept that is done by now is refused */
-    if (mux->ring.is_open && (entry = ring_entry(&mux->ring, &mux->signals, KIND_CANCEL)) != NULL)
-        io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    for (int looks = LAST_LOOKS; looks > 0 && mux->ring.flying > 0; looks--)
-        take_completions(mux, ring_wait(&mux->ring, NEVER, 0));
+    for (int looks = LAST_LOOKS; looks > 0 && mux->ring.flying > 0; looks--) {
+        if (entry == NULL && (entry = ring_entry(&mux->ring, &mux->signals, KIND_CANCEL)) != NULL)
+            io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        take_completions(mux,
+                         entry != NULL ? ring_wait(&mux->ring, NEVER, 0) : ring_submit(&mux->ring));
+    }
     ring_close(&mux->ring);
     if (mux->signals.fd >= 0)
         (void)close(mux->signals.fd);

@@ -328,6 +328,7 @@ def test_a_peer_without_a_name(start):
 
 @needs_strace
 @needs_proc
+@pytest.mark.except_for("asks for a descriptor when a peer waits only: the spare is not given up in vain", trigger="completion")
 @pytest.mark.cause("the spare descriptor, when it cannot be had again, is taken for descriptor -1, or tried for ever")
 def test_the_spare_descriptor_is_lost(start, server_name):
     number = number_of(usual_calls(server_name), "openat", "/dev/null")
