@@ -40,11 +40,11 @@ struct ring {
 };
 
 struct completion {
-    void *of;         /* what the entry was given */
-    unsigned kind;    /* likewise: below KINDS */
-    int result;       /* what the system call would have returned, or -errno */
-    bool more;        /* the entry stays armed; further completions follow */
-    uint8_t *landing; /* where the received bytes are; NULL: not in a landing */
+    void *of;      /* what the entry was given */
+    unsigned kind; /* likewise: below KINDS */
+    int result;    /* what the system call would have returned, or -errno */
+    bool more;     /* the entry stays armed; further completions follow */
+    uint8_t *landing;
 };
 
 enum { KINDS = 8 }; /* `of` is aligned to this, so its lowest bits can hold the kind */
@@ -62,8 +62,8 @@ void ring_close(struct ring *ring);
 struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind);
 
 /* Submits all entries, and waits until there is a completion, or until deadline_ns
- * (CLOCK_MONOTONIC, as now_ns; NEVER: no limit). One io_uring_enter(2). Returns how many completions there
- * are, 0 when the time is over, or -1 with errno set. */
+ * (CLOCK_MONOTONIC, as now_ns; NEVER: no limit). One io_uring_enter(2). Returns how many
+ * completions there are, 0 when the time is over, or -1 with errno set. */
 int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns);
 
 /* The same without waiting. */

@@ -1,7 +1,7 @@
 /* io_uring: what a program does through a ring is no call. So faults are made at the seam of the
- * server (beyond/uring/ring.h). An entry that has to fail is submitted as one that does nothing, and
+ * server, beyond/uring/ring.h. An entry that has to fail is submitted as one that does nothing, and
  * its completion says the error: as with a call, nothing has been done. EBUSY means that the kernel
- * takes no entry at all, and then the program gets none. */
+ * takes no entry at all. Then the program gets none. */
 #if __has_include(<liburing.h>)
 #include "inject.h"
 
