@@ -80,6 +80,7 @@ bool buffer_own(struct buffer *buffer, struct context *context)
 /* Copies what is pending to new memory, and leaves the old memory to the kernel, which uses it. */
 static bool move_out(struct buffer *buffer, struct context *context, uint32_t capacity)
 {
+    keep_memory(context, capacity);
     uint8_t *data = malloc(capacity);
 
     if (data == NULL)

@@ -63,6 +63,7 @@ static void unqueue(struct mux *mux, struct watch *watch)
     watch->queued = false;
 }
 
+/* Each completion carries the address of the watch that its entry was given. */
 static bool is_listener(const struct mux *mux, const struct watch *watch)
 {
     return watch == &mux->loop->service.listener.watch;
@@ -91,6 +92,7 @@ static void take(struct mux *mux, const struct completion *completion)
     }
 }
 
+/* A completion may lead to new entries. The kernel gets them with the next wait, all together. */
 static void take_completions(struct mux *mux, int most)
 {
     struct completion completion;
