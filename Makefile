@@ -175,7 +175,7 @@ tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv
 
 test-deps:
 	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
-	    --optional $(if $(SERVER),,sanitizers) strace valgrind ip pytest-timeout
+	    --optional $(if $(SERVER),,sanitizers liburing) strace valgrind ip pytest-timeout
 
 test: test-deps
 ifneq ($(stranger),)

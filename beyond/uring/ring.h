@@ -25,8 +25,8 @@
 #endif
 
 enum {
-    LANDINGS = URING_LANDINGS, /* a power of 2 */
-    LANDING_BYTES = 20 * 1024, /* a frame of 16 KiB is whole in one */
+    LANDINGS = URING_LANDINGS,     /* a power of 2 */
+    LANDING_BYTES = 8 * 1024 + 64, /* no power of 2: their beginnings share no line of the cache */
     LANDING_GROUP = 0,
 };
 

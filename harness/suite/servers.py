@@ -13,6 +13,8 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from suite import kernel
+
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "harness" / "servers.toml"
 STANDARD = "-std=c17"
@@ -112,7 +114,7 @@ def having(**traits: object) -> tuple[str, ...]:
     )
 
 
-LANDINGS_BYTES = 128 * 20 * 1024  # what one wake-up of a server by completion can bring (beyond/uring/ring.h)
+LANDINGS_BYTES = 128 * 8256  # what one wake-up of a server by completion can bring (beyond/uring/ring.h)
 
 
 def burst(name: str) -> int:
@@ -161,6 +163,8 @@ def absent(name: str) -> str | None:
     """Why a server cannot be tested on this system, or None if it can. `make all` writes down what it left out."""
     if name in OF and OF[name].platform == "linux" and not sys.platform.startswith("linux"):
         return "needs Linux"
+    if name in having(trigger="completion") and kernel.NO_RINGS:
+        return kernel.NO_RINGS
     skipped = build_dir() / "skipped"
     text = skipped.read_text(encoding="utf-8") if skipped.exists() else ""
     found = re.search(rf"^skipped: {re.escape(name)} \((.*)\)$", text, re.MULTILINE)
