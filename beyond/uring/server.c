@@ -127,7 +127,9 @@ void mux_close(struct mux *mux)
     free(mux);
 }
 
-/* The receive is armed at once. No call is made: the entry goes with the next wait. */
+/* The receive is armed at once. No call is made: the entry goes with the next wait, together with
+ * those of all other connections. A server for readiness pays a call here, or an entry in an array
+ * that every wait copies in. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     watch->interest = READABLE;

@@ -274,7 +274,7 @@ def calls_by_time(log: Path) -> list[tuple[int, str, int]]:
 
 
 @pytest.mark.cause("a deadline is counted from a clock that was read before the event")
-@pytest.mark.except_for("its calls are not made by the C library, which slow_call.c stands before", trigger="completion")
+@pytest.mark.except_for("the C library, which slow_call.c stands before, does not make its calls", trigger="completion")
 @pytest.mark.parametrize("option, call", (("--idle-timeout", "send"), ("--max-lifetime", "accept")))
 @pytest.mark.inside
 @preload.needed

@@ -31,7 +31,8 @@ class Flood:
 
         def paused(statistics: dict) -> bool:
             sent = self.more()
-            # By completion a burst is received before its first byte is sent: a pause alone does not say that no more is read.
+            # By completion a burst is received before its first byte is sent: a pause alone does not say that the
+            # server reads no more.
             return statistics["pauses"] > before and (not burst(self.server.name) or sent == 0)
 
         self.server.wait_statistics(paused, "one more connection paused")

@@ -119,7 +119,7 @@ LANDINGS_BYTES = 128 * 8256  # what one wake-up of a server by completion can br
 
 def burst(name: str) -> int:
     """How many bytes of one connection can come although it is above the high-water mark by then. A server by
-    completion learns of several receives at once: none of them asked it first, and more are under way when it cancels."""
+    completion learns of several receives at once: none asked it first, and more are under way when it cancels."""
     return LANDINGS_BYTES if name in having(trigger="completion") else 0
 
 
