@@ -50,14 +50,15 @@ static void give_back(struct ring *ring, uint8_t *memory)
 
 /* -- receiving --------------------------------------------------------------------------------- */
 
-/* A frame has begun, and more of it is missing than a landing holds. */
-static bool begun_frame_is_long(const struct connection *connection)
+/* A frame has begun, and more of it is missing than a landing holds. Not with output pending: a
+ * send and a receive would have the same memory, and whichever ends first would give it back. */
+static bool begun_frame_is_long(struct connection *connection)
 {
     const struct buffer *buffer = &connection->buffer;
 
-    return connection->state == CONNECTION_OPEN && !buffer->lent &&
-           frame_missing(buffer->data + buffer->start + connection->output,
-                         buffer->end - buffer->start - connection->output) > LANDING_BYTES;
+    return connection->state == CONNECTION_OPEN && connection->output == 0 &&
+           flight_of(connection)->sending == NULL && buffer->data != NULL &&
+           frame_missing(buffer->data + buffer->start, buffer->end - buffer->start) > LANDING_BYTES;
 }
 
 /* The rest of a long frame goes straight to where its beginning is: by landings every byte of it
