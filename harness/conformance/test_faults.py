@@ -12,7 +12,7 @@ from suite import servers
 from suite.frames import frame, payload
 
 CALLS = {"recv": "recv", "send": "send", "accept": "accept4"}
-RING = {"recv": "uring_receive", "send": "uring_send", "accept": "uring_accept"}  # at the seam of a server by completion
+RING = {"recv": "uring_receive", "send": "uring_send", "accept": "uring_accept"}  # by completion: at its seam
 FAULTS = [
     (call, what)
     for call in CALLS
