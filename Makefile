@@ -181,7 +181,7 @@ tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv
 
 test-deps:
 	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
-	    --optional $(if $(SERVER),,sanitizers libssl openssl http_parser curl h2load nc wrk) strace valgrind ip pytest-timeout
+	    --optional $(if $(SERVER),,sanitizers liburing libssl openssl http_parser curl h2load nc wrk) strace valgrind ip pytest-timeout
 
 # Builds what the directory of a stranger holds.
 stranger:

@@ -18,7 +18,8 @@ enum {
 void buffer_free(struct buffer *buffer, struct context *context)
 {
     if (buffer->data != NULL && !buffer->borrowed) {
-        free(buffer->data);
+        if (!buffer->lent)
+            free(buffer->data);
         context->stats->buffers--;
     }
     *buffer = (struct buffer){0};
@@ -70,9 +71,24 @@ bool buffer_own(struct buffer *buffer, struct context *context)
         return false;
     }
     move_pending(buffer, context, data);
-    buffer->borrowed = false;
+    buffer->borrowed = buffer->lent = false;
     buffer->capacity = buffer->end;
     context->stats->buffers++;
+    return true;
+}
+
+/* Copies what is pending to new memory, and leaves the old memory to the kernel, which uses it. */
+static bool move_out(struct buffer *buffer, struct context *context, uint32_t capacity)
+{
+    keep_memory(context, capacity);
+    uint8_t *data = malloc(capacity);
+
+    if (data == NULL)
+        return false;
+    move_pending(buffer, context, data);
+    context->stats->buffers += buffer->borrowed;
+    buffer->borrowed = buffer->lent = false;
+    buffer->capacity = capacity;
     return true;
 }
 
@@ -86,6 +102,8 @@ bool buffer_grow(struct buffer *buffer, struct context *context)
 
     if (buffer->capacity - buffer->end >= enough)
         return true;
+    if (buffer->lent)
+        return move_out(buffer, context, pending + wanted);
     if (buffer->start > 0)
         move_pending(buffer, context, buffer->data);
     if (buffer->capacity - pending >= wanted)

@@ -22,14 +22,16 @@ struct buffer {
     uint32_t start;
     uint32_t end;
     uint32_t capacity;
-    bool borrowed; /* data is the scratch buffer: only within a turn */
+    bool borrowed; /* data is not the buffer's own: the scratch buffer, only within a turn */
+    bool lent;     /* the kernel reads or writes data after the turn (io_uring(7)): whoever lent it
+                      ends the loan, and frees or takes back what the buffer has left by then */
 };
 
 /* Drops what is pending and frees the memory. */
 void buffer_free(struct buffer *buffer, struct context *context);
 
 /* For a buffer that has memory of its own, or needs some. They return false when memory is short.
- */
+ * Memory that is lent stays where it is and as it is: the buffer moves out of it. */
 bool buffer_grow(struct buffer *buffer, struct context *context);
 bool buffer_own(struct buffer *buffer, struct context *context);
 
@@ -52,7 +54,7 @@ static inline uint8_t *buffer_room(struct buffer *buffer, struct context *contex
 static inline bool buffer_settle(struct buffer *buffer, struct context *context)
 {
     if (buffer->end != buffer->start)
-        return !buffer->borrowed || buffer_own(buffer, context);
+        return !buffer->borrowed || buffer->lent || buffer_own(buffer, context);
     if (buffer->borrowed)
         *buffer = (struct buffer){0};
     else if (buffer->data != NULL)

@@ -120,10 +120,13 @@ void connections_retire(struct connections *connections, struct context *context
  * with error returns from close()"). */
 size_t connections_reap(struct connections *connections)
 {
-    struct connection *connection;
+    struct connection *connection, *next;
     size_t reaped = 0;
 
-    while ((connection = TAILQ_FIRST(&connections->retired)) != NULL) {
+    for (connection = TAILQ_FIRST(&connections->retired); connection != NULL; connection = next) {
+        next = TAILQ_NEXT(connection, by_age);
+        if (connection->watch.held)
+            continue;
         TAILQ_REMOVE(&connections->retired, connection, by_age);
         (void)close(connection->watch.fd);
         extra_end(connection);

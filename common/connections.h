@@ -60,7 +60,8 @@ static inline void connections_update(struct connections *connections,
 void connections_retire(struct connections *connections, struct context *context,
                         struct connection *connection);
 
-/* Closes the descriptors and frees the memory of the retired. Returns how many there were. */
+/* Closes the descriptors and frees the memory of the retired, but for those that the kernel still
+ * holds (watch.h). Returns how many there were. */
 size_t connections_reap(struct connections *connections);
 
 /* The next connection whose time is over, or NULL; *why says which timeout: CLOSE_idle,

@@ -26,3 +26,8 @@ struct frame_scan frame_scan(const uint8_t *bytes, size_t size, uint32_t max_fra
     }
     return scan;
 }
+
+size_t frame_missing(const uint8_t *bytes, size_t size)
+{
+    return size < FRAME_HEADER_BYTES ? 0 : FRAME_HEADER_BYTES + payload_length(bytes) - size;
+}

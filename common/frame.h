@@ -21,4 +21,8 @@ struct frame_scan {
  * long it is. Cannot fail; any bytes are valid input. */
 struct frame_scan frame_scan(const uint8_t *bytes, size_t size, uint32_t max_frame);
 
+/* How many bytes are missing of the frame that begins at bytes, of which size have come and which
+ * is not whole; 0 while its header is not whole either. */
+size_t frame_missing(const uint8_t *bytes, size_t size);
+
 #endif

@@ -77,7 +77,7 @@ void loop_settle(struct loop *loop, struct connection *connection)
  * handshake before accept(2) returns, so a refused peer has seen a successful connect(2). It learns
  * of the refusal when it reads the end of the stream; or a reset, if it has sent something already.
  * A refusal costs an accept(2) and a close(2), and tells the peer at once to try elsewhere. */
-void admit(struct loop *loop, int fd)
+void loop_admit(struct loop *loop, int fd)
 {
     struct listener *listener = &loop->service.listener;
     struct context *context = &loop->context;
@@ -118,7 +118,7 @@ static void accept_peers(struct loop *loop)
             listener->watch.ready = NOTHING;
         if (result != ACCEPT_DONE)
             break;
-        admit(loop, fd);
+        loop_admit(loop, fd);
     }
 }
 

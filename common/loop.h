@@ -71,13 +71,14 @@ int loop_woke(struct loop *loop, int result);
 /* A descriptor is ready: gives its connection a turn, or notes that peers wait. */
 void loop_ready(struct loop *loop, struct watch *watch);
 
+/* Takes over a connected non-blocking socket, or refuses the peer. For an API that accepts itself,
+ * and for a thread that is given what another one has accepted. For the others the loop does so when
+ * loop_ready has been told of the listener. */
+void loop_admit(struct loop *loop, int fd);
+
 /* Ends a connection's turn: takes the next step of a close, tells the API what is wanted now, and
  * retires what is done. */
 void loop_settle(struct loop *loop, struct connection *connection);
-
-/* Takes over a connected non-blocking socket: serves the peer, or refuses it. For a server that is
- * given sockets which another thread has accepted. */
-void admit(struct loop *loop, int fd);
 
 /* -- what the loop provides to main ----------------------------------------------------------- */
 

@@ -25,6 +25,7 @@ struct watch {
     uint8_t interest; /* what the API was last asked to report */
     uint8_t ready;    /* what it reported and no call has used up yet */
     bool queued;      /* stands in a queue of watches that have work left */
+    bool held;        /* the kernel still works on it: it may be neither closed nor freed */
     TAILQ_ENTRY(watch) turn;
 };
 

@@ -106,7 +106,7 @@ static size_t read_letters(struct member *member)
         size_t before = member->loop.connections.count;
         if (letters[i] == 0)
             continue;
-        admit(&member->loop, letters[i]);
+        loop_admit(&member->loop, letters[i]);
         if (member->loop.connections.count == before)
             team_release(member->team); /* refused, for want of memory */
     }

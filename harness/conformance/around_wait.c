@@ -17,6 +17,9 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#if __has_include(<liburing.h>)
+#include <liburing.h>
+#endif
 
 static bool is_due;
 
@@ -56,16 +59,21 @@ static int after_wait(int count)
     return count;
 }
 
+static void note_send(const void *bytes, size_t size)
+{
+    if (asks_for("RAISE_BEFORE", bytes, size))
+        is_due = true;
+    if (asks_for("STOP_BEFORE", bytes, size))
+        (void)raise(SIGSTOP);
+}
+
 ssize_t send(int fd, const void *bytes, size_t size, int flags)
 {
     static ssize_t (*real)(int, const void *, size_t, int);
 
     if (real == NULL)
         *(void **)&real = dlsym(RTLD_NEXT, "send");
-    if (asks_for("RAISE_BEFORE", bytes, size))
-        is_due = true;
-    if (asks_for("STOP_BEFORE", bytes, size))
-        (void)raise(SIGSTOP);
+    note_send(bytes, size);
     return real(fd, bytes, size, flags);
 }
 
@@ -110,6 +118,29 @@ int epoll_wait(int fd, struct epoll_event *events, int room, int timeout)
     before_wait();
     return after_wait(real(fd, events, room, timeout));
 }
+
+#if __has_include(<liburing.h>)
+/* A send is submitted by the call that waits, so a ring's is both: STOP_BEFORE stops before it. */
+int io_uring_submit_and_wait_timeout(struct io_uring *ring, struct io_uring_cqe **first,
+                                     unsigned least, struct __kernel_timespec *timeout,
+                                     sigset_t *mask)
+{
+    static int (*real)(struct io_uring *, struct io_uring_cqe **, unsigned,
+                       struct __kernel_timespec *, sigset_t *);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "io_uring_submit_and_wait_timeout");
+    for (unsigned i = *ring->sq.khead; i != ring->sq.sqe_tail; i++) {
+        const struct io_uring_sqe *entry = &ring->sq.sqes[i & ring->sq.ring_mask];
+        if (entry->opcode == IORING_OP_SEND)
+            note_send((const void *)(uintptr_t)entry->addr, entry->len);
+    }
+    before_wait();
+    int result = real(ring, first, least, timeout, mask);
+    (void)after_wait((int)io_uring_cq_ready(ring));
+    return result;
+}
+#endif
 
 static bool is_listening(int fd)
 {

@@ -128,7 +128,10 @@ def test_peers_that_never_read(start):
                 sent[i] += peer.send_what_fits(STREAM[sent[i] :])
 
         def all_paused(statistics: dict) -> bool:
+            taken = sum(sent)
             send_more()
+            if servers.burst(server.name):
+                return statistics["pauses"] >= pauses + READERS_NOT and sum(sent) == taken
             return statistics["pauses"] == pauses + READERS_NOT
 
         server.wait_statistics(all_paused, f"{READERS_NOT} connections paused")
@@ -137,10 +140,12 @@ def test_peers_that_never_read(start):
         for turn in range(20):
             quiet.echo(payload(1000, turn))
         statistics = server.statistics()
-        assert statistics["pauses"] == pauses + READERS_NOT, "one was read from again though it took nothing"
+        again = statistics["pauses"] != pauses + READERS_NOT and not servers.burst(server.name)
+        assert not again, "one was read from again though it took nothing"
         assert statistics["buffers"] == READERS_NOT
         if can_weigh(server):
-            bound = 2 * (HIGH_WATER + len(frame(UNREAD))) + 65536  # docs/protocol.md, and the frame that is begun
+            # docs/protocol.md, and the frame that is begun
+            bound = 2 * (HIGH_WATER + len(frame(UNREAD)) + servers.burst(server.name)) + 65536
             grown = resident(server) - light
             assert grown <= READERS_NOT * bound, f"{grown} bytes for {READERS_NOT} that do not read"
         for peer in peers:

@@ -73,6 +73,7 @@ def test_interest_changes_come_in_pairs(start, server_name):
 
 
 @needs.to_trace
+@pytest.mark.except_for("strace sees no receive and no send of a ring: beyond/uring/tests", trigger="completion")
 @pytest.mark.cause("a counter is forgotten at one of the places where its call is made")
 def test_statistics_agree_with_strace(start, server_name, tmp_path):
     trace = tmp_path / "trace"

@@ -12,6 +12,7 @@ from suite import servers
 from suite.frames import frame, payload
 
 CALLS = {"recv": "recv", "send": "send", "accept": "accept4"}
+RING = {"recv": "uring_receive", "send": "uring_send", "accept": "uring_accept"}  # by completion: at its seam
 FAULTS = [
     (call, what)
     for call in CALLS
@@ -38,10 +39,11 @@ def with_injector(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.cause("EINTR or EAGAIN is taken for an error, or a partial transfer for a whole one")
 @pytest.mark.parametrize("call, what", FAULTS, ids=lambda each: each)
 @pytest.mark.parametrize("every", (2, 3, 7))
-def test_a_call_that_fails_or_falls_short(start, call, what, every):
+def test_a_call_that_fails_or_falls_short(start, server_name, call, what, every):
+    calls = RING if servers.OF[server_name].trigger == "completion" else CALLS
     dice = random.Random(f"{call}{what}{every}")
     number = what if what == "short" else getattr(errno, what)
-    server = start(environment={"FAULT": f"{CALLS[call]}:*:{number}:/{every}"})
+    server = start(environment={"FAULT": f"{calls[call]}:*:{number}:/{every}"})
     peers = [server.connect() for _ in range(12)]
     sent = []
     for i, peer in enumerate(peers):

@@ -207,7 +207,9 @@ def test_the_clock_is_read_once_a_wake_up(start, tmp_path, library, idle_timeout
     # Once a wait, once a peer, twice at the start, and once for each line of statistics. A stand-in for kqueue keeps
     # timers of its own, and reads the clock for them.
     waits = statistics["waits"] * (1 if server.implementation == "native" else 2)
-    most = waits + len(peers) + 10 + (statistics["frames"] if idle_timeout != "0" else 0)
+    # By completion a frame comes in one wake-up, and has left in another one.
+    activities = statistics["frames"] * (2 if server.name in servers.having(trigger="completion") else 1)
+    most = waits + len(peers) + 10 + (activities if idle_timeout != "0" else 0)
     assert calls <= most, f"{calls} readings of the clock in {statistics['waits']} waits, {statistics['frames']} frames"
 
 
@@ -277,6 +279,7 @@ def calls_by_time(log: Path) -> list[tuple[int, str, int]]:
 
 
 @pytest.mark.cause("a deadline is counted from a clock that was read before the event")
+@pytest.mark.except_for("the C library, which slow_call.c stands before, does not make its calls", trigger="completion")
 @pytest.mark.parametrize("option, call", (("--idle-timeout", "send"), ("--max-lifetime", "accept")))
 @pytest.mark.inside
 @preload.needed

@@ -47,12 +47,18 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "getrlimit": ("EINVAL",),
     "getsockname": ("ENOBUFS",),
     "getsockopt": ("ENOPROTOOPT", "ENOBUFS"),
+    "io_uring_register": ("EINVAL", "ENOMEM"),
+    "io_uring_register_fd": ("EINVAL",),
+    "io_uring_setup": ("EPERM", "ENOSYS", "EINVAL", *OUT_OF_DESCRIPTORS),
+    "io_uring_submit": ("EINTR", "EAGAIN", "EBUSY"),
+    "io_uring_wait": ("EINTR", "EAGAIN", "EBUSY", "ENOMEM"),
     "ioctl": ("EINVAL",),
     "kevent_change": ("ENOMEM", "ENOENT", "EACCES"),
     "kevent_wait": ("EINTR", "ENOMEM"),
     "kqueue": OUT_OF_DESCRIPTORS,
     "listen": ("EADDRINUSE",),
     "malloc": ("ENOMEM",),
+    "mmap": ("ENOMEM",),
     "open": ("EINTR", "EACCES", *OUT_OF_DESCRIPTORS),
     "open_memstream": ("ENOMEM",),
     "pipe": OUT_OF_DESCRIPTORS,
@@ -77,12 +83,21 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "socket": ("EAFNOSUPPORT", "EACCES", "ENOBUFS", *OUT_OF_DESCRIPTORS),
     "timerfd_create": ("ENODEV", *OUT_OF_DESCRIPTORS),
     "timerfd_settime": ("EINVAL",),
+    # What a server by completion does through its ring; EBUSY: the kernel takes no entry.
+    "uring_accept": (*ACCEPT, "EBUSY"),
+    "uring_cancel": ("EBUSY",),
+    "uring_poll": ("ENOMEM", "EBUSY"),
+    "uring_receive": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "ENOBUFS", "EBUSY"),
+    "uring_send": ("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOMEM", "ENOBUFS", "EBUSY", SHORT),
+    "uring_signals": ("EINTR", "EBUSY"),
     "write": ("EINTR", "EAGAIN"),
 }
 
 # What the servers call and the injector never makes fail. If a function is in neither table, the sweep stops.
 CANNOT_FAIL: dict[str, tuple[str, ...]] = {
-    "frees memory and returns nothing": ("free", "freeaddrinfo"),
+    "frees memory and returns nothing": ("free", "freeaddrinfo", "io_uring_queue_exit"),
+    "unmaps what was mapped": ("munmap",),
+    "takes what the kernel has put into memory": ("ring_completion", "__io_uring_get_cqe"),
     "works in the caller's memory": (
         "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strcspn", "strlen", "strncmp", "strpbrk",
         "strtod", "strtoull", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
@@ -109,6 +124,7 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("standard_streams_fill", "open"): "needs a closed standard stream: test_inherited.py",
     ("note", "write"): "writes to a pipe that exists only where poll has no ppoll: -DWITHOUT_PPOLL",
     ("empty_pipe", "read"): "reads from that pipe",
+    ("receive_into_buffer", "ring_entry"): "needs a long frame that comes slowly: test_completion.py",
     ("unwatch_lost", "signalfd"): "the server never deletes a signal's filter",
     ("unwatch_lost", "pthread_sigmask"): "the server never deletes a signal's filter",
     ("doorbell_update", "write"): "the server's array has room for every event, so no event is left over",
@@ -125,15 +141,15 @@ if kernel.NO_IPV6:
 # Nobody may notice these: the server makes the call again a moment later.
 PASSING = ("EINTR", "EAGAIN", SHORT)
 # Nobody may notice these either: they concern a peer that has gone, not one that is waiting.
-OF_THE_GONE = {call: ("ECONNABORTED", "EPROTO", *NETWORK) for call in ("accept", "accept4")}
+OF_THE_GONE = {call: ("ECONNABORTED", "EPROTO", *NETWORK) for call in ("accept", "accept4", "uring_accept")}
 # With any other error these calls may cost the connection that they were made for.
 OF_ONE_CONNECTION = (
     "accept", "accept4", "calloc", "epoll_ctl_add", "epoll_ctl_del", "epoll_ctl_mod", "kevent_change", "malloc",
-    "realloc", "recv", "send", "shutdown",
+    "realloc", "recv", "send", "shutdown", "uring_cancel", "uring_receive", "uring_send",
 )  # fmt: skip
 # The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
 # failure the server may stop, with one line.
-SERVING = ("serve", "admit", "worker_serve", "loop_settle", "accept_peers", "connections_reap")
+SERVING = ("serve", "loop_admit", "worker_serve", "loop_settle", "accept_peers", "connections_reap")
 
 
 def number_of(fault: str) -> str:

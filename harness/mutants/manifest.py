@@ -509,4 +509,41 @@ MUTANTS = (
         ("test_http_timeouts.py::test_a_head_that_comes_byte_by_byte",),
         (*HTTP_ORDINARY, r"test_http_timeouts.py::test_a_head_that_does_not_come_whole[G]"),
     ),
+    Mutant(
+        "uring-close-keeps-the-receive", "completion: a connection is closed with a receive armed", ("uring",),
+        ("test_completion.py::test_closed_connections_are_gone_for_the_kernel_too",),
+    ),
+    Mutant(
+        "uring-freed-before-its-completion", "completion: a connection is freed before its last completion", ("uring",),
+        ("test_completion.py::test_closed_connections_are_gone_for_the_kernel_too",),
+        sanitize="address",
+    ),
+    Mutant(
+        "uring-two-sends-at-once", "completion: two sends of one connection are in flight", ("uring",),
+        ("test_backpressure.py::test_everything_comes_once_the_peer_reads",),
+        (SMALL, EMPTY, SPLIT, SEVERAL),
+    ),
+    Mutant(
+        "uring-multishot-ends-unnoticed", "completion: a multishot receive that found no buffer is taken for armed",
+        ("uring",),
+        ("test_completion.py::test_more_input_at_once_than_there_are_landings",),
+    ),
+    Mutant(
+        "uring-accept-armed-at-once", "completion: an accept that found no descriptor is armed again at once",
+        ("uring",),
+        ("test_completion.py::test_asleep_with_a_full_table",),
+    ),
+    Mutant(
+        "uring-pause-without-cancel", "completion: reading pauses, and the receive stays armed", ("uring",),
+        ("test_backpressure.py::test_what_a_server_holds_for_a_peer_that_does_not_read",),
+    ),
+    Mutant(
+        "uring-closed-listener-accepts", "completion: the listener is closed with its accept armed", ("uring",),
+        ("test_signals.py::test_a_stop_accepts_no_more",),
+    ),
+    Mutant(
+        "uring-short-send-taken-for-whole", "completion: a send's result is taken for granted", ("uring",),
+        ("test_backpressure.py::test_everything_comes_once_the_peer_reads",),
+        all_but(LARGE),
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import resource
@@ -176,3 +177,18 @@ def _no_ipv6() -> str | None:
 
 
 NO_IPV6 = _no_ipv6()
+
+
+def _no_rings() -> str | None:
+    """Why no ring of io_uring(7) can be made here, or None. It is tried: a setting or a filter may forbid it."""
+    if not sys.platform.startswith("linux"):
+        return "needs Linux"
+    setup, parameters = 425, ctypes.create_string_buffer(120)  # io_uring_setup(2), struct io_uring_params
+    ring = ctypes.CDLL(None, use_errno=True).syscall(setup, 1, parameters)
+    if ring < 0:
+        return f"no io_uring here ({os.strerror(ctypes.get_errno())})"
+    os.close(ring)
+    return None
+
+
+NO_RINGS = _no_rings()

@@ -25,6 +25,7 @@ LONGEST = 120  # seconds: a test that takes longer hangs, and must fail rather t
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "cause(text): what may be wrong when the test fails")
     config.addinivalue_line("markers", "only(**traits): the test is about servers with these traits in servers.toml")
+    config.addinivalue_line("markers", "except_for(why, **traits): means nothing for servers with these traits")
     config.addinivalue_line("markers", "inside: looks at what only a server of the list shows: not run on a stranger's")
     config.addinivalue_line("markers", "timeout(seconds): how long the test may take (pytest-timeout); 0: for ever")
     if config.pluginmanager.hasplugin("timeout") and config.getoption("timeout") is None:
@@ -66,7 +67,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server_name" not in metafunc.fixturenames:
         return
     only = metafunc.definition.get_closest_marker("only")
-    metafunc.parametrize("server_name", servers.under_test(**(only.kwargs if only else {})))
+    names = servers.under_test(**(only.kwargs if only else {}))
+    for mark in metafunc.definition.iter_markers("except_for"):
+        names = tuple(name for name in names if name not in servers.having(**mark.kwargs))
+    metafunc.parametrize("server_name", names)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,6 +14,8 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from suite import kernel
+
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "harness" / "servers.toml"
 STANDARD = "-std=c17"
@@ -113,6 +115,15 @@ def having(**traits: object) -> tuple[str, ...]:
     )
 
 
+LANDINGS_BYTES = 128 * 8256  # what one wake-up of a server by completion can bring (beyond/uring/ring.h)
+
+
+def burst(name: str) -> int:
+    """How many bytes of one connection can come although it is above the high-water mark by then. A server by
+    completion learns of several receives at once: none asked it first, and more are under way when it cancels."""
+    return LANDINGS_BYTES if name in having(trigger="completion") else 0
+
+
 def build_dir() -> Path:
     """Where the programs are: BUILD_DIR in the environment, or build/."""
     return ROOT / os.environ.get("BUILD_DIR", "build")
@@ -155,6 +166,8 @@ def absent(name: str) -> str | None:
         return "needs Linux"
     if name in OF and OF[name].transport == "tls" and not shutil.which("openssl"):
         return "there is no openssl to make a certificate with"
+    if name in having(trigger="completion") and kernel.NO_RINGS:
+        return kernel.NO_RINGS
     skipped = build_dir() / "skipped"
     text = skipped.read_text(encoding="utf-8") if skipped.exists() else ""
     found = re.search(rf"^skipped: {re.escape(name)} \((.*)\)$", text, re.MULTILINE)

@@ -1,0 +1,61 @@
+"""The server's own: what it says where no ring can be made, and what a message costs in calls."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from suite import needs, servers, waiting
+from suite.frames import payload
+from suite.strace import UNDER_STRACE, calls_of
+
+pytestmark = [
+    pytest.mark.only(trigger="completion"),
+    pytest.mark.skipif(servers.absent("uring") is not None, reason=str(servers.absent("uring"))),
+]
+
+
+@needs.to_trace
+@pytest.mark.skipif(servers.sanitizer() is not None, reason="a sanitizer's own calls would be among them")
+@pytest.mark.cause("one line for all reasons, which helps nobody")
+@pytest.mark.parametrize("call, error, why", (
+    ("io_uring_setup", "EPERM", "kernel.io_uring_disabled"),
+    ("io_uring_setup", "ENOSYS", "this kernel has no io_uring"),
+    ("io_uring_setup", "ENOMEM", "locked memory"),
+    ("io_uring_setup", "EINVAL", "Linux 6.1 or newer"),
+))
+def test_one_line_says_why_there_is_no_ring(server_name, call, error, why):
+    inject = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}"]
+    done = subprocess.run(
+        [*inject, str(servers.program(server_name)), "--port", "0"],
+        capture_output=True, text=True, timeout=waiting.PATIENCE, env=UNDER_STRACE,
+    )  # fmt: skip
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
+    assert done.returncode == 1 and done.stdout == ""
+    assert len(lines) == 1 and lines[0].startswith(f"{server_name}: {call}: ") and why in lines[0]
+
+
+@needs.to_trace
+@pytest.mark.skipif(servers.sanitizer() is not None, reason="a sanitizer's own calls would be among them")
+@pytest.mark.cause("a wait is not counted, or more than one call is made for it")
+def test_waits_are_the_calls_that_wait(start, tmp_path):
+    trace = tmp_path / "trace"
+    server = start("--max-conns", "12", wrapper=["strace", "-f", "-o", str(trace)], environment=UNDER_STRACE)
+    peers = [server.connect() for _ in range(10)]
+    for i, peer in enumerate(peers):
+        for size in (0, 64, 70_000):
+            peer.echo(payload(size, i))
+    peers[0].reset()
+    peers[1].half_close()
+    peers[1].expect_end()
+    server.wait_statistics(lambda s: s["connections"] == 8, "two gone")
+    counted = server.statistics()
+    server.stop()
+    waiting.until(lambda: "+++ exited" in trace.read_text(), "the end of the trace")
+    calls = calls_of(trace)
+    names = {name for name, *_ in calls}
+    assert not names & {"recvfrom", "sendto", "epoll_wait", "poll"} - {"poll"}, "a message made a call of its own"
+    entered = sum(1 for name, words, *_ in calls if name == "io_uring_enter" and int(words.split(", ")[2]) > 0)
+    assert counted["waits"] <= entered <= counted["waits"] + 4, "the last waits are those of the stop"
+    assert counted["reads"] >= 30 and counted["writes"] >= 30
