@@ -25,6 +25,7 @@ struct watch {
     uint8_t interest; /* what the API was last asked to report */
     uint8_t ready;    /* what it reported and no call has used up yet */
     bool queued;      /* stands in a queue of watches that have work left */
+    bool of_service;  /* no connection stands behind it, and another process may share it */
     TAILQ_ENTRY(watch) turn;
 };
 

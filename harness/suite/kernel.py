@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import os
 import resource
@@ -22,6 +23,23 @@ def state(pid: int) -> str:
     if HAS_PROC:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
+
+
+def is_gone(pid: int) -> bool:
+    """Has it ended, whether or not somebody has asked for its status?"""
+    try:
+        return state(pid) == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@functools.cache
+def adopt_orphans() -> None:
+    """A process whose parent has ended becomes a child of this one (prctl(2), Linux), which can wait for it."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def threads(pid: int) -> Iterator[Path]:
