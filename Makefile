@@ -171,7 +171,7 @@ include harness/soak/soak.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # The protocol's tests, and beside each tool its own.
-tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests)
+tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests beyond/*/tests)
 
 test-deps:
 	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \

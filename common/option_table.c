@@ -16,6 +16,23 @@ enum { FIRST_KEY = 256 }; /* above any character: there are no short options */
 
 static const struct option_row help_row = {"help", NULL, "this text", .kind = OPTION_FLAG};
 
+static size_t count_of(const struct option_table *table)
+{
+    return table->count + (table->part != NULL ? table->part->count : 0);
+}
+
+/* Its number counts on from the table's rows to those of the part. */
+static const struct option_row *row_of(const struct option_table *table, size_t number)
+{
+    return number < table->count ? &table->rows[number] : &table->part->rows[number - table->count];
+}
+
+/* The struct that this row fills. */
+static void *struct_of(const struct option_table *table, size_t number, void *options)
+{
+    return number < table->count ? options : table->part->into;
+}
+
 static bool bad_value(const struct option_row *row, const char *text, const char *expected)
 {
     error_print("--%s: '%s' is not %s", row->name, text, expected);
@@ -185,27 +202,27 @@ static void print_row(FILE *stream, const struct option_row *row, const void *op
     }
 }
 
-static void print_help(FILE *stream, const struct option_table *table, const void *options,
+static void print_help(FILE *stream, const struct option_table *table, void *options,
                        const char *program)
 {
     char left[64];
     size_t width = 0;
 
     (void)fprintf(stream, "Usage: %s [OPTION]...\n%s\n\n", program, table->purpose);
-    for (size_t i = 0; i < table->count; i++) {
-        print_left(&table->rows[i], left, sizeof left);
+    for (size_t i = 0; i < count_of(table); i++) {
+        print_left(row_of(table, i), left, sizeof left);
         if (strlen(left) > width)
             width = strlen(left);
     }
-    for (size_t i = 0; i < table->count; i++)
-        print_row(stream, &table->rows[i], options, (int)width);
+    for (size_t i = 0; i < count_of(table); i++)
+        print_row(stream, row_of(table, i), struct_of(table, i, options), (int)width);
     print_row(stream, &help_row, options, (int)width);
     table->more(stream);
 }
 
 /* The help is made in memory and written by one call: a stream that takes nothing has taken no half
  * of it. Returns 0, or -1 with errno set. */
-static int write_help(const struct option_table *table, const void *options, const char *program)
+static int write_help(const struct option_table *table, void *options, const char *program)
 {
     char *text = NULL;
     size_t size = 0;
@@ -225,7 +242,7 @@ static int write_help(const struct option_table *table, const void *options, con
     return whole ? 0 : -1;
 }
 
-static enum options_result show_help(const struct option_table *table, const void *options,
+static enum options_result show_help(const struct option_table *table, void *options,
                                      const char *program)
 {
     if (write_help(table, options, program) == 0)
@@ -282,20 +299,20 @@ static bool is_option(const struct option *names, const char *word)
 
 static void make_names(const struct option_table *table, struct option *names)
 {
-    for (size_t i = 0; i <= table->count; i++) {
-        const struct option_row *row = i < table->count ? &table->rows[i] : &help_row;
+    for (size_t i = 0; i <= count_of(table); i++) {
+        const struct option_row *row = i < count_of(table) ? row_of(table, i) : &help_row;
         names[i] =
             (struct option){row->name, row->kind == OPTION_FLAG ? no_argument : required_argument,
                             NULL, FIRST_KEY + (int)i};
     }
-    names[table->count + 1] = (struct option){0};
+    names[count_of(table) + 1] = (struct option){0};
 }
 
 static bool complete(const struct option_table *table, const bool *given)
 {
-    for (size_t i = 0; i < table->count; i++)
-        if (table->rows[i].required && !given[i]) {
-            error_print("--%s: must be given; see --help", table->rows[i].name);
+    for (size_t i = 0; i < count_of(table); i++)
+        if (row_of(table, i)->required && !given[i]) {
+            error_print("--%s: must be given; see --help", row_of(table, i)->name);
             return false;
         }
     return true;
@@ -325,9 +342,9 @@ enum options_result option_table_read(const struct option_table *table, void *op
             return OPTIONS_BAD;
         }
         size_t row = (size_t)(key - FIRST_KEY);
-        if (row == table->count)
+        if (row == count_of(table))
             return show_help(table, options, argv[0]);
-        if (!take(&table->rows[row], options, optarg))
+        if (!take(row_of(table, row), struct_of(table, row, options), optarg))
             return OPTIONS_BAD;
         given[row] = true;
     }

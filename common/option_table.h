@@ -57,12 +57,20 @@ struct option_row {
 
 enum { OPTION_ROWS_MOST = 48 };
 
+/* Rows that fill another struct: what one program has besides the options that it shares. */
+struct option_part {
+    const struct option_row *rows;
+    size_t count;
+    void *into; /* holds the defaults before the call */
+};
+
 struct option_table {
     const char *purpose; /* in the help, below the usage */
     const struct option_row *rows;
-    size_t count; /* at most OPTION_ROWS_MOST */
+    size_t count; /* with those of the part at most OPTION_ROWS_MOST */
     /* Prints the help's text below the options. It begins with an empty line. */
     void (*more)(FILE *stream);
+    const struct option_part *part; /* further rows, listed last; or NULL */
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_HELP_SHOWN, OPTIONS_BAD };

@@ -63,10 +63,6 @@ static const struct option_row rows[] = {
      TEXT_INTO(struct options, stats_path)},
 };
 
-static const struct option_table table = {
-    "Echoes length-prefixed frames over TCP: 4 bytes big-endian length, then the payload.", rows,
-    sizeof rows / sizeof rows[0], print_more};
-
 static bool consistent(const struct options *options)
 {
     if (options->high_water == 0) {
@@ -81,8 +77,18 @@ static bool consistent(const struct options *options)
     return true;
 }
 
-enum options_result options_parse(struct options *options, int argc, char **argv)
+enum options_result options_parse(struct options *options, const struct option_part *part, int argc,
+                                  char **argv)
 {
+    const struct option_table table = {
+        .purpose =
+            "Echoes length-prefixed frames over TCP: 4 bytes big-endian length, then the payload.",
+        .rows = rows,
+        .count = sizeof rows / sizeof rows[0],
+        .part = part,
+        .more = print_more,
+    };
+
     *options = (struct options){
         .bind = "127.0.0.1",
         .port = 9000,

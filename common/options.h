@@ -22,8 +22,9 @@ struct options {
     const char *stats_path; /* NULL: standard error */
 };
 
-/* Fills options from the command line as option_table_read does. The strings live as long as
- * argv. */
-enum options_result options_parse(struct options *options, int argc, char **argv);
+/* Fills options from the command line as option_table_read does, and what `part` says (NULL: no
+ * more). The strings live as long as argv. */
+enum options_result options_parse(struct options *options, const struct option_part *part, int argc,
+                                  char **argv);
 
 #endif

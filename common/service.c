@@ -99,7 +99,7 @@ bool service_open(struct service *service, const struct server *server, int argc
     *service = (struct service){.server = server, .argv = argv};
     standard_streams_fill();
     error_set_program(server->name);
-    switch (options_parse(&service->options, argc, argv)) {
+    switch (options_parse(&service->options, server->options, argc, argv)) {
     case OPTIONS_HELP_SHOWN:
         *status = EXIT_STOPPED;
         return false;

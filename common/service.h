@@ -23,6 +23,7 @@ struct server {
     const char *wait;           /* the call that waits, for a message when it fails */
     const char *implementation; /* what provides the API, where there is more than one; or NULL */
     size_t descriptor_ceiling;  /* how many descriptors the API can handle; 0: any number */
+    const struct option_part *options; /* of its own; or NULL */
 };
 
 struct service {

@@ -31,7 +31,7 @@ lint-layout:
 
 # What they check, and how strictly: .flake8 and .mypy.ini.
 lint-flake8:
-	@flake8 harness kqueue_srv harness/coverage harness/compile-commands
+	@flake8 harness kqueue_srv $(wildcard beyond) harness/coverage harness/compile-commands
 
 lint-mypy:
 	@mypy --no-error-summary --cache-dir $(BUILD)/mypy

@@ -24,7 +24,13 @@ def main() -> int:
     try:
         pin = False if arguments.unpinned else None
         session = Session(
-            arguments.mode, arguments.seed, pin, arguments.resume, arguments.results_in, arguments.patience
+            arguments.mode,
+            arguments.seed,
+            pin,
+            arguments.resume,
+            arguments.results_in,
+            arguments.patience,
+            arguments.only,
         )
         runs = plan.choose(session.runs, arguments.only)
         runs = [run for run in runs if session.missing(run)]
@@ -57,7 +63,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--patience", type=_seconds, default=PATIENCE, metavar="SECONDS", help=patience)
     only = (
         "make only these runs. A word is an experiment, a server, or a run's name, in which * and ? stand for any "
-        "text: --only E2 poll_srv makes the runs of E2 with poll_srv"
+        "text: --only E2 poll_srv makes the runs of E2 with poll_srv. A server beyond the five joins if it is named"
     )
     parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="WORD", help=only)
     parser.add_argument("--list", action="store_true", help="print the names of the runs and make none")

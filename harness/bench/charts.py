@@ -75,7 +75,7 @@ def caption(results: Results, figure: Figure) -> str:
     load = figure.kind.load.format_map(dict(figure.table.lines[0])) if figure.table.lines else figure.kind.load
     lines.append(" ".join(note for note in (load, duration) if note))
     notes = [spread_text(summaries), *figure.kind.notes(figure.table)]
-    has_stand_in = any(line.get("server") in servers.having(stand_in=True) for line in figure.table.lines)
+    has_stand_in = any(line.get("server") in servers.five(stand_in=True) for line in figure.table.lines)
     if has_stand_in and "(" in kqueue_name(results.fingerprint):
         notes.append("kqueue: its costs are those of the stand-in, not of kqueue.")
     lines.append(" ".join(note for note in notes if note))

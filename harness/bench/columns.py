@@ -18,7 +18,7 @@ from bench.results import BadResults
 from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
 
-SERVERS = servers.ALL
+SERVERS = servers.FRAMES  # in this order; those without a row are not drawn
 NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "level": "level: wait, read, write",
     "edge_would_block": "edge: read to would-block",
@@ -153,7 +153,7 @@ def each_run(rows: Sequence[Row], measure: str, x: Callable[[str], float], **abo
 def mark_end(lines: list[Line]) -> None:
     """Marks the last line of a server with that ceiling, if it cannot hold the next point of the others. A curve may
     also end because the experiments were interrupted; then it gets no mark."""
-    for server in servers.having(ceiling="fd_setsize"):
+    for server in servers.five(ceiling="fd_setsize"):
         its = [line for line in lines if line["server"] == server]
         beyond = [line["x"] for line in lines if its and line["x"] > its[-1]["x"]]  # type: ignore[operator]
         if beyond and min(beyond) > MOST_FOR_SELECT:  # type: ignore[type-var, operator]

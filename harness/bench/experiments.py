@@ -18,11 +18,11 @@ from bench.statistics import POLICIES
 
 OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
 ENOUGH = 20000  # descriptors a process: every point can be reached
-WITHOUT_CEILING = servers.having(ceiling="none")
+WITHOUT_CEILING = servers.five(ceiling="none")
 WITH_MICROBENCH = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none")
 # These declare their interest by a call. A stand-in for kqueue says nothing about kqueue's cost.
 DECLARING = tuple(
-    name for name in servers.having(interest="call") if not servers.OF[name].stand_in or sys.platform != "linux"
+    name for name in servers.five(interest="call") if not servers.OF[name].stand_in or sys.platform != "linux"
 )
 
 RATE = 2000  # requests a second; every server can answer them, also poll with 16,000 connections
@@ -61,7 +61,7 @@ class Experiment:
     beside: float  # seconds of a run besides the measured ones, about
     loads: int = 1  # of one run, about
     paired: dict[str, int] = field(default_factory=lambda: _by_mode(6, 6, 1))  # repeats of a place that a shape needs
-    servers: tuple[str, ...] = servers.ALL
+    servers: tuple[str, ...] = servers.FIVE
     whole: bool = False  # a full run is long enough for a request on every connection
     programs: tuple[str, ...] = ()  # micro programs instead of servers
 
@@ -256,7 +256,7 @@ def _with_servers(reach: Reach) -> tuple[Experiment, ...]:
             _SHORT,
             _CONNECTIONS,
             beside=0.2,
-            servers=servers.ALL + POLICIES,
+            servers=servers.FIVE + POLICIES,
             programs=("microbench_calls",),
         ),
         Experiment(

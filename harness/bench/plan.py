@@ -6,7 +6,7 @@ import hashlib
 import random
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Optional
 
@@ -17,6 +17,7 @@ from bench.experiments import ENOUGH, OWN_DESCRIPTORS, Experiment
 from bench.judging import Place, Ratio, Slope
 from bench.statistics import POLICIES
 
+BEYOND = tuple(name for name in servers.FRAMES if name not in servers.FIVE)
 FD_SETSIZE = 1024
 SELECT_KEEPS = 16  # descriptors that a server with that ceiling keeps for itself; its --max-conns says so
 
@@ -86,6 +87,18 @@ def ordered(
     most = max(each.repeats_of(mode, True) for each in chosen)
     rounds = ((repeat, each) for repeat in range(1, most + 1) for each in chosen)
     return [run for repeat, each in rounds for run in _round(each, mode, seed, repeat, descriptors)]
+
+
+def joined(chosen: Sequence[Experiment], words: Sequence[str]) -> list[Experiment]:
+    """The experiments, with the servers beyond the five that a word names: they take part in what the five do, if they
+    are asked for. All of them in every run of make bench would take more time than a reader has."""
+    named = tuple(name for name in BEYOND if any(name == word or f"-{name}-" in word for word in words))
+    return [replace(each, servers=each.servers + named) if _compares(each) else each for each in chosen]
+
+
+def _compares(experiment: Experiment) -> bool:
+    """Does it start each of the five, or all but those with a ceiling?"""
+    return not experiment.programs and set(experiments.WITHOUT_CEILING) <= set(experiment.servers)
 
 
 def _round(experiment: Experiment, mode: str, seed: int, repeat: int, descriptors: int) -> list[Run]:
@@ -177,5 +190,5 @@ def _fitting(runs: Sequence[Run], word: str) -> tuple[str, list[str]]:
         names = [run.name for run in runs if fits(run)]
         if names:
             return kind, names
-    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs])
+    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs] + list(BEYOND))
     raise BadChoice(f"{word!r} is no experiment, no server and fits no run's name; there are {', '.join(known)}")

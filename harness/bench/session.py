@@ -35,6 +35,7 @@ class Session:
         resume: Optional[Path] = None,
         results_in: Optional[Path] = None,
         patience: float = PATIENCE,
+        only: Sequence[str] = (),
     ):
         """None: not given. Raises BadResults if results cannot be resumed, or were made with other settings."""
         self.parent = results_in or servers.ROOT / "results"
@@ -54,7 +55,7 @@ class Session:
             raise BadResults(f"{resume}: was made with both sides pinned to cores; here they are {self.cores}")
         self.limit = kernel.raise_descriptor_limit()
         descriptors = self.results.settings["descriptors"] if self.results else min(self.limit, experiments.ENOUGH)
-        self.runs = plan.ordered(self.mode, self.seed, descriptors)
+        self.runs = plan.ordered(self.mode, self.seed, descriptors, plan.joined(experiments.made(descriptors), only))
         self.descriptors = descriptors
         self.driver = Driver(self.cores, patience)
         self.progress = Progress([])

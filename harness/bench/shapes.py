@@ -64,7 +64,7 @@ def _waits(reach: Reach) -> Iterator[Shape]:
         claim = f"{api}, one ready: slope 0.85 to 1.9 on log-log axes from {sizes[0]} watched on"
         yield Shape(f"wait-slope-{api}", "E4-wait", claim, PILOTS, (slope,))
     # The kernel keeps a list of what is ready: what is only watched costs nothing (Lemon 2001; Gammo et al. 2004).
-    for server in servers.having(interest="call"):
+    for server in servers.five(interest="call"):
         ends = Ratio("wait", _wait(server, most), _wait(server, 100), 0, 2)
         claim = f"{server}, one ready: {most} watched take at most 2 times as long as 100"
         yield Shape(f"wait-flat-{server}", "E4-wait", claim, PILOTS, (ends,), servers.OF[server].stand_in)
@@ -203,7 +203,7 @@ def _chains(reach: Reach) -> Iterator[Shape]:
 
 def _memory(reach: Reach) -> Iterator[Shape]:
     point = f"connections={reach.of(1000)} state=idle"
-    for server in servers.ALL:
+    for server in servers.FIVE:
         most = servers.OF[server].idle_bytes
         claim = f"{server}: an idle connection takes at most {most} bytes of the process"
         value = Value("server_bytes", Place(server, point), 0, most)
@@ -219,7 +219,7 @@ def _churn(reach: Reach) -> Iterator[Shape]:
 
 def _large_frames() -> Iterator[Shape]:
     """A buffer is memory of the process: how readiness is announced does not decide what it costs."""
-    for server in servers.ALL:
+    for server in servers.FIVE:
         points = [experiments.payload_point(size) for size in (65536, 200000)]
         parts = tuple(Value("faults", Place(server, point), 0, 0.1) for point in points)
         claim = f"{server}: below 0.1 page faults a message of 65536 and of 200000 bytes"

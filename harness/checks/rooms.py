@@ -1,7 +1,7 @@
 """Who may include whom: docs/architecture.md has the table, and the sources keep to it.
 
 A room is a .h of common/ with the .c of the same name, or one of them alone. A line of the block ```rooms is
-`room: what it includes`; `server` stands for the server.c of every server, and `*` for any room."""
+`room: what it includes`; `server` stands for the server.c of the five. A server under beyond/ may include any room."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def included(root: Path) -> dict[str, dict[str, str]]:
     """What each room includes, and the file that does. A room's own header is no include of it."""
     rooms: dict[str, dict[str, str]] = {SERVER: {}}
     files = [(each.stem, f"common/{each.name}") for each in sorted((root / "common").glob("*.[ch]"))]
-    files += [(SERVER, f"{directory}/server.c") for directory in sources.servers(root).values()]
+    of_servers = sources.servers(root).values()
+    files += [(SERVER, f"{each}/server.c") for each in of_servers if not each.startswith("beyond/")]
     for room, name in files:
         reached = rooms.setdefault(room, {})
         for target in INCLUDE.findall(sources.read(root, name)):

@@ -6,15 +6,19 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-# The order of reading. TURN is left out for a server that has a turn of its own, as an edge-triggered one has.
+# The order of reading.
 SERVER = "the server"
-TURN = "common/level.c"
 ORDER = (
-    "common/loop.h", "common/loop.c", TURN, SERVER, "common/listener.c",
+    "common/loop.h", "common/loop.c", "common/level.c", SERVER, "common/listener.c",
     "common/connection.h", "common/connection.c", "common/transport.c", "common/connections.c",
 )
+# A server that defines this function itself, as an edge-triggered one has its own turn, is linked without the file of
+# common/ that has it.
+BRINGS = {
+    "common/loop.c": "loop_ready", "common/level.c": "serve", "common/listener.c": "listener_accept",
+    "common/transport.c": "transport_read",
+}
 
-OWN_TURN = re.compile(r"^void serve\([^;{]*\)\s*\{", re.MULTILINE)
 LITERAL_OR_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 FUNCTION = re.compile(r"^[A-Za-z_].*?(\w+)\(")
 
@@ -47,10 +51,21 @@ def servers(root: Path) -> dict[str, str]:
 
 
 def path_of(root: Path, directory: str) -> list[str]:
-    """The files on a server's path, in the order of reading."""
+    """The files on a server's path, in the order of reading: of its own ones server.c comes first."""
     server = f"{directory}/server.c"
-    own_turn = OWN_TURN.search(read(root, server))
-    return [server if each == SERVER else each for each in ORDER if not (each == TURN and own_turn)]
+    others = sorted(f"{directory}/{each.name}" for each in (root / directory).glob("*.c") if each.name != "server.c")
+    texts = [read(root, each) for each in (server, *others)]
+    path = []
+    for each in ORDER:
+        if each == SERVER:
+            path += [server, *others]
+        elif not (each in BRINGS and any(_defines(text, BRINGS[each]) for text in texts)):
+            path.append(each)
+    return path
+
+
+def _defines(text: str, function: str) -> bool:
+    return re.search(rf"^\w[\w *]*\b{function}\([^;{{]*\)\s*\{{", text, re.MULTILINE) is not None
 
 
 @dataclass(frozen=True)

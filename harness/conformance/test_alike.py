@@ -17,7 +17,7 @@ from suite.server import Server
 
 BLOCKS, SCRIPTS_A_BLOCK = 10, 25
 IDLE_TIMEOUT = 0.25
-HERE = [name for name in servers.ALL if servers.absent(name) is None]
+HERE = [name for name in servers.FRAMES if servers.absent(name) is None]
 
 
 @dataclass(frozen=True)

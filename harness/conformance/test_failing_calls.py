@@ -76,7 +76,7 @@ def wait_call(name: str) -> str:
 
 # -- at the start ----------------------------------------------------------------------------------
 
-EVERYWHERE = servers.ALL
+EVERYWHERE = servers.FRAMES
 AT_THE_START = [
     ("socket", "SOCK_STREAM", "EMFILE", "socket 127.0.0.1: Too many open files", EVERYWHERE),
     ("setsockopt", "SO_REUSEADDR", "ENOBUFS", "setsockopt SO_REUSEADDR 127.0.0.1:0: ", EVERYWHERE),

@@ -70,7 +70,7 @@ def stopped_after_the_last_wait(server: Server) -> Iterator[None]:
     server.signal(signal.SIGCONT)
 
 
-@pytest.mark.only(*servers.ALL)
+@pytest.mark.only(*servers.FRAMES)
 @pytest.mark.cause("a stop trusts what the wait has reported: it does not read what came after the wait")
 def test_input_that_comes_after_the_last_wait(start, library):
     """The signal ends a wait, and the server stops accepting. Only then do the frames come: no wait has reported
@@ -90,7 +90,7 @@ def test_input_that_comes_after_the_last_wait(start, library):
     assert server.wait_exit() == 0
 
 
-@pytest.mark.only(*servers.ALL)
+@pytest.mark.only(*servers.FRAMES)
 @pytest.mark.cause("before a stop the server reads once, although one read may bring only a part of what has come")
 @pytest.mark.parametrize("kind", ("more than a read takes", "urgent byte"))
 def test_all_that_comes_after_the_last_wait(start, library, kind):
@@ -114,7 +114,7 @@ def test_all_that_comes_after_the_last_wait(start, library, kind):
     assert server.wait_exit() == 0
 
 
-@pytest.mark.only(*servers.ALL)
+@pytest.mark.only(*servers.FRAMES)
 @pytest.mark.cause("a timeout trusts what the wait has reported: it does not read what came after the wait")
 def test_input_that_comes_before_the_expiry(start, library):
     """A wake-up begins when the silent peer's time is over. While the server serves the other one, before it looks at

@@ -56,7 +56,7 @@ int options_target(const uint8_t *bytes, size_t size)
     int count = split(text, arguments);
     for (int i = 1; i < count; i++)
         step("%s", arguments[i]);
-    enum options_result result = options_parse(&options, count, arguments);
+    enum options_result result = options_parse(&options, NULL, count, arguments);
     CHECK(result != OPTIONS_HELP_SHOWN, "help, though nobody asked");
     CHECK(reported_lines == (result == OPTIONS_BAD), "%llu lines reported, result %d",
           (unsigned long long)reported_lines, (int)result);

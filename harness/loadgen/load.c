@@ -182,7 +182,7 @@ static const struct option_table table = {
     "Puts a known load on a server that echoes length-prefixed "
     "frames, checks every echo, and says\n"
     "how long they took and whether the figures can be trusted.",
-    rows, sizeof rows / sizeof rows[0], print_more};
+    rows, sizeof rows / sizeof rows[0], print_more, NULL};
 
 static bool is_standard_output(const char *path)
 {

@@ -207,9 +207,9 @@ def parse_arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--functions", type=int, default=0, metavar="N", help="also the N functions that cost most")
     parser.add_argument("--build", metavar="DIR", help="where the programs are (build)")
     arguments = parser.parse_args(words)
-    unknown = [name for name in arguments.servers if name not in servers.ALL]
+    unknown = [name for name in arguments.servers if name not in servers.FIVE]
     if unknown:
-        parser.error(f"{unknown[0]!r} is no server; there are: {' '.join(servers.ALL)}")
+        parser.error(f"{unknown[0]!r} is no server; there are: {' '.join(servers.FIVE)}")
     for option in ("messages", "functions"):
         least = max(SHAPES) if option == "messages" else 0
         if getattr(arguments, option) < least:
@@ -221,7 +221,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parse_arguments(words)
     if arguments.build:
         os.environ["BUILD_DIR"] = arguments.build
-    names = arguments.servers or [name for name in servers.ALL if servers.absent(name) is None]
+    names = arguments.servers or [name for name in servers.FIVE if servers.absent(name) is None]
     reason = absent(names)
     if reason:
         print(f"instructions: {reason}", file=sys.stderr)

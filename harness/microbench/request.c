@@ -17,7 +17,7 @@ static void print_more(FILE *stream)
 enum options_result request_read(const char *purpose, const struct option_row *rows, size_t count,
                                  void *request, int argc, char **argv)
 {
-    const struct option_table table = {purpose, rows, count, print_more};
+    const struct option_table table = {purpose, rows, count, print_more, NULL};
 
     return option_table_read(&table, request, argc, argv);
 }

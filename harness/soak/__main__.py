@@ -148,13 +148,13 @@ def summary(results: list[Result]) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0, help="minutes for each server (default 5)")
-    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.ALL))
+    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.FRAMES))
     given = parser.parse_args()
     if not 0.1 <= given.minutes <= 100_000:
         parser.error(f"--minutes {given.minutes:g}: expected a number from 0.1 to 100000")
     for name in given.servers:
-        if name not in servers.ALL:
-            parser.error(f"{name}: no such server; choose from {', '.join(servers.ALL)}")
+        if name not in servers.FRAMES:
+            parser.error(f"{name}: no such server; choose from {', '.join(servers.FRAMES)}")
     return given
 
 
@@ -164,7 +164,7 @@ def main() -> int:
         print(f"soak: {kernel.NO_PROC}", file=sys.stderr)
         return 1
     waiting.PATIENCE = 60.0
-    names = [name for name in given.servers or servers.ALL if servers.absent(name) is None]
+    names = [name for name in given.servers or servers.FRAMES if servers.absent(name) is None]
     missing = [name for name in (*names, "loadgen") if not servers.program(name).exists()]
     if missing:
         print(f"soak: not built: {', '.join(missing)}; run: make all", file=sys.stderr)

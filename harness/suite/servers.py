@@ -33,6 +33,9 @@ class Kind:
     mark: int
     platform: str
     stand_in: bool
+    protocol: str
+    transport: str
+    threads: str
     trigger: str
     ceiling: str
     signals: str
@@ -49,7 +52,10 @@ class Kind:
 
 CHOICES = {
     "platform": ("any", "linux"),
-    "trigger": ("level", "edge"),
+    "protocol": ("frames", "http"),
+    "transport": ("plain", "tls"),
+    "threads": ("one", "several"),
+    "trigger": ("level", "edge", "completion"),
     "ceiling": ("none", "fd_setsize"),
     "signals": ("mask", "event"),
     "timeouts": ("argument", "timerfd", "event"),
@@ -89,7 +95,14 @@ def _kind(file: str, number: int, entry: dict) -> Kind:
 
 KINDS = read_list()
 ALL = tuple(kind.name for kind in KINDS)
+FIVE = tuple(kind.name for kind in KINDS if not kind.directory.startswith("beyond/"))
+FRAMES = tuple(kind.name for kind in KINDS if kind.protocol == "frames")
 OF = {kind.name: kind for kind in KINDS}
+
+
+def five(**traits: object) -> tuple[str, ...]:
+    """As having(), of the five that every experiment compares."""
+    return tuple(name for name in having(**traits) if name in FIVE)
 
 
 def having(**traits: object) -> tuple[str, ...]:
@@ -219,4 +232,4 @@ def under_test(**traits: object) -> tuple[str, ...]:
     if given:
         return (given.name,) if all(getattr(given, trait, None) == value for trait, value in traits.items()) else ()
     chosen = os.environ.get("SERVER")
-    return tuple(name for name in having(**traits) if chosen in (None, "", name))
+    return tuple(name for name in having(**traits) if name in FRAMES and chosen in (None, "", name))

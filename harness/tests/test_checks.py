@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from checks import sources
 from suite.servers import ROOT
 
 SHARED = {
@@ -301,12 +302,38 @@ def test_a_file_of_another_encoding_is_noticed(tree):
 # -- the list of servers ---------------------------------------------------------------------------
 
 
-def test_the_list_says_which_servers_there_are(tree):
+def moved(tree: Path, where: str) -> None:
+    """select_srv as the only server of the list, in another directory."""
     (tree / "harness").mkdir()
-    (tree / "beyond").mkdir()
-    (tree / "select_srv").rename(tree / "beyond/other")
-    (tree / "harness/servers.toml").write_text('[[server]]\nname = "other_srv"\ndirectory = "beyond/other"\n')
-    spoil(tree, "beyond/other/server.c", "[6]", "six")
-    spoil(tree, "beyond/other/server.c", "../common", "../../common")
+    (tree / where).parent.mkdir()
+    (tree / "select_srv").rename(tree / where)
+    (tree / "harness/servers.toml").write_text(f'[[server]]\nname = "other_srv"\ndirectory = "{where}"\n')
+    spoil(tree, f"{where}/server.c", "../common", "../../common")
+
+
+def test_the_list_says_which_servers_there_are(tree):
+    moved(tree, "elsewhere/other")
+    spoil(tree, "elsewhere/other/server.c", "[6]", "six")
     spoil(tree, "poll_srv/server.c", "[6]", "six")
     assert [each[:26] for each in check(tree, "marks", "rooms")] == ["marks: other_srv: mark [6]"]
+
+
+def test_a_server_beyond_the_five_may_include_any_room(tree):
+    moved(tree, "beyond/other")
+    (tree / "poll_srv").rename(tree / "five_srv")
+    with (tree / "harness/servers.toml").open("a") as toml:
+        toml.write('[[server]]\nname = "five_srv"\ndirectory = "five_srv"\n')
+    with (tree / "beyond/other/server.c").open("a") as source:
+        source.write('#include "../../common/buffer.h"\n')
+    assert check(tree, "rooms") == []
+    with (tree / "five_srv/server.c").open("a") as source:
+        source.write('#include "../common/buffer.h"\n')
+    assert len(check(tree, "rooms")) == 1
+
+
+def test_files_that_a_server_brings_itself_are_not_on_its_path(tree):
+    """One that defines transport_read() is linked without common/transport.c; its further files follow server.c."""
+    (tree / "select_srv/session.c").write_text("enum transport_result transport_read(int a,\n    int b)\n{\n}\n")
+    path = sources.path_of(tree, "select_srv")
+    assert "common/transport.c" not in path and "common/level.c" in path
+    assert path[path.index("select_srv/server.c") + 1] == "select_srv/session.c"

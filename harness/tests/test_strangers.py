@@ -119,7 +119,7 @@ def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
     """The others go on."""
     build = tmp_path / "build"
     build.mkdir()
-    for name in servers.ALL:
+    for name in servers.FRAMES:
         shutil.copy(servers.program(name), build)
     (build / "poll_srv").write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
     result = subprocess.run(

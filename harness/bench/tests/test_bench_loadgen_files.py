@@ -134,7 +134,7 @@ def test_percentiles_end_where_ten_requests_are_left(results, monkeypatch):
 @pytest.mark.skipif(shutil.which("gnuplot") is None, reason="gnuplot is not installed")
 def test_both_are_drawn(results, tmp_path):
     search(results, "poll_srv", 1, probe(4000, 900), probe(8000, 20000, "lag: 2 ms"))
-    for server in servers.ALL:
+    for server in servers.FIVE:
         run(results, server, 1, cells((0, 40, 3), (49, 55, 1), unanswered=((2, 60, 5),)))
     for name, texts in (("heat", ("10 ms", "select", "share of the requests")), ("rate_p99", ("the limit", "≤"))):
         (made,) = figures.of(name).figures(results, tmp_path)

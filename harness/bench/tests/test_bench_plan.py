@@ -38,7 +38,7 @@ def rounds(mode: str = "full", seed: int = 5) -> dict[tuple[str, int], list[Run]
     return found
 
 
-STAND_INS = servers.having(stand_in=True)
+STAND_INS = servers.five(stand_in=True)
 
 
 def timed() -> list[tuple[Shape, Ratio | Slope]]:
@@ -122,7 +122,7 @@ def a_run(name: str) -> Run:
 
 
 def test_what_the_machine_cannot_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*servers.ALL, "loadgen"):
+    for name in (*servers.FIVE, "loadgen"):
         (tmp_path / name).touch()
     monkeypatch.setenv("BUILD_DIR", str(tmp_path))
     monkeypatch.setattr(servers, "absent", lambda name: None)
@@ -157,6 +157,19 @@ def test_words_that_choose_nothing_are_refused() -> None:
         chosen("E1", "E")
     with pytest.raises(plan.BadChoice, match="^no run fits E6 select_srv together$"):
         chosen("E6", "select_srv")
+
+
+def test_a_server_beyond_the_five_takes_part_if_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BEYOND", ("other",))
+    made = experiments.made(20000)
+
+    def taking_part(*words: str) -> set[str]:
+        return {each.experiment.name for each in plan.ordered("smoke", 1, chosen=plan.joined(made, words))
+                if each.server == "other"}
+
+    assert taking_part() == taking_part("E1", "epoll_lt") == set()
+    assert taking_part("other") == taking_part("E1-other-*") >= {"E1", "E2", "E3-rate", "E8", "E9", "E10"}
+    assert not taking_part("other") & {"E4-wait", "E12", "E13"}, "micro programs, which start no server"
 
 
 # -- progress --------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def some_pair(where: sweep.Map, call: str, fault: str, function: str) -> trial.P
 def test_a_share_of_the_sweep(where, server_name):
     pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
     findings = []
-    for pair in pairs[servers.ALL.index(server_name) :: SHARE]:
+    for pair in pairs[servers.FRAMES.index(server_name) :: SHARE]:
         pair, run = sweep.visit(pair)
         _, wrong = trial.judge(run, where.names, pair.scenario, pair)
         if wrong:
