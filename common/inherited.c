@@ -51,13 +51,11 @@ int inherited_find(struct inherited *inherited, struct error *error)
                        "LISTEN_FDS=%ld: this server takes one listening socket", count);
         return -1;
     }
-    if (count == 1 && take("LISTEN_FDS", INHERITED_LISTENER, error) < 0)
-        return -1;
     inherited->listener = count == 1 ? INHERITED_LISTENER : -1;
-    if (ready > 0 && take("READY_FD", (int)ready, error) < 0)
-        return -1;
     inherited->ready = ready > 0 ? (int)ready : -1;
-    return 0;
+    if (count == 1 && take("LISTEN_FDS", inherited->listener, error) < 0)
+        return -1;
+    return ready > 0 ? take("READY_FD", inherited->ready, error) : 0;
 }
 
 /* If the one who waited has given up, this server must not go on: both would run. The pipe has no

@@ -18,7 +18,7 @@ struct inherited {
 
 /* Reads the environment. What is meant for another process is ignored: a variable can pass through
  * a program that does not know it. Each descriptor is made close-on-exec (fcntl(2)). Returns 0, or
- * -1 with error filled. The caller owns both descriptors, after a failure too. */
+ * -1 with error filled. The caller owns what is there, after a failure too. */
 int inherited_find(struct inherited *inherited, struct error *error);
 
 /* Tells the one who waits, if somebody does, that this server listens, and closes the pipe. Returns

@@ -109,15 +109,22 @@ static bool is_ours(const char *variable)
     return false;
 }
 
+static size_t variables_in(char **environment)
+{
+    size_t count = 0;
+
+    while (environment != NULL && environment[count] != NULL)
+        count++;
+    return count;
+}
+
 /* The environment of this process, with the four variables in place of those that it was given
  * itself. Only the array is new: the child's memory is a copy anyway. */
 static char **environment_with(char *pid)
 {
     static char count[] = "LISTEN_FDS=1", ready[32];
-    size_t size = 0, used = 0;
+    size_t size = variables_in(environ), used = 0;
 
-    while (environ != NULL && environ[size] != NULL)
-        size++;
     char **variables = malloc((size + 4) * sizeof *variables);
     if (variables == NULL)
         return NULL;

@@ -80,8 +80,11 @@ static int start(struct service *service, struct error *error)
 {
     restart_init(&service->restart);
     if (inherited_find(&service->inherited, error) < 0 || signals_block(error) < 0 ||
-        open_stats(service, error) < 0)
+        open_stats(service, error) < 0) {
+        if (service->inherited.listener >= 0)
+            (void)close(service->inherited.listener);
         return -1;
+    }
     if (listener_open(&service->listener, &service->options, service->inherited.listener, error) <
         0) {
         (void)close_stats(service);

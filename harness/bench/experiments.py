@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import measures, microbench, techniques
+from bench import measures, microbench, restart_shapes, restarts, techniques
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -169,6 +169,16 @@ _LONG = _by_mode(Times(0.5, 0.6), Times(0.6, 0.8), Times(0.05, 0.4))
 _MICRO = _by_mode(Times(0, 0.1), Times(0, 0.25), Times(0, 0.02))
 _COUNTED = _by_mode(*[Times(0, 0.2)] * 3)  # about: such a program ends when it has counted
 _SIXTEEN = _each("frames", 16, nodelay="yes")
+
+
+# Made only where --only names them: they are not about the five.
+ON_REQUEST = (
+    Experiment(
+        "E21", restarts.restarts, _by_mode(*[(restart_shapes.POINT,)] * 3), _by_mode(1, 3, 1),
+        _by_mode(*[Times(0, 5)] * 3), _FEW, beside=1, paired=_by_mode(1, 3, 1), servers=restarts.WAYS,
+        programs=(restarts.PROGRAM,),
+    ),
+)  # fmt: skip
 
 
 @functools.cache

@@ -657,6 +657,12 @@ FIGURES: tuple[Kind, ...] = (
         "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
         first="segments", second="segments", parts=("segments with data", ""),
     ),  # fmt: skip
+    Bars(
+        "restarts", "E21", "Connections that a restart loses", "connections a restart", "",
+        "Counted, not timed: eight peers connect, send a message, wait for its echo, and come again, while epoll_lt is "
+        "restarted a hundred times. A peer that is refused, reset or left without its echo is lost.",
+        first="lost", second="lost", parts=("lost connections", ""),
+    ),  # fmt: skip
     Curves(
         "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",
         "instructions of the call",

@@ -93,7 +93,8 @@ def joined(chosen: Sequence[Experiment], words: Sequence[str]) -> list[Experimen
     """The experiments, with the servers beyond the five that a word names: they take part in what the five do, if they
     are asked for. All of them in every run of make bench would take more time than a reader has."""
     named = tuple(name for name in BEYOND if any(name == word or f"-{name}-" in word for word in words))
-    return [replace(each, servers=each.servers + named) if _compares(each) else each for each in chosen]
+    asked = [each for each in experiments.ON_REQUEST if any(word.split("-")[0] == each.name for word in words)]
+    return [replace(each, servers=each.servers + named) if _compares(each) else each for each in [*chosen, *asked]]
 
 
 def _compares(experiment: Experiment) -> bool:

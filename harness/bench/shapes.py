@@ -19,14 +19,14 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, program, technique_shapes
+from bench import count_shapes, experiments, judging, program, restart_shapes, technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
 from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"
-OWN_COMMAND = {count_shapes.COUNTED, "E15"}
+OWN_COMMAND = {count_shapes.COUNTED, "E15", *(each.name for each in experiments.ON_REQUEST)}
 
 
 @dataclass(frozen=True)
@@ -263,6 +263,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *technique_shapes.SHAPES,
         *count_shapes.SHAPES,
         *_a_million(),
+        *restart_shapes.SHAPES,
     )
 
 

@@ -60,6 +60,7 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E4-block": Figure("wait", False, "us"),
     "E16": Figure("instructions", False, "instructions"),
     "E15": Figure("wait", False, "us"),
+    "E21": Figure("lost", False, "connections/restart"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")
