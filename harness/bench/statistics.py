@@ -23,7 +23,7 @@ OF_THE_CLIENT = ("busy:", "batches:", "lag:", "ceiling:", "little:")
 # kernel delays for 40 ms and a prompt answer takes microseconds.
 COUNTS = (
     "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
-    "waited", "segments", "delay", "copied", "calls_mib", "objects",
+    "waited", "segments", "delay", "copied", "calls_mib", "objects", "lost",
 )  # fmt: skip
 
 
