@@ -310,11 +310,17 @@ class Server:
         finals = self._statistics_lines()
         return json.loads(finals[-1]) if finals else {}
 
+    def _children(self) -> list[int]:
+        """A new program that has not taken over yet, for instance."""
+        with contextlib.suppress(OSError):
+            return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
+
     def kill(self) -> None:
         """For a test that has failed: nothing is left behind."""
         self._asked_to_end = True
         self._close_peers()
-        for each in self._successors:
+        for each in [*self._children(), *self._successors]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
         if self.process.poll() is None:
