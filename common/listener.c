@@ -110,41 +110,90 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
     return 0;
 }
 
-/* getsockname(2) after bind(2): with --port 0 only the kernel knows the port. The spare is opened
- * now, while there are descriptors. When they run out it is too late to open one.
- * A numeric address has one result, so there is no second one to try when the first fails. */
-int listener_open(struct listener *listener, const struct options *options, struct error *error)
+/* A numeric address has one result, so there is no second one to try when the first fails. After a
+ * failure the caller closes what is open. */
+static int listen_anew(struct listener *listener, const struct options *options,
+                       struct error *error)
+{
+    struct addrinfo *where = resolve(options, error);
+
+    if (where == NULL)
+        return -1;
+    listener->watch.fd = socket(where->ai_family, where->ai_socktype, where->ai_protocol);
+    int result = listener->watch.fd < 0
+                     ? error_set(error, "socket", options->bind, errno)
+                     : bind_and_listen(listener->watch.fd, where, options, error);
+    freeaddrinfo(where);
+    return result;
+}
+
+/* Descriptor 3 can be anything, or nothing, if somebody has set the variables by hand.
+ * SO_ACCEPTCONN says whether it listens, SO_TYPE whether it carries a stream (socket(7)). A system
+ * that does not know the first (ENOPROTOOPT) gets the benefit of the doubt. */
+static bool listens_on_tcp(int fd)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address, type_size = sizeof(int), listens_size = sizeof(int);
+    int type = 0, listens = 0;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_size) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+        return false;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) < 0)
+        listens = errno == ENOPROTOOPT;
+    return listens && type == SOCK_STREAM &&
+           (address.ss_family == AF_INET || address.ss_family == AF_INET6);
+}
+
+/* It is bound, and the kernel queues peers for it. Whoever opened it may not have set what a server
+ * needs. Options and O_NONBLOCK belong to the socket, so they hold for the other process, too: a
+ * server like this one, or a supervisor that does not accept. */
+static int take_over(struct listener *listener, int fd, struct error *error)
+{
+    static const char name[] = "inherited listening socket";
+
+    listener->watch.fd = fd;
+    if (!listens_on_tcp(fd)) {
+        (void)snprintf(error->text, sizeof error->text,
+                       "LISTEN_FDS: descriptor %d is not a listening TCP socket", fd);
+        return -1;
+    }
+    if (set_inherited_options(fd) < 0)
+        return error_set(error, "setsockopt", name, errno);
+    return make_nonblocking(fd) < 0 ? error_set(error, "fcntl", name, errno) : 0;
+}
+
+/* A restart leaves the listener open in two processes for a while, and a supervisor keeps it open
+ * always. Everything below holds for such a listener, too: another process may accept first.
+ *
+ * getsockname(2) after bind(2): with --port 0 only the kernel knows the port. The spare is opened
+ * now, while there are descriptors. When they run out it is too late to open one. */
+int listener_open(struct listener *listener, const struct options *options, int inherited,
+                  struct error *error)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
-    struct addrinfo *where = resolve(options, error);
 
-    *listener = (struct listener){.watch.fd = -1, .spare = -1};
-    if (where == NULL)
-        return -1;
-    int fd = socket(where->ai_family, where->ai_socktype, where->ai_protocol);
-    int result = fd < 0 ? error_set(error, "socket", options->bind, errno)
-                        : bind_and_listen(fd, where, options, error);
-    freeaddrinfo(where);
-    if (result == 0 && getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-        result = error_set(error, "getsockname", options->bind, errno);
+    *listener = (struct listener){.watch = {.fd = -1, .of_service = true}, .spare = -1};
+    int result = inherited >= 0 ? take_over(listener, inherited, error)
+                                : listen_anew(listener, options, error);
+    if (result == 0 && getsockname(listener->watch.fd, (struct sockaddr *)&address, &size) < 0)
+        result = error_set(error, "getsockname", "listening socket", errno);
     if (result == 0) {
         listener->spare = open_spare();
         if (listener->spare < 0)
             result = error_set(error, "open", "/dev/null", errno);
     }
-    if (result < 0) {
-        if (fd >= 0)
-            (void)close(fd);
-        return -1;
-    }
-    listener->watch.fd = fd;
-    (void)address_name((struct sockaddr *)&address, size, listener->address);
-    return 0;
+    if (result < 0)
+        listener_close(listener);
+    else
+        (void)address_name((struct sockaddr *)&address, size, listener->address);
+    return result;
 }
 
-/* The kernel resets the peers that still wait in the queue: nobody will ever serve them. A peer
- * that connects from now on gets a reset for its SYN, which it sees as ECONNREFUSED. */
+/* If no other process has it open, the kernel resets the peers that still wait in the queue: nobody
+ * will ever serve them. A peer that connects from now on gets a reset for its SYN, which it sees as
+ * ECONNREFUSED. If another process has it open, that one has the queue, and no peer notices. */
 void listener_close(struct listener *listener)
 {
     if (listener->watch.fd >= 0)

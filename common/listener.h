@@ -28,9 +28,11 @@ enum accept_result {
     ACCEPT_EXHAUSTED,   /* no descriptor or no memory: the listener rests */
 };
 
-/* Binds and listens (bind(2), listen(2)). Returns 0, or -1 with error filled and nothing left
- * open. */
-int listener_open(struct listener *listener, const struct options *options, struct error *error);
+/* Binds and listens (bind(2), listen(2)), or takes over a socket that listens already: inherited,
+ * unless that is -1. Then --bind, --port and --backlog are not used. Returns 0, or -1 with error
+ * filled and nothing left open. */
+int listener_open(struct listener *listener, const struct options *options, int inherited,
+                  struct error *error);
 
 void listener_close(struct listener *listener);
 

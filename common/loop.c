@@ -43,15 +43,19 @@ int loop_woke(struct loop *loop, int result)
     return result;
 }
 
-/* The listener only leaves a note. Peers are accepted when the walk is over: see turn().
+/* The listener only leaves a note. Peers are accepted when the walk is over: see turn(). The pipe
+ * of a restart leaves a note, too: something is due now, and expire() looks at it. A message costs
+ * one comparison here, as it would if there were no restart.
  * No table leads from a descriptor to its connection. The API gave the watch back, and the watch is
  * the first member of its connection. */
 void loop_ready(struct loop *loop, struct watch *watch)
 {
-    if (watch == &loop->service.listener.watch)
+    if (!watch->of_service)
+        serve(loop, connection_of(watch));
+    else if (watch == &loop->service.listener.watch)
         loop->peers_wait = true;
     else
-        serve(loop, connection_of(watch));
+        loop->deadline_ns = 0;
 }
 
 /* The only place that tells the API what a connection waits for, moves it between the queues, and
@@ -142,24 +146,104 @@ static bool last_turn(struct loop *loop, struct connection *connection)
     return connection->state != CONNECTION_CLOSED;
 }
 
+/* The API is told first. What remembers open files and not their numbers would go on reporting a
+ * listener that another process has open. Once the number is closed here, nothing can stop that. */
+static void stop_accepting(struct loop *loop)
+{
+    if (!loop->stopping)
+        mux_remove(loop->mux, &loop->service.listener.watch);
+    listener_close(&loop->service.listener);
+    loop->stopping = true;
+}
+
+/* The pipe has been heard, or there is nothing more to hear from it. As ever, the API is told
+ * before the descriptor is closed: another file may get the number in this very turn. */
+static void end_restart(struct loop *loop)
+{
+    mux_remove(loop->mux, &loop->service.restart.watch);
+    restart_close(&loop->service.restart);
+}
+
 /* [9] Stop: closing the listener makes the kernel refuse new peers, and reset those that wait in
  * the queue. Each connection answers what has come already. Then the server ends it: output leaves,
- * FIN follows, and drain-timeout bounds how long that takes.
+ * FIN follows, and drain-timeout bounds how long that takes. A new program that does not listen yet
+ * is told to stop, too: whoever stops a server wants nobody to take its place.
  * The walk takes the head of the queue again and again, because each step takes the head out: it is
  * retired, or it moves to the queue of draining connections. */
 static void begin_stop(struct loop *loop)
 {
     struct connection *connection;
 
-    mux_remove(loop->mux, &loop->service.listener.watch);
-    listener_close(&loop->service.listener);
-    loop->stopping = true;
+    if (restart_under_way(&loop->service.restart)) {
+        restart_abandon(&loop->service.restart);
+        end_restart(loop);
+    }
+    stop_accepting(loop);
+    loop->finishing = true;
+    loop->service.restart.deadline_ns = NEVER;
     while ((connection = TAILQ_FIRST(&loop->connections.open)) != NULL) {
         if (!last_turn(loop, connection))
             continue; /* it is retired: another one is at the head now */
         connection_finish(connection, CLOSE_stop);
         loop_settle(loop, connection);
     }
+}
+
+/* SIGUSR2: starts the new program with the listener, and watches the pipe by which it says that it
+ * listens. This server goes on as before until then: see continue_restart(). The order matters. A
+ * server that stops accepting first lets peers wait for as long as the new program takes to start.
+ * When it does not start, nobody serves them. Test: test_restart.py */
+static void begin_restart(struct loop *loop)
+{
+    struct service *service = &loop->service;
+    struct restart *restart = &service->restart;
+    struct error error;
+
+    if (loop->stopping || restart_under_way(restart)) {
+        service_no_restart(service, loop->stopping ? "this server is ending" : "one is under way",
+                           loop->context.now_ns);
+        return;
+    }
+    int result = restart_open(restart, &error);
+    if (result == 0 && (result = mux_add(loop->mux, &restart->watch, &error)) < 0)
+        restart_close(restart);
+    if (result == 0 &&
+        (result = restart_start(restart, service->argv, service->listener.watch.fd, &error)) < 0)
+        end_restart(loop);
+    if (result < 0)
+        service_no_restart(service, error.text, loop->context.now_ns);
+    else
+        restart->deadline_ns = clock_after(clock_now(), service->options.restart_timeout_ns);
+}
+
+/* The new program listens. Both processes have the same listener now, with one queue of peers. So
+ * this server can close it, and no peer notices: whoever waits in the queue waits for the other
+ * one. Its connections go on as before until they end. drain-timeout bounds that, too: then the
+ * server ends them as it does at a stop.
+ * A new program that fails changes nothing: this server goes on, and a later SIGUSR2 tries again. A
+ * program that neither listens nor ends is killed at --restart-timeout. */
+static void continue_restart(struct loop *loop)
+{
+    struct service *service = &loop->service;
+    struct restart *restart = &service->restart;
+    struct error error;
+
+    if (restart_under_way(restart)) {
+        enum restart_result result = restart_hear(restart, loop->context.now_ns, &error);
+        if (result == RESTART_WAITS)
+            return;
+        if (result == RESTART_LISTENS)
+            service_hand_over(service, loop->context.now_ns);
+        else
+            service_no_restart(service, error.text, loop->context.now_ns);
+        end_restart(loop);
+        if (result == RESTART_FAILED)
+            return;
+        stop_accepting(loop);
+        restart->deadline_ns = clock_after(loop->context.now_ns, service->options.drain_timeout_ns);
+    }
+    if (loop->stopping && loop->context.now_ns >= restart->deadline_ns)
+        begin_stop(loop);
 }
 
 /* Signals are looked at once a wake-up, and never in a handler: a handler may call hardly any
@@ -173,7 +257,9 @@ static void take_signals(struct loop *loop)
         if (number == SIGUSR1)
             loop->context.stats->log_lines_left_out +=
                 service_print_stats(&loop->service, loop->connections.count, stderr) < 0;
-        else if (loop->stopping)
+        else if (number == SIGUSR2)
+            begin_restart(loop);
+        else if (loop->finishing)
             loop->done = true; /* the second signal: end at once */
         else
             begin_stop(loop);
@@ -207,6 +293,7 @@ static void expire(struct loop *loop)
 
     if (loop->context.now_ns < loop->deadline_ns)
         return;
+    continue_restart(loop);
     while ((connection = connections_overdue(&loop->connections, &loop->context, &why)) != NULL) {
         if (!last_turn(loop, connection) || (why == CLOSE_idle && !is_idle(loop, connection)))
             continue;
@@ -219,13 +306,16 @@ static void expire(struct loop *loop)
 }
 
 /* The earliest moment at which something is due although no descriptor is ready: a timeout of a
- * connection, or the end of the listener's rest. NEVER lets the kernel put the process to sleep
- * without a timer: an idle server uses no CPU (invariant 2). */
+ * connection, the end of the listener's rest, or the time by which a new program must listen. NEVER
+ * lets the kernel put the process to sleep without a timer: an idle server uses no CPU (invariant
+ * 2). A restart that is not under way has NEVER as its time. */
 static uint64_t next_deadline(const struct loop *loop)
 {
     uint64_t deadline_ns = connections_deadline(&loop->connections, loop->context.options);
     uint64_t rested_ns = loop->service.listener.resting_until_ns;
 
+    if (loop->service.restart.deadline_ns < deadline_ns)
+        deadline_ns = loop->service.restart.deadline_ns;
     return rested_ns != 0 && rested_ns < deadline_ns ? rested_ns : deadline_ns;
 }
 

@@ -26,6 +26,7 @@ struct loop {
     uint64_t deadline_ns; /* when the next timeout is over, as known before the wait; or NEVER */
     bool peers_wait;      /* the listener was ready in this wake-up */
     bool stopping;        /* accepts nobody, and ends when the last connection has ended */
+    bool finishing;       /* has told each connection to end, and takes no more frames */
     bool done;
 };
 
@@ -46,7 +47,8 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error);
  * changes. Returns 0, or -1 with errno set. */
 int mux_update(struct mux *mux, struct watch *watch, unsigned wants);
 
-/* Stops watching. The descriptor is still open. The loop closes it before the next wait. */
+/* Stops watching. The descriptor is still open. The loop closes it before the next wait. If it is
+ * of the service, another process may keep it open. Nothing may be reported of it all the same. */
 void mux_remove(struct mux *mux, struct watch *watch);
 
 /* Waits until something is ready or deadline_ns (CLOCK_MONOTONIC; NEVER: no limit) has passed, and

@@ -22,7 +22,13 @@ static void print_more(FILE *stream)
         "\nSeconds may have fractions. The line `listening on ADDR:PORT` on standard output says\n"
         "that the server is ready. SIGUSR1 prints a line of statistics on standard error. SIGTERM\n"
         "and SIGINT stop the server after pending output has been sent; a second one stops it at\n"
-        "once. Exit status: 0 after a stop, 1 when it cannot run, 2 for a bad option.\n",
+        "once. SIGUSR2 starts the program anew and hands its listening socket on: no connection "
+        "is\n"
+        "lost. With a socket from whoever started it (LISTEN_FDS, sd_listen_fds(3)), --bind, "
+        "--port\n"
+        "and --backlog are not used. Exit status: 0 after a stop, 1 when it cannot run, 2 for a "
+        "bad\n"
+        "option.\n",
         stream);
 }
 
@@ -48,6 +54,9 @@ static const struct option_row rows[] = {
      "how long a close that the server begins may take to send what is\n"
      "pending and to hear the peer close too (5)",
      SECONDS_INTO(drain_timeout_ns)},
+    {"restart-timeout", "SECONDS",
+     "how long a restart (SIGUSR2) waits until the new program listens;\n0: for ever (10)",
+     SECONDS_INTO(restart_timeout_ns)},
     {"backlog", "N", "queue of connections not yet accepted (4096)",
      NUMBER_INTO(struct options, backlog, 1, INT_MAX)},
     {"stats", "PATH", "file for the final statistics (standard error)",
@@ -89,6 +98,7 @@ enum options_result options_parse(struct options *options, const struct option_p
         .high_water = 256U << 10,
         .low_water = 64U << 10,
         .drain_timeout_ns = 5 * NANOSECONDS_A_SECOND,
+        .restart_timeout_ns = 10 * NANOSECONDS_A_SECOND,
         .backlog = 4096,
     };
     enum options_result result = option_table_read(&table, options, argc, argv);
@@ -98,5 +108,7 @@ enum options_result options_parse(struct options *options, const struct option_p
         options->idle_timeout_ns = NEVER;
     if (options->max_lifetime_ns == 0)
         options->max_lifetime_ns = NEVER;
+    if (options->restart_timeout_ns == 0)
+        options->restart_timeout_ns = NEVER;
     return consistent(options) ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -18,6 +18,7 @@ struct options {
     uint64_t idle_timeout_ns; /* NEVER: off */
     uint64_t max_lifetime_ns; /* NEVER: off */
     uint64_t drain_timeout_ns;
+    uint64_t restart_timeout_ns; /* NEVER: off */
     int backlog;
     const char *stats_path; /* NULL: standard error */
     bool reuse_port; /* no option: this listener shares its port with others of the process */

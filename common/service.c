@@ -50,7 +50,8 @@ static void set_max_conns(struct options *options, size_t descriptor_ceiling)
 }
 
 /* Opened now, so that a bad path is known before any work. O_NONBLOCK: opening a FIFO without a
- * reader fails instead of waiting for one (fifo(7)). */
+ * reader fails instead of waiting for one (fifo(7)). After a restart the old server, and those
+ * before it, write to the same file when they end. So nothing is truncated then, and all append. */
 static int open_stats(struct service *service, struct error *error)
 {
     const char *path = service->options.stats_path;
@@ -58,7 +59,8 @@ static int open_stats(struct service *service, struct error *error)
     service->stats_stream = stderr;
     if (path == NULL)
         return 0;
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+    int truncate = service->inherited.ready < 0 ? O_TRUNC : 0;
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | truncate | O_NONBLOCK | O_CLOEXEC, 0666);
     service->stats_stream = fd < 0 ? NULL : fdopen(fd, "w");
     if (service->stats_stream != NULL)
         return 0;
@@ -76,9 +78,15 @@ static int close_stats(struct service *service)
 
 static int start(struct service *service, struct error *error)
 {
-    if (signals_block(error) < 0 || open_stats(service, error) < 0)
+    restart_init(&service->restart);
+    if (inherited_find(&service->inherited, error) < 0 || signals_block(error) < 0 ||
+        open_stats(service, error) < 0) {
+        if (service->inherited.listener >= 0)
+            (void)close(service->inherited.listener);
         return -1;
-    if (listener_open(&service->listener, &service->options, error) < 0) {
+    }
+    if (listener_open(&service->listener, &service->options, service->inherited.listener, error) <
+        0) {
         (void)close_stats(service);
         return -1;
     }
@@ -91,7 +99,7 @@ bool service_open(struct service *service, const struct server *server, int argc
 {
     struct error error;
 
-    *service = (struct service){.server = server};
+    *service = (struct service){.server = server, .argv = argv};
     standard_streams_fill();
     error_set_program(server->name);
     switch (options_parse(&service->options, server->options, argc, argv)) {
@@ -107,23 +115,47 @@ bool service_open(struct service *service, const struct server *server, int argc
     set_max_conns(&service->options, server->descriptor_ceiling);
     if (start(service, &error) < 0) {
         error_print("%s", error.text);
+        inherited_close(&service->inherited);
         *status = EXIT_CANNOT_RUN;
         return false;
     }
     return true;
 }
 
-int service_announce(const struct service *service, struct error *error)
+/* printf writes to a terminal itself; fflush then finds nothing left to do, and no error. So look
+ * at both results. */
+static int print_ready_line(const struct service *service)
 {
     const char *implementation = service->server->implementation;
 
-    /* printf writes to a terminal itself; fflush then finds nothing left to do, and no error. So
-     * look at both results. */
     if (printf("listening on %s%s%s%s\n", service->listener.address, implementation ? " (" : "",
-               implementation ? implementation : "", implementation ? ")" : "") < 0 ||
-        fflush(stdout) != 0)
-        return error_set(error, "write", "standard output", errno);
-    return 0;
+               implementation ? implementation : "", implementation ? ")" : "") < 0)
+        return -1;
+    return fflush(stdout);
+}
+
+/* After a restart the one who waits is the old server, and it reads the pipe. Whoever has read the
+ * first ready line may have gone, or may read no more. That is no reason to fail or to wait. */
+int service_announce(struct service *service, struct error *error)
+{
+    if (service->inherited.ready < 0)
+        return print_ready_line(service) < 0 ? error_set(error, "write", "standard output", errno)
+                                             : 0;
+    if (log_can_write(STDOUT_FILENO))
+        (void)print_ready_line(service);
+    return inherited_tell(&service->inherited, error);
+}
+
+void service_no_restart(struct service *service, const char *reason, uint64_t now_ns)
+{
+    log_line(&service->restart_log, now_ns, &service->stats, "no restart: %s", reason);
+}
+
+void service_hand_over(struct service *service, uint64_t now_ns)
+{
+    log_line(&service->restart_log, now_ns, &service->stats,
+             "process %ld listens now; this one serves the connections that it has",
+             (long)service->restart.pid);
 }
 
 int service_print_stats(const struct service *service, size_t connections, FILE *stream)
@@ -149,6 +181,7 @@ int service_print_stats(const struct service *service, size_t connections, FILE 
 int service_close(struct service *service, const struct error *error)
 {
     listener_close(&service->listener);
+    inherited_close(&service->inherited);
     if (error != NULL && log_can_write(STDERR_FILENO))
         error_print("%s", error->text);
     /* A reader that is only slow gets the final statistics; one that has stopped does not hold up

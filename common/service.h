@@ -3,8 +3,11 @@
 #define COMMON_SERVICE_H
 
 #include "error.h"
+#include "inherited.h"
 #include "listener.h"
+#include "log.h"
 #include "options.h"
+#include "restart.h"
 #include "stats.h"
 
 #include <stdbool.h>
@@ -28,6 +31,10 @@ struct service {
     struct options options;
     struct stats stats;
     struct listener listener;
+    struct inherited inherited; /* from whoever started it */
+    struct restart restart;     /* of this server by a new program */
+    struct log_limit restart_log;
+    char **argv;
     FILE *stats_stream;
     uint64_t started_ns;
     const struct stats_of_loop *loops; /* of a server with several: what each has counted */
@@ -40,8 +47,15 @@ struct service {
 bool service_open(struct service *service, const struct server *server, int argc, char **argv,
                   int *status);
 
-/* Prints the line that says that the server listens. Returns 0, or -1 with error filled. */
-int service_announce(const struct service *service, struct error *error);
+/* Prints the line that says that the server listens, and tells the old server, if there is one.
+ * Returns 0, or -1 with error filled. */
+int service_announce(struct service *service, struct error *error);
+
+/* A restart does not take place: says so in the log. */
+void service_no_restart(struct service *service, const char *reason, uint64_t now_ns);
+
+/* The new program listens, and this server will end: says so in the log. */
+void service_hand_over(struct service *service, uint64_t now_ns);
 
 /* Prints one line of statistics on stream. connections: how many are open now. Never waits for a
  * reader: it fails with EAGAIN instead. Returns 0, or -1 with errno set. */

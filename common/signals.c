@@ -5,10 +5,17 @@
 #include <stddef.h>
 #include <unistd.h>
 
-enum { SIGNALS = 3 };
+enum { SIGNALS = 4, PREVENTED = 2 };
 
-static const int known[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1};
+static const int known[SIGNALS] = {SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
 static sigset_t wanted; /* those of them that were not ignored at the start */
+
+/* They would end the process: see signals_block(). */
+static const int prevented[PREVENTED] = {SIGPIPE, SIGXFSZ};
+
+/* What this process was started with. */
+static struct sigaction given[PREVENTED];
+static sigset_t given_mask;
 
 /* How many events a busy loop handles before it looks for signals. To look costs two system calls.
  */
@@ -34,26 +41,39 @@ int signals_pop(sigset_t *set)
     return 0;
 }
 
-static int ignore(int number, const char *name, struct error *error)
-{
-    const struct sigaction action = {.sa_handler = SIG_IGN};
-
-    return sigaction(number, &action, NULL) < 0 ? error_set(error, "sigaction", name, errno) : 0;
-}
-
 int signals_block(struct error *error)
 {
-    if (ignore(SIGPIPE, "SIGPIPE", error) < 0 || ignore(SIGXFSZ, "SIGXFSZ", error) < 0)
-        return -1;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    for (size_t i = 0; i < PREVENTED; i++)
+        if (sigaction(prevented[i], &ignore, &given[i]) < 0)
+            return error_set(error, "sigaction", "SIG_IGN", errno);
     (void)sigemptyset(&wanted);
     for (size_t i = 0; i < SIGNALS; i++) {
         struct sigaction inherited;
         if (sigaction(known[i], NULL, &inherited) < 0 || inherited.sa_handler != SIG_IGN)
             (void)sigaddset(&wanted, known[i]);
     }
-    if (sigprocmask(SIG_BLOCK, &wanted, NULL) < 0)
+    if (sigprocmask(SIG_BLOCK, &wanted, &given_mask) < 0)
         return error_set(error, "sigprocmask", "", errno);
     return 0;
+}
+
+/* The handlers go first: one that runs in the child would take a signal that is meant for the next
+ * program, and write to a pipe that is the parent's, too. */
+int signals_give_back(void)
+{
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t left = wanted;
+    int number;
+
+    while ((number = signals_pop(&left)) != 0)
+        if (sigaction(number, &usual, NULL) < 0)
+            return -1;
+    for (size_t i = 0; i < PREVENTED; i++)
+        if (sigaction(prevented[i], &given[i], NULL) < 0)
+            return -1;
+    return sigprocmask(SIG_SETMASK, &given_mask, NULL);
 }
 
 static void note(int number)

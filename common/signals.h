@@ -1,5 +1,5 @@
-/* Signals: SIGTERM, SIGINT and SIGUSR1 are blocked except during the wait, so none is lost between
- * the check for one and the sleep. How they reach the loop is each API's own way.
+/* Signals: SIGTERM, SIGINT, SIGUSR1 and SIGUSR2 are blocked except during the wait, so none is lost
+ * between the check for one and the sleep. How they reach the loop is each API's own way.
  *
  * Signal handlers belong to the process, not to a loop. The first that asks gets the signal. */
 #ifndef COMMON_SIGNALS_H
@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-/* Fills set with the wanted signals: SIGTERM, SIGINT and SIGUSR1, without those that were ignored
+/* Fills set with the wanted signals: the four above, without those that were ignored
  * when the program began. Whoever starts a program with a signal ignored means it: a shell does so
  * with SIGINT for a job in the background. Call signals_block first. */
 void signals_set(sigset_t *set);
@@ -22,6 +22,11 @@ int signals_pop(sigset_t *set);
  * process. Finds out which signals are wanted, and blocks them (sigprocmask(2)). Returns 0, or -1
  * with error filled. */
 int signals_block(struct error *error);
+
+/* For a child between fork(2) and execve(2): sets actions and mask as they were before
+ * signals_block, because the next program inherits both. Only async-signal-safe calls. Returns 0,
+ * or -1 with errno set. */
+int signals_give_back(void);
 
 /* For an API whose wait takes a signal mask: catches the wanted signals, and fills mask with the
  * one to wait under. Returns 0, or -1 with error filled. */

@@ -26,6 +26,7 @@ struct watch {
     uint8_t ready;    /* what it reported and no call has used up yet */
     bool queued;      /* stands in a queue of watches that have work left */
     bool held;        /* the kernel still works on it: it may be neither closed nor freed */
+    bool of_service;  /* no connection stands behind it, and another process may share it */
     TAILQ_ENTRY(watch) turn;
 };
 

@@ -90,14 +90,14 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return epoll_ctl(mux->fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
-/* No EPOLL_CTL_DEL: the loop closes the descriptor soon, and close(2) takes it out of the set. The
- * trap: the set holds the open file, not the number. While a duplicate of the descriptor is open
- * (dup(2), fork(2)), the set goes on reporting it, and nobody can take it out any more (epoll(7),
- * "Will closing a file descriptor cause it to be removed"). Nothing here is ever duplicated. */
+/* A connection needs no call: close(2) takes it out of the set. The trap: the set holds the open
+ * file, not the number. While another process has the listener open, the set goes on reporting it,
+ * and after the close nobody can take it out any more (epoll(7), "Will closing a file descriptor
+ * cause it to be removed"). Test: test_restart.py */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
-    (void)mux;
-    (void)watch;
+    if (watch->of_service)
+        (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
 }
 
 /* [2] Wait: the kernel takes entries from the ready list, asks each socket once more, and copies

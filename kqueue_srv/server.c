@@ -68,11 +68,11 @@ void mux_close(struct mux *mux)
     free(mux);
 }
 
-/* Room for two events a descriptor, three signals and a timer, before one more is watched. What
+/* Room for two events a descriptor, four signals and a timer, before one more is watched. What
  * does not fit should come with the next wait, but libkqueue drops it. */
 static int make_room(struct mux *mux)
 {
-    size_t enough = 2 * (mux->watched + 1) + 4;
+    size_t enough = 2 * (mux->watched + 1) + 5;
 
     if (enough <= mux->capacity)
         return 0;

@@ -28,7 +28,7 @@ static int one_each(struct team *team, struct error *error)
         ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
                                             : ((struct sockaddr_in *)&address)->sin_port);
     for (uint32_t i = 1; i < team->count; i++)
-        if (listener_open(&team->members[i].loop.service.listener, &options, error) < 0)
+        if (listener_open(&team->members[i].loop.service.listener, &options, -1, error) < 0)
             return -1;
     return 0;
 }

@@ -14,4 +14,5 @@ static const struct option_row rows[] = {
 /* Handed: one queue of peers, as with one loop, and the same number of them for each loop. */
 struct chosen chosen = {.loops = 2, .listen = LISTEN_HANDED};
 
-const struct option_part chosen_part = {rows, sizeof rows / sizeof rows[0], &chosen};
+const struct option_part chosen_part = {
+    .rows = rows, .count = sizeof rows / sizeof rows[0], .into = &chosen};

@@ -76,6 +76,9 @@ static void take_signals(struct team *team)
         } else if (number == SIGUSR1 && team->reports_done == atomic_load(&team->reports)) {
             (void)atomic_fetch_add(&team->reports, 1);
             team_ring_loops(team);
+        } else if (number == SIGUSR2) {
+            service_no_restart(&team->service, "several loops cannot hand their listeners on",
+                               clock_now());
         }
     }
 }

@@ -27,5 +27,7 @@ static bool consistent(const void *into)
     return false;
 }
 
-const struct option_part settings_part = {rows, sizeof rows / sizeof rows[0], &settings,
-                                          consistent};
+const struct option_part settings_part = {.rows = rows,
+                                          .count = sizeof rows / sizeof rows[0],
+                                          .into = &settings,
+                                          .consistent = consistent};

@@ -17,4 +17,5 @@ static const struct option_row rows[] = {
                NANOSECONDS_A_SECOND *NANOSECONDS_A_SECOND, NANOSECONDS_A_SECOND)},
 };
 
-const struct option_part tls_option_part = {rows, sizeof rows / sizeof rows[0], &tls_options};
+const struct option_part tls_option_part = {
+    .rows = rows, .count = sizeof rows / sizeof rows[0], .into = &tls_options};

@@ -23,6 +23,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 
 /* LAST_LOOKS: how often the end asks the kernel whether the last entries are done. */
@@ -69,6 +70,22 @@ static bool is_listener(const struct mux *mux, const struct watch *watch)
     return watch == &mux->loop->service.listener.watch;
 }
 
+/* The pipe by which a new program says that it listens: the only thing here that is polled all the
+ * time. */
+static bool is_pipe(const struct mux *mux, const struct watch *watch)
+{
+    return watch->of_service && !is_listener(mux, watch);
+}
+
+static void take_of_pipe(struct mux *mux, struct watch *watch, const struct completion *completion)
+{
+    if (completion->kind == KIND_CANCEL)
+        return;
+    watch->held = completion->more;
+    if (completion->result >= 0)
+        loop_ready(mux->loop, watch);
+}
+
 /* Where a server for readiness would make a call, this one takes its result. A completion can come
  * for a connection that is retired already: its memory is still there, because the kernel holds it,
  * and nothing is left to do but to take back what was lent. */
@@ -81,6 +98,8 @@ static void take(struct mux *mux, const struct completion *completion)
         signal_reading_completed(&mux->signals, completion);
     } else if (is_listener(mux, watch)) {
         accepting_completed(&mux->accepting, mux->loop, completion);
+    } else if (is_pipe(mux, watch)) {
+        take_of_pipe(mux, watch, completion);
     } else {
         bool is_retired = connection->state == CONNECTION_CLOSED;
         if (flight_completed(&mux->ring, connection, &mux->loop->context, completion)) {
@@ -133,6 +152,14 @@ void mux_close(struct mux *mux)
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     watch->interest = READABLE;
+    if (is_pipe(mux, watch)) {
+        struct io_uring_sqe *entry = ring_entry(&mux->ring, watch, KIND_POLL);
+        if (entry == NULL)
+            return error_set(error, "io_uring_enter", "", errno);
+        io_uring_prep_poll_multishot(entry, watch->fd, POLLIN);
+        watch->held = true;
+        return 0;
+    }
     if ((is_listener(mux, watch)
              ? accepting_update(&mux->accepting, &mux->ring, watch, READABLE)
              : flight_receive(&mux->ring, connection_of(watch), &mux->loop->context)) < 0)
@@ -158,11 +185,26 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return watch->queued ? 0 : flight_receive(&mux->ring, connection, &mux->loop->context);
 }
 
+static void remove_pipe(struct mux *mux, struct watch *watch)
+{
+    struct io_uring_sqe *entry = NULL;
+
+    for (int looks = LAST_LOOKS; looks > 0 && watch->held; looks--) {
+        if (entry == NULL && (entry = ring_entry(&mux->ring, watch, KIND_CANCEL)) != NULL)
+            io_uring_prep_cancel64(entry, (uintptr_t)watch | KIND_POLL, 0);
+        take_completions(mux, ring_submit(&mux->ring));
+    }
+}
+
 /* The listener is closed right after this, so its accept must be over by then: an entry in flight
  * has the open file, which would go on listening after close(2), and accept peers for nobody.
  * A connection has more time: connections_reap() passes over it while the kernel holds it. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
+    if (is_pipe(mux, watch)) {
+        remove_pipe(mux, watch);
+        return;
+    }
     if (!is_listener(mux, watch)) {
         unqueue(mux, watch);
         mux->accepting.changed = true;

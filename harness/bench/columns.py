@@ -13,7 +13,7 @@ from statistics import median
 
 from suite import servers
 
-from bench import loops, pools, statistics, techniques
+from bench import loops, pools, restarts, statistics, techniques
 from bench.results import BadResults
 from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
@@ -25,7 +25,7 @@ NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "edge_short_read": "edge: a short read ends it",
     "one_shot": "one-shot, armed again",
     "add_delete": "added and deleted each time",
-} | techniques.LABELS | pools.LABELS | loops.LABELS
+} | techniques.LABELS | restarts.LABELS | pools.LABELS | loops.LABELS
 # select_srv takes no more connections: FD_SETSIZE is 1024 on Linux, macOS and the BSDs, and the server needs a few
 # descriptors for itself.
 MOST_FOR_SELECT = 1024 - 16
@@ -196,7 +196,7 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
     """One bar a server and point, in two parts. `stacked`: the figure `second` comes on top of `first`; if not, it is
     the whole, and `first` is a part of it. Bars of one server stand together."""
     firsts, seconds = statistics.by_point(rows, first), statistics.by_point(rows, second)
-    order = {name: place for place, name in enumerate(SERVERS + POLICIES + techniques.ALL + loops.WAYS)}
+    order = {name: place for place, name in enumerate(SERVERS + POLICIES + techniques.ALL + loops.WAYS + restarts.WAYS)}
     keys = [key for key in seconds if key in firsts and key[0] in order]
     keys.sort(key=lambda key: (order[key[0]], [_size(value) for value in factors(key[1]).values()]))
     table, position, before = Table(BARS, seconds=[row.seconds for row in final(list(rows))]), 0.0, ""
@@ -208,6 +208,8 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         label = f"{NAMES[server]} × {factors(point).get('connections', '?')}"
         if server in loops.WAYS:
             label = f"{NAMES[server]}, {factors(point)['loops']} loops"
+        elif server in restarts.WAYS:
+            label = NAMES[server]
         elif server in techniques.ALL:
             label = techniques.label(server, point)
         line: Line = {"server": server, "position": position, "label": label}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import loop_shapes, loops, measures, microbench, pools, techniques
+from bench import loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -478,5 +478,13 @@ LOOPS = (
     ),
 )  # fmt: skip
 
+RESTARTS = (
+    Experiment(
+        "E21", restarts.restarts, _by_mode(*[(restart_shapes.POINT,)] * 3), _by_mode(1, 3, 1),
+        _by_mode(*[Times(0, 5)] * 3), _FEW, beside=1, paired=_by_mode(1, 3, 1), servers=restarts.WAYS,
+        programs=(restarts.PROGRAM,),
+    ),
+)  # fmt: skip
+
 # Made only where --only names them: they are not about the five.
-ON_REQUEST = (*LOOPS, *POOLS)
+ON_REQUEST = (*LOOPS, *POOLS, *RESTARTS)

@@ -691,6 +691,12 @@ FIGURES: tuple[Kind, ...] = (
         "that of one loop, the second core pays for that. The client has its share of the same cores.",
         load="Closed loop: one request of 64 bytes under way on each of 16 connections.",
     ),  # fmt: skip
+    Bars(
+        "restarts", "E21", "Connections that a restart loses", "connections a restart", "",
+        "Counted, not timed: eight peers connect, send a message, wait for its echo, and come again, while epoll_lt is "
+        "restarted a hundred times. A peer that is refused, reset or left without its echo is lost.",
+        first="lost", second="lost", parts=("lost connections", ""),
+    ),  # fmt: skip
     Curves(
         "count_wait", "E16", "Instructions of one wait, one descriptor ready", "descriptors watched",
         "instructions of the call",

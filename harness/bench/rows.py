@@ -76,6 +76,7 @@ class Row:
     register: Optional[float] = None  # one epoll_ctl(2) that adds a descriptor
     objects: Optional[float] = None  # kernel objects a connection (E8), or epoll's own a watched descriptor (E15);
     # if there is none, kernel_bytes is the growth of the whole machine's slab
+    lost: Optional[float] = None  # connections that a restart of the server has cost
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -102,9 +103,11 @@ def append(path: Path, row: Row) -> None:
     last line short, that line is dropped."""
     values = {each.name: getattr(row, each.name) for each in fields(row)}
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     with path.open("ab+") as file:
         size = _drop_cut_line(file)
+        file.seek(0)
+        columns = file.readline().decode().rstrip("\n").split(",") if size else COLUMNS
+        writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
         if size == 0:
             writer.writeheader()
         writer.writerow({"schema": SCHEMA} | {k: _text(v) for k, v in values.items()})
@@ -136,8 +139,8 @@ def _text(value: object) -> object:
 
 
 def read(path: Path) -> list[Row]:
-    """All rows, in the order of the file. A last line that a kill has cut short is left out. Raises BadRows if anything
-    else is wrong."""
+    """All rows, in the order of the file. A last line that a kill has cut short is left out. An older file may lack the
+    last columns: nothing has measured them. Raises BadRows if anything else is wrong."""
     try:
         data = path.read_bytes()
         header, *lines = data[: data.rfind(b"\n") + 1].decode().split("\n")[:-1] or [""]
@@ -148,19 +151,20 @@ def read(path: Path) -> list[Row]:
     expected = ",".join(COLUMNS)
     if header == "" and expected.encode().startswith(data):
         return []  # killed before the first row
-    if header != expected:
+    if not f"{expected},".startswith(f"{header},"):
         raise BadRows(f"{path}: line 1: the columns are not those of {SCHEMA!r}")
-    return [_row(path, number, line) for number, line in enumerate(lines, start=2)]
+    columns = tuple(header.split(","))
+    return [_row(path, number, line, columns) for number, line in enumerate(lines, start=2)]
 
 
-def _row(path: Path, number: int, line: str) -> Row:
+def _row(path: Path, number: int, line: str, columns: tuple[str, ...]) -> Row:
     try:
         cells: list[str] = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
         raise BadRows(f"{path}: line {number}: {error}") from None
-    if len(cells) != len(COLUMNS):
-        raise BadRows(f"{path}: line {number}: {len(cells)} columns, expected {len(COLUMNS)}")
-    texts = dict(zip(COLUMNS, cells))
+    if len(cells) != len(columns):
+        raise BadRows(f"{path}: line {number}: {len(cells)} columns, expected {len(columns)}")
+    texts = dict.fromkeys(COLUMNS, "") | dict(zip(columns, cells))
     schema = texts.pop("schema")
     if schema != SCHEMA:
         raise BadRows(f"{path}: line {number}: schema {schema!r}, expected {SCHEMA!r}")

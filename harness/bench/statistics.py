@@ -23,7 +23,7 @@ OF_THE_CLIENT = ("busy:", "batches:", "lag:", "ceiling:", "little:")
 # kernel delays for 40 ms and a prompt answer takes microseconds.
 COUNTS = (
     "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
-    "waited", "segments", "delay", "copied", "calls_mib", "objects",
+    "waited", "segments", "delay", "copied", "calls_mib", "objects", "lost",
 )  # fmt: skip
 
 
@@ -63,6 +63,7 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E16": Figure("instructions", False, "instructions"),
     "E15": Figure("wait", False, "us"),
     "E18": Figure("switches", False, "switches/connection"),
+    "E21": Figure("lost", False, "connections/restart"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.
 POLICIES = ("level", "edge_would_block", "edge_short_read", "one_shot", "add_delete")

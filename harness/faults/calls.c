@@ -8,16 +8,18 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include <time.h>
 
 struct itimerspec;
 struct pollfd;
 
-enum { REGISTERED = 4096 };
+enum { REGISTERED = 4096, VARIABLES = 1000 };
 
 /* How a descriptor is registered with epoll. After an injected EAGAIN the kernel owes it an
  * edge. */
@@ -230,13 +232,62 @@ WRAP(int, ioctl, int fd, unsigned long request, ...)
     return fault.fails ? fault_fail(&fault) : __real_ioctl(fd, request, argument);
 }
 
-/* The ledger does not record it. The only pipe is that of common/signals.c, which keeps it as long
- * as the process lives, because a signal may arrive until then. */
 WRAP(int, pipe, int ends[2])
 {
     struct fault fault = FAULT_OF("pipe");
 
-    return fault.fails ? fault_fail(&fault) : __real_pipe(ends);
+    if (fault.fails)
+        return fault_fail(&fault);
+    int result = __real_pipe(ends);
+    for (int end = 0; result == 0 && end < 2; end++)
+        (void)ledger_take_descriptor(ends[end], fault.path);
+    return result;
+}
+
+WRAP(int, dup2, int from, int to)
+{
+    struct fault fault = FAULT_OF("dup2");
+
+    return fault.fails ? fault_fail(&fault) : __real_dup2(from, to);
+}
+
+WRAP(int, access, const char *path, int mode)
+{
+    struct fault fault = FAULT_OF("access");
+
+    return fault.fails ? fault_fail(&fault) : __real_access(path, mode);
+}
+
+WRAP(pid_t, fork, void)
+{
+    struct fault fault = FAULT_OF("fork");
+
+    return fault.fails ? fault_fail(&fault) : __real_fork();
+}
+
+WRAP(pid_t, waitpid, pid_t pid, int *status, int options)
+{
+    struct fault fault = FAULT_OF("waitpid");
+
+    return fault.fails ? fault_fail(&fault) : __real_waitpid(pid, status, options);
+}
+
+/* The new program is a server with the injector, too. In that one nothing fails, and it writes no
+ * report: ours has the same name. */
+WRAP(int, execve, const char *path, char *const arguments[], char *const environment[])
+{
+    struct fault fault = FAULT_OF("execve");
+    char *kept[VARIABLES + 1];
+    size_t count = 0;
+
+    if (fault.fails)
+        return fault_fail(&fault);
+    for (; *environment != NULL && count < VARIABLES; environment++)
+        if (strncmp(*environment, "FAULT=", 6) != 0 &&
+            strncmp(*environment, "FAULT_REPORT=", 13) != 0)
+            kept[count++] = *environment;
+    kept[count] = NULL;
+    return __real_execve(path, arguments, kept);
 }
 
 WRAP(int, pipe2, int ends[2], int flags)

@@ -21,9 +21,11 @@ ACCEPT = ("EINTR", "EAGAIN", "ECONNABORTED", "EPROTO", "EPERM", "ENOBUFS", *OUT_
 FAULTS: dict[str, tuple[str, ...]] = {
     "accept": ACCEPT,
     "accept4": ACCEPT,
+    "access": ("EACCES", "ENOENT"),
     "bind": ("EADDRINUSE", "EACCES"),
     "calloc": ("ENOMEM",),
     "close": ("EINTR", "EIO"),
+    "dup2": ("EBUSY",),
     "epoll_create1": OUT_OF_DESCRIPTORS,
     "epoll_ctl_add": ("ENOMEM", "ENOSPC"),
     "epoll_ctl_del": ("ENOMEM",),
@@ -31,10 +33,12 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "epoll_pwait2": ("EINTR", "EINVAL", "ENOSYS", "EPERM"),
     "epoll_wait": ("EINTR", "EINVAL"),
     "eventfd": OUT_OF_DESCRIPTORS,
+    "execve": ("ENOENT", "EACCES", "ENOEXEC", "E2BIG", "ENOMEM"),
     "fclose": ("ENOSPC", "EIO", "EINTR"),
     "fcntl": ("EPERM",),
     "fflush": DISK,
     "fdopen": ("ENOMEM",),
+    "fork": ("EAGAIN", "ENOMEM"),
     "fprintf": DISK,
     "fprintf_memory": ("ENOMEM",),
     "fputs": DISK,
@@ -90,6 +94,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "uring_receive": ("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "ENOBUFS", "EBUSY"),
     "uring_send": ("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOMEM", "ENOBUFS", "EBUSY", SHORT),
     "uring_signals": ("EINTR", "EBUSY"),
+    "waitpid": ("EINTR",),
     "write": ("EINTR", "EAGAIN"),
 }
 
@@ -100,7 +105,8 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "takes what the kernel has put into memory": ("ring_completion", "__io_uring_get_cqe"),
     "works in the caller's memory": (
         "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strcspn", "strlen", "strncmp", "strpbrk",
-        "strtod", "strtoull", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
+        "strspn", "strtod", "strtol",
+        "strtoull", "getenv", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
         "sigismember", "__ctype_b_loc", "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
     "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
@@ -115,12 +121,15 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "the thread runs, and nobody else waits for its end": ("pthread_join",),
     "sets limits of the allocator, or leaves them as they are": ("mallopt",),
     "looks at a flag": ("ferror", "fileno"),
-    "ends the program": ("abort", "__stack_chk_fail", "__fdelt_chk"),
-    "is data": ("optarg", "opterr", "optind", "stderr", "stdout"),
+    "says which process this is": ("getpid",),
+    "the process is a child that nobody has waited for yet, so it is there": ("kill",),
+    "ends the program": ("_exit", "abort", "__stack_chk_fail", "__fdelt_chk"),
+    "is data": ("environ", "optarg", "opterr", "optind", "stderr", "stdout"),
 }  # fmt: skip
 
 # Calls that a program contains and that no scenario reaches: (function, call) and the reason.
 NOT_REACHED: dict[tuple[str, str], str] = {
+    ("find_program", "access"): "looks in PATH, and the sweep starts each server by a path: test_restart.py",
     ("standard_streams_fill", "open"): "needs a closed standard stream: test_inherited.py",
     ("note", "write"): "writes to a pipe that exists only where poll has no ppoll: -DWITHOUT_PPOLL",
     ("empty_pipe", "read"): "reads from that pipe",
@@ -149,7 +158,11 @@ OF_ONE_CONNECTION = (
 )  # fmt: skip
 # The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
 # failure the server may stop, with one line.
-SERVING = ("serve", "loop_admit", "worker_serve", "loop_settle", "accept_peers", "connections_reap")
+# A restart that fails changes nothing: the same holds for it.
+SERVING = (
+    "serve", "loop_admit", "worker_serve", "loop_settle", "accept_peers", "connections_reap", "begin_restart",
+    "continue_restart",
+)  # fmt: skip
 
 
 def number_of(fault: str) -> str:

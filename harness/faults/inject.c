@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum { WANTED = 4, PATHS = 2048, CALL_BYTES = 24, PATH_BYTES = 400 };
@@ -29,10 +30,15 @@ struct wanted {
     bool happened;
 };
 
-static struct wanted wanted[WANTED];
-static size_t wanted_count;
-static struct path paths[PATHS];
-static size_t path_count;
+/* In memory that a child shares: what it calls before it becomes another program is counted with
+ * the rest, and can fail. Its parent waits meanwhile. */
+static struct {
+    struct wanted wanted[WANTED];
+    size_t wanted_count;
+    struct path paths[PATHS];
+    size_t path_count;
+} * shared;
+
 static bool is_over; /* the report is being written: no call is counted, none fails */
 
 /* Reads one fault. Returns how many characters of the text it used. */
@@ -43,7 +49,7 @@ static size_t read_one(const char *text, struct wanted *one)
 
     if (sscanf(text, "%23[^:]:%399[^:]:%23[^:]:%23[^ ] %n", one->call, one->path, what, when,
                &taken) != 4 ||
-        wanted_count == WANTED) {
+        shared->wanted_count == WANTED) {
         (void)dprintf(STDERR_FILENO, "FAULT: at '%s': expected CALL:PATH:WHAT:WHEN\n", text);
         _exit(2);
     }
@@ -54,14 +60,31 @@ static size_t read_one(const char *text, struct wanted *one)
     return (size_t)taken;
 }
 
+/* What the program inherits is the program's, too. */
+static void take_inherited(void)
+{
+    static const struct path path = {.call = "inherited", .calls = 1};
+    const char *pid = getenv("LISTEN_PID"), *ready = getenv("READY_FD");
+
+    if (pid == NULL || strtol(pid, NULL, 10) != (long)getpid())
+        return;
+    (void)ledger_take_descriptor(3, &path);
+    if (ready != NULL)
+        (void)ledger_take_descriptor((int)strtol(ready, NULL, 10), &path);
+}
+
 __attribute__((constructor)) static void read_wanted(void)
 {
     const char *text = getenv("FAULT");
 
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        _exit(2);
+    take_inherited();
     while (text != NULL && *text != '\0') {
         struct wanted one = {0};
         text += read_one(text, &one);
-        wanted[wanted_count++] = one;
+        shared->wanted[shared->wanted_count++] = one;
     }
 }
 
@@ -88,16 +111,16 @@ static struct path *find_path(const char *call, void *frame)
     struct path here = {.call = call};
 
     here.depth = walk(frame, here.frames);
-    for (size_t i = 0; i < path_count; i++)
-        if (paths[i].depth == here.depth && strcmp(paths[i].call, call) == 0 &&
-            memcmp(paths[i].frames, here.frames, here.depth * sizeof here.frames[0]) == 0)
-            return &paths[i];
-    if (path_count == PATHS) {
+    for (size_t i = 0; i < shared->path_count; i++)
+        if (shared->paths[i].depth == here.depth && strcmp(shared->paths[i].call, call) == 0 &&
+            memcmp(shared->paths[i].frames, here.frames, here.depth * sizeof here.frames[0]) == 0)
+            return &shared->paths[i];
+    if (shared->path_count == PATHS) {
         (void)dprintf(STDERR_FILENO, "more than %d paths\n", PATHS);
         _exit(2);
     }
-    paths[path_count] = here;
-    return &paths[path_count++];
+    shared->paths[shared->path_count] = here;
+    return &shared->paths[shared->path_count++];
 }
 
 static const char *path_text(const struct path *path, char text[PATH_BYTES])
@@ -132,11 +155,11 @@ static struct fault decide(const char *call, void *frame)
     if (path == NULL)
         return (struct fault){.path = &at_exit};
     path->calls++;
-    for (size_t i = 0; i < wanted_count; i++)
-        if (is_due(&wanted[i], path)) {
-            wanted[i].happened = true;
-            fault.number = wanted[i].number;
-            fault.is_short = wanted[i].is_short;
+    for (size_t i = 0; i < shared->wanted_count; i++)
+        if (is_due(&shared->wanted[i], path)) {
+            shared->wanted[i].happened = true;
+            fault.number = shared->wanted[i].number;
+            fault.is_short = shared->wanted[i].is_short;
             fault.fails = !fault.is_short;
         }
     return fault;
@@ -187,10 +210,10 @@ __attribute__((destructor)) static void write_report(void)
     if (out < 0)
         return;
     size_t happened = 0;
-    for (size_t i = 0; i < wanted_count; i++)
-        happened += wanted[i].happened;
-    for (size_t i = 0; i < path_count; i++)
-        path_report(out, "site", &paths[i]);
+    for (size_t i = 0; i < shared->wanted_count; i++)
+        happened += shared->wanted[i].happened;
+    for (size_t i = 0; i < shared->path_count; i++)
+        path_report(out, "site", &shared->paths[i]);
     is_over = true;
     clear_closed_kqueues();
     ledger_report(out);

@@ -15,6 +15,7 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -124,7 +125,10 @@ class Client:
 class Subject:
     """A server under test: its process, the lines that it wrote, and its peers."""
 
-    def __init__(self, program: Path, options: list[str], directory: Path, environment: dict[str, str]):
+    def __init__(
+        self, program: Path, options: list[str], directory: Path, environment: dict[str, str],
+        wrapper: tuple[str, ...] = (),
+    ):
         self.directory = directory
         self.steps: list[str] = []
         self.clients: list[Client] = []
@@ -132,7 +136,7 @@ class Subject:
         self._error_path = directory / "stderr"
         with self._error_path.open("wb") as errors:
             self.process = subprocess.Popen(
-                [str(program), "--port", "0", *options],
+                [*wrapper, str(program), "--port", "0", *options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -224,12 +228,18 @@ class Scenario:
     """A sequence of steps. `options` is the server's command line, `first_line` is what it must print first."""
 
     options: tuple[str, ...] = ()
+    wrapper: tuple[str, ...] = ()  # a command that becomes the server
     first_line = re.compile(r"listening on \[?([0-9.:]+)\]?:(\d+)( \(\w+\))?\n")
     serves = True
 
     def __init__(self, server: Subject, said: re.Match[str]):
         self.server = server
         server.address = (said[1], int(said[2]))
+
+    @staticmethod
+    def first(server: Subject) -> str:
+        """The server's first line, or "" if it ended without one."""
+        return server.ready_line()
 
     def run(self) -> None:
         raise NotImplementedError
@@ -437,6 +447,127 @@ class Timeouts(Scenario):
         server.signal(signal.SIGTERM)
 
 
+# As a server is started that takes over from another: with a listener, and with a pipe that somebody reads.
+AS_SUCCESSOR = """
+import os, socket, sys
+listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+reading, writing = os.pipe()
+for fd, number in ((os.dup(listener.fileno()), 30), (os.dup(reading), 31), (os.dup(writing), 32)):
+    os.dup2(fd, number)
+os.closerange(3, 30)
+for fd, number in ((30, 3), (31, 5), (32, 4)):
+    os.dup2(fd, number)
+os.closerange(30, 40)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", READY_FD="4")
+with open(os.path.join(os.path.dirname(os.environ["FAULT_REPORT"]), "port"), "w") as file:
+    file.write(str(listener.getsockname()[1]))
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Restart(Scenario):
+    """A server that has taken over from another one, and hands over itself. A restart that fails is tried again."""
+
+    options = ("--stats", "{stats}", "--drain-timeout", "60")
+    wrapper = (sys.executable, "-c", AS_SUCCESSOR)
+    said = re.compile(r"\w+: (?:no restart: .*|process (\d+) listens now)")
+
+    def __init__(self, server: Subject, said: re.Match[str]):
+        super().__init__(server, said)
+        self.successor = 0
+
+    @staticmethod
+    def first(server: Subject) -> str:
+        """It is the pipe that somebody reads. If the ready line cannot be printed, the server runs without it."""
+        if select.select([server.output], [], [], 2)[0]:
+            return server.ready_line()
+        return f"listening on 127.0.0.1:{(server.directory / 'port').read_text()}\n"
+
+    def run(self) -> None:
+        steady = self.server.connect("steady")
+        steady.send_frames(b"before")
+        steady.collect()
+        try:
+            for step in (self.a_start_that_fails, self.no_descriptors, self.restart):
+                self.server.step(step.__doc__ or step.__name__)
+                step()
+                steady.send_frames(payload(3000, step.__name__))
+                steady.collect()
+            if not self.successor:
+                self.server.step("the restart failed; a second one")
+                self.restart()
+            if not self.successor:
+                raise Broken("the second restart failed, too")
+            self._ping("of the new server")
+            self.server.step("the old server's last connection ends")
+            steady.close()
+            self.server.wait_exit()
+        finally:
+            if self.successor:
+                os.kill(self.successor, signal.SIGKILL)
+
+    def _ping(self, name: str) -> None:
+        """The server's own figures do not know this peer: another process may serve it."""
+        client = self.server.connect(name)
+        client.send_frames(b"x")
+        client.collect()
+        self.server.clients.remove(client)
+        client.close()
+        if client.cut:
+            raise Broken(f"{name}: cut off")
+
+    def restart(self) -> None:
+        """SIGUSR2"""
+        before = sum(1 for line in self.server.lines() if self.said.match(line))
+        self.server.signal(signal.SIGUSR2)
+        deadline = time.monotonic() + PATIENCE
+        quiet = time.monotonic() + 2  # the line itself may be what fails
+        while time.monotonic() < deadline:
+            found = [match for line in self.server.lines() if (match := self.said.match(line))]
+            children = self._children()
+            if found[before:] or (time.monotonic() > quiet):
+                line = found[-1] if found[before:] else None
+                self.successor = int(line[1]) if line and line[1] else (children[0] if children and not line else 0)
+                return
+            if self.server.process.poll() is not None:
+                raise Gone("during a restart")
+            time.sleep(0.002)
+        raise Broken("a restart that neither succeeds nor fails")
+
+    def _children(self) -> list[int]:
+        pid = self.server.process.pid
+        with contextlib.suppress(OSError):
+            found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            return [int(each) for each in found if kernel.state(int(each)) != "Z"]
+        return []
+
+    def a_start_that_fails(self) -> None:
+        """SIGUSR2, and the new program cannot open its statistics"""
+        stats, aside = self.server.directory / "stats", self.server.directory / "aside"
+        stats.rename(aside)
+        stats.mkdir()
+        try:
+            self.restart()
+        finally:
+            stats.rmdir()
+            aside.rename(stats)
+        if self.successor:
+            raise Broken("a server runs that cannot write its statistics")
+        self._ping("after the start that failed")
+
+    def no_descriptors(self) -> None:
+        """SIGUSR2, and the new process has no descriptor left"""
+        pid = self.server.process.pid
+        limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+        free = [number for number in range(len(used) + 5) if number not in used]
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (free[4], limit[1]))  # two pipes, and no more
+        self.restart()
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        if self.successor:
+            raise Broken("a server was started without descriptors")
+
+
 class Help(Scenario):
     """The list of options."""
 
@@ -451,4 +582,4 @@ class Help(Scenario):
         self.server.step("--help")
 
 
-SCENARIOS: dict[str, type[Scenario]] = {"traffic": Traffic, "timeouts": Timeouts, "help": Help}
+SCENARIOS: dict[str, type[Scenario]] = {"traffic": Traffic, "timeouts": Timeouts, "restart": Restart, "help": Help}

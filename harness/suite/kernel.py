@@ -25,6 +25,23 @@ def state(pid: int) -> str:
     return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
 
 
+def is_gone(pid: int) -> bool:
+    """Has it ended, whether or not somebody has asked for its status?"""
+    try:
+        return state(pid) == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+@functools.cache
+def adopt_orphans() -> None:
+    """A process whose parent has ended becomes a child of this one (prctl(2), Linux), which can wait for it."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def threads(pid: int) -> Iterator[Path]:
     """The directories in /proc of all threads of a process and of its descendants."""
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -18,6 +18,9 @@ from suite import kernel, peer, servers, steps, tls, waiting
 LISTENING = re.compile(r"listening on (?:\[(?P<v6>[^\]]+)\]|(?P<v4>[^:]+)):(?P<port>\d+)(?: \((?P<by>\w+)\))?\n")
 
 
+HANDED_OVER = r"process (\d+) listens now"
+
+
 def signal_name(status: int) -> str:
     return f"signal {signal.Signals(-status).name}"
 
@@ -47,6 +50,7 @@ class Server:
         preexec: Callable[[], None] | None = None,
         environment: dict[str, str] | None = None,
         ready_within: float | None = None,
+        pass_fds: Sequence[int] = (),
     ):
         self.name = name
         self.program = str(servers.program(name))
@@ -58,6 +62,8 @@ class Server:
         self._changed = threading.Condition()
         self._peers: list[peer.Peer] = []
         self._many: list[peer.Peer] = []
+        self._successors: list[int] = []
+        self._first_pid = 0
         self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.DEVNULL,
@@ -65,6 +71,7 @@ class Server:
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=preexec,
+            pass_fds=pass_fds,
             env={**os.environ, **(environment or {})},
         )
         self._reader = threading.Thread(target=self._read_errors, daemon=True)
@@ -87,6 +94,7 @@ class Server:
         self.address = (match["v6"] or match["v4"], int(match["port"]))
         tls.note(self.address, bool(needed), lambda: self._stopped)
         self.implementation = match["by"] or "native"
+        self._first_pid = self._find_pid()
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
 
     def _not_ready(self, ready_within: float | None) -> str:
@@ -116,7 +124,13 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """Of the server itself, also when it runs under a wrapper."""
+        """Of the server itself, also when it runs under a wrapper, and after restarts of the last one."""
+        if self._successors:
+            return self._successors[-1]
+        return self._first_pid
+
+    def _find_pid(self) -> int:
+        """Once, when it listens: a server that restarts has a child, too."""
         if self.command[0] == self.program:
             return self.process.pid
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
@@ -141,6 +155,45 @@ class Server:
         finally:
             self._stopped = False
             self.signal(signal.SIGCONT)
+
+    # -- restarts ----------------------------------------------------------------------------------
+
+    def restart(self) -> int:
+        """SIGUSR2. Returns the process that has taken over; whatever is asked from now on is asked of that one."""
+        kernel.adopt_orphans()
+        os.kill(self.pid, signal.SIGUSR2)
+        return self.wait_successor()
+
+    def wait_successor(self) -> int:
+        """Waits for the end of a restart that has begun, as restart does."""
+        kernel.adopt_orphans()
+        lines = self.wait_error(HANDED_OVER, len(self._successors) + 1)
+        found = re.search(HANDED_OVER, lines[-1])
+        self._successors.append(int(found[1]) if found else 0)
+        steps.note(f"{self.name}: process {self.pid} has taken over")
+        return self.pid
+
+    def _stop_all(self) -> dict:
+        """After restarts: the last process, and the first one, if it still serves its connections."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        status = self.process.wait(waiting.PATIENCE)
+        assert status == 0, f"{self.name}: the process before the restart: {ending(status)}"
+        return self.stop_successor()
+
+    def stop_successor(self) -> dict:
+        """Stops the process that has taken over, expects status 0, and returns its statistics, if they go to standard
+        error. The process before it must have ended."""
+        self._close_peers()
+        before = len(self._statistics_lines())
+        last = self.pid
+        os.kill(last, signal.SIGTERM)
+        waiting.until(lambda: kernel.is_gone(last), f"process {last} gone")
+        status = os.waitstatus_to_exitcode(os.waitpid(last, 0)[1])
+        assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop"
+        self._reader.join(waiting.PATIENCE)
+        finals = self._statistics_lines()[before:]
+        return json.loads(finals[-1]) if finals else {}
 
     # -- what it prints ----------------------------------------------------------------------------
 
@@ -253,6 +306,8 @@ class Server:
     def stop(self) -> dict:
         """Closes the peers, stops the server, expects status 0, and returns the final statistics."""
         self._close_peers()
+        if self._successors:
+            return self._stop_all()
         crashed = self.crash()
         assert not crashed, crashed
         if self.process.poll() is None:
@@ -263,13 +318,25 @@ class Server:
         finals = self._statistics_lines()
         return json.loads(finals[-1]) if finals else {}
 
+    def _children(self) -> list[int]:
+        """A new program that has not taken over yet, for instance."""
+        with contextlib.suppress(OSError):
+            return [int(each) for each in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
+        return []
+
     def kill(self) -> None:
         """For a test that has failed: nothing is left behind."""
         self._asked_to_end = True
         self._close_peers()
+        for each in [*self._children(), *self._successors]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        for each in self._successors:  # orphans by now, which this process has adopted
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(each, 0)
         self._reader.join(waiting.PATIENCE)
         for stream in (self.process.stdout, self.process.stderr):
             if stream is not None:

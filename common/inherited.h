@@ -1,0 +1,31 @@
+/* What a program inherits from whoever started it: a listening socket, and somebody who waits.
+ *
+ * The socket comes by the convention of sd_listen_fds(3), which systemd and other supervisors
+ * follow: LISTEN_PID is the process that is meant, LISTEN_FDS says how many descriptors there are,
+ * and the first is number 3. A server that restarts starts its successor in the same way, and adds
+ * READY_FD: the number of a pipe that it reads until the successor listens. */
+#ifndef COMMON_INHERITED_H
+#define COMMON_INHERITED_H
+
+#include "error.h"
+
+enum { INHERITED_LISTENER = 3 };
+
+struct inherited {
+    int listener; /* or -1 */
+    int ready;    /* the writing end of the pipe, or -1 */
+};
+
+/* Reads the environment. What is meant for another process is ignored: a variable can pass through
+ * a program that does not know it. Each descriptor is made close-on-exec (fcntl(2)). Returns 0, or
+ * -1 with error filled. The caller owns what is there, after a failure too. */
+int inherited_find(struct inherited *inherited, struct error *error);
+
+/* Tells the one who waits, if somebody does, that this server listens, and closes the pipe. Returns
+ * 0, or -1 with error filled: nobody waits any more. */
+int inherited_tell(struct inherited *inherited, struct error *error);
+
+/* Closes the pipe, if it is open. Whoever waits then knows that no word will come. */
+void inherited_close(struct inherited *inherited);
+
+#endif

@@ -1,0 +1,554 @@
+"""A restart loses nobody: the listening socket is handed on (LISTEN_FDS, SIGUSR2), and what fails changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from suite import kernel, servers, waiting
+from suite.frames import frame, header, payload
+from suite.peer import Peer
+from suite.server import Server
+
+pytestmark = [
+    pytest.mark.inside,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="follows the processes as Linux shows them"),
+]
+DRAINS_LONG = ("--drain-timeout", "60")
+
+# Becomes the command, with a copy of a descriptor as number 3 and the variables of sd_listen_fds(3).
+SUPERVISOR = """
+import os, sys
+fd, pid, count, *command = sys.argv[1:]
+if fd != "none":
+    os.dup2(int(fd), 3, inheritable=True)
+os.environ.update(LISTEN_PID=pid.replace("own", str(os.getpid())), LISTEN_FDS=count)
+os.execv(command[0], command)
+"""
+
+
+def supervisor(fd: object, pid: str = "own", count: str = "1") -> list[str]:
+    return [sys.executable, "-c", SUPERVISOR, str(fd), pid, count]
+
+
+@pytest.fixture
+def listening():
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        yield listener
+
+
+# -- a listener from somebody else -----------------------------------------------------------------
+
+
+@pytest.mark.cause("LISTEN_FDS is not read, or the server binds all the same")
+def test_takes_a_listener_over(start, listening):
+    """Peers that came before the server did are served, and --port is not used."""
+    early = Peer(listening.getsockname(), "early")
+    early.send_frame(b"before there was a server")
+    server = start(wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
+    assert server.address == listening.getsockname()
+    early.expect_frame(b"before there was a server")
+    server.connect().echo(payload(1000))
+    early.close()
+    assert server.stop()["accepted"] == 2
+
+
+@pytest.mark.cause("an inherited listener blocks, or its connections wait for acknowledgements (Nagle)")
+def test_an_inherited_listener_is_made_like_our_own(start, listening):
+    server = start(wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
+    assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+    assert listening.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0
+    (line,) = [each for each in Path(f"/proc/{server.pid}/fdinfo/3").read_text().splitlines() if "flags" in each]
+    flags = int(line.split()[1], 8)
+    assert flags & os.O_NONBLOCK and flags & os.O_CLOEXEC
+
+
+@pytest.mark.cause("LISTEN_PID is not looked at: the variables are for another process")
+@pytest.mark.parametrize("pid", ("1", "0"))
+def test_a_listener_for_another_process_is_ignored(start, listening, pid):
+    server = start(wrapper=supervisor(listening.fileno(), pid), pass_fds=[listening.fileno()])
+    assert server.address != listening.getsockname()
+    server.connect().echo(b"on a socket of its own")
+
+
+def test_no_listener_at_all_is_no_error(start):
+    start(wrapper=supervisor("none", count="0")).connect().echo(b"on a socket of its own")
+
+
+BAD = {  # kind: (what descriptor 3 is, LISTEN_PID, LISTEN_FDS, the line)
+    "many": ("listener", "own", "2", "LISTEN_FDS=2: this server takes one listening socket"),
+    "count": ("listener", "own", "one", "LISTEN_FDS=one: not a number"),
+    "negative": ("listener", "own", "-1", "LISTEN_FDS=-1: not a number"),
+    "empty": ("listener", "own", "", "LISTEN_FDS=: not a number"),
+    "huge": ("listener", "own", "99999999999", "LISTEN_FDS=99999999999: not a number"),
+    "pid": ("listener", "mine", "1", "LISTEN_PID=mine: not a number"),
+    "closed": ("none", "own", "1", "fcntl descriptor 3 of LISTEN_FDS: Bad file descriptor"),
+    "file": ("file", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
+    "connection": ("connection", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
+    "local": ("local", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
+    "datagrams": ("datagrams", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
+}
+
+
+def descriptor(kind: str, listening: socket.socket, directory: Path):
+    """Something with a fileno, of a kind that may or may not be a listener."""
+    if kind == "listener":
+        return listening
+    if kind == "file":
+        return open(directory / "file", "w")
+    if kind == "connection":
+        return socket.create_connection(listening.getsockname())
+    if kind == "datagrams":
+        return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    local = socket.socket(socket.AF_UNIX)
+    local.bind(str(directory / "local"))
+    local.listen()
+    return local
+
+
+@pytest.mark.cause("what cannot be a listener is used all the same, or ignored without a word")
+@pytest.mark.parametrize("kind", BAD)
+def test_what_is_no_listener_is_refused(server_name, listening, tmp_path, kind):
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    what, pid, count, line = BAD[kind]
+    passed = None if what == "none" else descriptor(what, listening, tmp_path)
+    fds = [] if passed is None else [passed.fileno()]
+    result = subprocess.run(
+        [*supervisor(fds[0] if fds else "none", pid, count), str(servers.program(server_name)), "--port", "0"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=fds, timeout=waiting.PATIENCE,
+    )
+    if passed is not None:
+        passed.close()
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", f"{server_name}: {line}\n")
+
+
+@pytest.mark.cause("a listener that the supervisor keeps open is closed, but not taken out of the epoll set")
+def test_a_stop_does_not_spin_on_a_listener_that_others_have_open(start, listening):
+    server = start(*DRAINS_LONG, wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
+    stays = server.connect("stays")
+    stays.echo(b"x")
+    server.signal(signal.SIGTERM)
+    stays.expect_end()
+    waits = Peer(listening.getsockname(), "waits for the next server")  # which the supervisor would start now
+    assert_few_wake_ups(server, server.pid, lambda: None)
+    waits.close()
+    stays.close()
+    assert server.wait_exit() == 0
+
+
+# -- a listener that is handed on ------------------------------------------------------------------
+
+
+def statistics_of(server: Server, pid: int) -> dict:
+    """Of one process of several that write to the same standard error."""
+    before = len([line for line in server.errors() if line.startswith("{")])
+    os.kill(pid, signal.SIGUSR1)
+    lines: list[str] = []
+
+    def answered() -> bool:
+        lines[:] = [line for line in server.errors() if line.startswith("{")]
+        return len(lines) > before
+
+    waiting.until(answered, f"statistics of process {pid}")
+    return json.loads(lines[before])
+
+
+def assert_few_wake_ups(server: Server, pid: int, happens: Callable[[], None]) -> None:
+    before = statistics_of(server, pid)["waits"]
+    happens()
+    answers = 5
+    for _ in range(answers):
+        after = statistics_of(server, pid)["waits"]
+    assert after - before <= 2 * answers + 2, f"{after - before} wake-ups, with nothing to do but {answers} answers"
+
+
+def wait_old_exit(server: Server) -> int:
+    """The exit status of the process that was started first."""
+    server._asked_to_end = True
+    return server.process.wait(waiting.PATIENCE)
+
+
+@pytest.mark.cause("the new program does not get the listener, or the old one ends its connections")
+def test_a_restart_keeps_old_peers_and_serves_new_ones(start):
+    server = start(*DRAINS_LONG)
+    first = server.process.pid
+    old = server.connect("old")
+    old.echo(b"before")
+    second = server.restart()
+    assert second != first
+    assert server.process.stdout.readline() == server.announcement, "the new one has its ready line, too"
+    new = server.connect("new")
+    for i in range(5):
+        old.echo(payload(2000, i))
+        new.echo(payload(2000, i))
+    assert statistics_of(server, first)["accepted"] == 1
+    assert statistics_of(server, second)["accepted"] == 1
+    old.close()
+    assert wait_old_exit(server) == 0
+    new.echo(b"after the old one has ended")
+    new.close()
+    assert server.stop_successor()["accepted"] == 1
+
+
+@pytest.mark.cause("peers in the listen queue are reset, or forgotten")
+def test_peers_that_meet_the_restart_are_served(start):
+    server = start(*DRAINS_LONG)
+    server.connect("first").echo(b"x")
+    peers = []
+    with server.frozen():
+        os.kill(server.pid, signal.SIGUSR2)
+        for i in range(100):
+            peers.append(server.connect())
+            peers[-1].send_frame(payload(50, i))
+    server.wait_successor()
+    for i in range(100, 150):
+        peers.append(server.connect())
+        peers[-1].send_frame(payload(50, i))
+    for i, peer in enumerate(peers):
+        peer.expect_frame(payload(50, i))
+
+
+@pytest.mark.cause("the listener is closed without being taken out of the epoll set first")
+def test_the_old_server_hears_no_more_of_the_listener(start):
+    server = start(*DRAINS_LONG)
+    first = server.process.pid
+    stays = server.connect("stays")
+    stays.echo(b"x")
+    server.restart()
+
+    def others_come() -> None:
+        for _ in range(50):
+            with Peer(server.address, "of the new server") as peer:
+                peer.echo(b"x")
+        with server.frozen():  # the new server is stopped: peers stay in the queue, and the listener stays ready
+            server.connect("waits")
+
+    assert_few_wake_ups(server, first, others_come)
+    stays.echo(b"still served")
+
+
+class Churn:
+    """Peers that come, send a frame in two pieces, get it back, and go; all the time, in some threads."""
+
+    def __init__(self, address: tuple[str, int], threads: int = 3):
+        self.address = address
+        self.served = 0
+        self.lost: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(threads)]
+
+    def _run(self, number: int) -> None:
+        count = 0
+        while not self._over.is_set():
+            count += 1
+            data = frame(payload(300, (number, count)))
+            try:
+                with socket.create_connection(self.address, timeout=waiting.PATIENCE) as peer:
+                    peer.sendall(data[:100])
+                    peer.sendall(data[100:])
+                    peer.shutdown(socket.SHUT_WR)
+                    came = b""
+                    while piece := peer.recv(4096):
+                        came += piece
+                if came != data:
+                    self.lost.append(f"{len(came)} of {len(data)} bytes came back")
+                self.served += 1
+            except OSError as error:
+                self.lost.append(str(error))
+
+    def __enter__(self) -> Churn:
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join()
+
+
+RESTARTS = 100
+
+
+@pytest.mark.cause("a connection is lost between the old server and the new one")
+def test_a_hundred_restarts_under_churn_lose_nobody(start):
+    server = start(*DRAINS_LONG)
+    pids = {server.pid}
+    stays = server.connect("stays")
+    with Churn(server.address) as churn:
+        for i in range(RESTARTS):
+            pids.add(server.restart())
+            stays.echo(payload(100, i))  # its server is still the first one
+    assert churn.lost == [] and churn.served >= RESTARTS
+    assert len(pids) == RESTARTS + 1
+    stays.close()
+    assert wait_old_exit(server) == 0
+
+
+@pytest.mark.cause("the old server ends its connections at once, or never")
+def test_drain_timeout_bounds_how_long_old_peers_stay(start):
+    server = start("--drain-timeout", "0.5")
+    stays = server.connect("stays")
+    stays.echo(b"x")
+    server.restart()
+    stays.echo(b"still served")
+    stays.send(header(10) + b"half")
+    stays.expect_end()  # whole frames are answered, the incomplete one is dropped: an end, and no reset
+    stays.close()
+    assert wait_old_exit(server) == 0
+    server.connect().echo(b"the new one goes on")
+
+
+@pytest.mark.cause("a second signal ends a server that only waits for its old peers at once, without answering them")
+def test_a_stop_of_the_old_server_after_the_restart(start):
+    server = start(*DRAINS_LONG)
+    first = server.process.pid
+    peers = [server.connect() for _ in range(3)]
+    for peer in peers:
+        peer.echo(b"x")
+    server.restart()
+    os.kill(first, signal.SIGSTOP)
+    for i, peer in enumerate(peers):
+        peer.send_frame(payload(500, i))
+        peer.wait_delivered()
+    os.kill(first, signal.SIGTERM)
+    os.kill(first, signal.SIGCONT)
+    for i, peer in enumerate(peers):
+        peer.expect_frame(payload(500, i))
+        peer.expect_end()
+        peer.close()
+    assert wait_old_exit(server) == 0
+    server.connect().echo(b"the new one goes on")
+
+
+@pytest.mark.cause("the new server truncates the file, or the old one writes over what is there")
+def test_each_process_writes_its_own_statistics(start, tmp_path):
+    path = tmp_path / "statistics"
+    path.write_text("from an earlier run\n" * 100)
+    server = start("--stats", str(path), *DRAINS_LONG)
+    stays = server.connect()
+    stays.echo(b"the longest lived")
+    for _ in range(3):
+        server.connect().echo(b"x")
+    server.restart()
+    server.connect().echo(b"x")
+    server._close_peers()
+    assert wait_old_exit(server) == 0
+    server.restart()
+    waiting.until(lambda: path.read_text().count("\n") == 2, "statistics of the first two")
+    server.stop_successor()
+    assert [json.loads(line)["accepted"] for line in path.read_text().splitlines()] == [4, 1, 0]
+
+
+@pytest.mark.cause("descriptors, blocked or ignored signals pile up from one process to the next")
+def test_the_tenth_process_is_like_the_first(start):
+    def inherited(pid: int) -> list[str]:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return [line for line in lines if line.startswith(("SigBlk", "SigIgn", "SigCgt"))]
+
+    def variables(pid: int) -> list[str]:
+        words = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return sorted(word.decode() for word in words if b"LISTEN" not in word and b"READY_FD" not in word)
+
+    server = start()
+    server.connect().echo(b"x")
+    server._close_peers()
+    first = server.pid
+    waiting.until(lambda: kernel.state(first) == "S", "the first one asleep, with the signal mask of its wait")
+    before = inherited(first), variables(first), Path(f"/proc/{first}/cmdline").read_bytes()
+    count = kernel.descriptors(first)
+    for _ in range(9):
+        last = server.restart()
+    server.connect().echo(b"x")
+    server._close_peers()
+    waiting.until(lambda: kernel.state(last) == "S", "the last one asleep, too")
+    assert (inherited(last), variables(last), Path(f"/proc/{last}/cmdline").read_bytes()) == before
+    waiting.until(lambda: kernel.descriptors(last) <= count, f"at most {count} descriptors")
+    words = Path(f"/proc/{last}/environ").read_bytes().split(b"\0")
+    assert [word for word in words if word.startswith(b"LISTEN_PID")] == [f"LISTEN_PID={last}".encode()]
+
+
+@pytest.mark.cause("the new program cannot print its ready line, and so it does not run")
+def test_a_restart_after_the_reader_of_the_ready_line_has_gone(start):
+    server = start()
+    server.process.stdout.close()
+    server.restart()
+    server.connect().echo(b"served")
+
+
+@pytest.mark.cause("only a path with a slash is found again")
+@pytest.mark.parametrize("way", ("relative", "PATH"))
+def test_however_it_was_started(start, way):
+    move = 'cd "${1%/*}"; name="./${1##*/}"' if way == "relative" else 'PATH="/nowhere:${1%/*}:$PATH"; name="${1##*/}"'
+    server = start(wrapper=["sh", "-c", move + '; shift; exec "$name" "$@"', "sh"])
+    server.restart()
+    server.connect().echo(b"served")
+
+
+# -- a restart that fails --------------------------------------------------------------------------
+
+
+class Replaced:
+    """A server that was started from a copy of its program, which a test can replace by anything."""
+
+    def __init__(self, start: Callable[..., Server], name: str, directory: Path, *options: str):
+        self.good = servers.program(name)
+        self.path = directory / name
+        shutil.copy2(self.good, self.path)
+        run = ["sh", "-c", 'program=$1; shift 2; exec "$program" "$@"', "sh", str(self.path)]
+        self.server = start(*options, wrapper=run)
+
+    def replace(self, text: str | None, mode: int = 0o755) -> None:
+        """By a script, or by the good program. As an installer does it: a running program cannot be written to."""
+        new = self.path.with_suffix(".new")
+        if text is None:
+            shutil.copy2(self.good, new)
+        else:
+            new.write_text(text)
+            new.chmod(mode)
+        new.replace(self.path)
+
+
+FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode, the reason in the line)
+    "missing": (None, 0, "execve .*: No such file or directory"),
+    "not executable": ("#!/bin/sh\n", 0o644, "execve .*: Permission denied"),
+    "no program": ("\x7fELF nothing more", 0o755, "execve .*: Exec format error"),
+    "ends": ("#!/bin/sh\nexit 7\n", 0o755, r"the new program ended before it listened \(exit status 7\)"),
+    "crashes": ("#!/bin/sh\nkill -SEGV $$\n", 0o755, r"the new program ended before it listened \(signal 11\)"),
+    "hangs": ("#!/bin/sh\nexec sleep 1000\n", 0o755, "the new program did not listen within --restart-timeout"),
+    "deaf": ("#!/bin/sh\nexec 4>&-\nexec sleep 1000\n", 0o755,
+             r"the new program ended before it listened \(signal 9\)"),
+}  # fmt: skip
+
+
+@pytest.mark.cause("a restart that fails stops the old server, or leaves it unable to restart later")
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_restart_that_fails_changes_nothing(start, server_name, tmp_path, kind):
+    options = ("--restart-timeout", "0.3") if kind == "hangs" else ()
+    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG, *options)
+    server, (script, mode, reason) = replaced.server, FAILURES[kind]
+    peer = server.connect()
+    peer.echo(b"before")
+    before = kernel.descriptors(server.pid)
+    if script is None:
+        replaced.path.unlink()
+    else:
+        replaced.replace(script, mode)
+    server.signal(signal.SIGUSR2)
+    server.expect_errors(f"^{server_name}: no restart: {reason}$")
+    peer.echo(b"after")
+    server.connect().echo(b"still accepting")
+    assert kernel.descriptors(server.pid) == before + 1
+    replaced.replace(None)
+    if kind == "hangs":  # a machine under load may need longer than that for the good one
+        return
+    server.restart()
+    server.connect().echo(b"of the new one")
+
+
+@pytest.mark.cause("no descriptor is left for a restart, and the server stops or forgets one")
+def test_a_restart_without_descriptors(start):
+    server = start()
+    server.connect().echo(b"x")
+    before = kernel.descriptors(server.pid)
+    soft, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    for spare in range(4):  # two pipes, one after the other
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (before + spare, hard))
+        server.signal(signal.SIGUSR2)
+        server.expect_errors("no restart: pipe of a restart: Too many open files", spare + 1)
+        assert kernel.descriptors(server.pid) == before
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (before + 4, hard))
+    server.signal(signal.SIGUSR2)  # enough for this process; its child needs three more
+    server.expect_errors("no restart: execve .*: Too many open files")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    server.restart()
+    server.connect().echo(b"of the new one")
+
+
+WAITS = """#!/bin/sh
+echo started > {started}
+read line < {gate}
+exec {program} "$@"
+"""
+
+
+def held_back(replaced: Replaced, directory: Path) -> tuple[Path, Path]:
+    """The new program waits until somebody writes to the second path; the first one says that it has begun."""
+    started, gate = directory / "started", directory / "gate"
+    os.mkfifo(gate)
+    replaced.replace(WAITS.format(started=started, gate=gate, program=replaced.good))
+    return started, gate
+
+
+@pytest.mark.cause("the old server stops accepting before the new one listens, or begins a second restart")
+def test_while_the_new_program_starts(start, server_name, tmp_path):
+    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
+    server = replaced.server
+    started, gate = held_back(replaced, tmp_path)
+    server.signal(signal.SIGUSR2)
+    waiting.until(started.exists, "the new program running")
+    for i in range(5):
+        server.connect().echo(payload(100, i))
+    server.signal(signal.SIGUSR2)
+    server.expect_errors("no restart: one is under way")
+    assert_few_wake_ups(server, server.pid, lambda: None)
+    gate.write_text("go on\n")
+    server.wait_successor()
+    server.connect().echo(b"of the new one")
+
+
+@pytest.mark.cause("a stop leaves the new program running, which nobody asked for")
+def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path):
+    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
+    server = replaced.server
+    started, _ = held_back(replaced, tmp_path)
+    server.signal(signal.SIGUSR2)
+    waiting.until(started.exists, "the new program running")
+    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    server.connect().echo(b"x")
+    server._close_peers()
+    server.signal(signal.SIGTERM)
+    assert server.process.wait(waiting.PATIENCE) == 0
+    waiting.until(lambda: kernel.is_gone(int(child)), "the new program gone")
+
+
+@pytest.mark.cause("SIGUSR2 during a stop begins a restart")
+def test_no_restart_during_a_stop(start):
+    server = start(*DRAINS_LONG)
+    peer = server.connect()
+    peer.echo(b"x")
+    server.signal(signal.SIGTERM)
+    peer.expect_end()
+    server.signal(signal.SIGUSR2)
+    server.expect_errors("no restart: this server is ending")
+    peer.close()
+    assert server.wait_exit() == 0
+
+
+@pytest.mark.cause("the new program accepts although the old server has given it up")
+def test_a_new_program_that_nobody_waits_for_ends(server_name, listening):
+    """The old server has closed its end of the pipe: it has given up, and goes on itself."""
+    if servers.absent(server_name):
+        pytest.skip(servers.absent(server_name))
+    reading, writing = os.pipe()
+    os.close(reading)
+    result = subprocess.run(
+        [*supervisor(listening.fileno()), str(servers.program(server_name)), "--port", "0"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=[listening.fileno(), writing],
+        env={**os.environ, "READY_FD": str(writing)}, timeout=waiting.PATIENCE,
+    )
+    os.close(writing)
+    assert result.returncode == 1
+    assert result.stderr.startswith(f"{server_name}: write READY_FD: Broken pipe\n")
