@@ -361,6 +361,8 @@ int loop_open(struct loop *loop, struct error *error)
     return mux_add(loop->mux, &service->listener.watch, error);
 }
 
+/* An error of the wait ends the server: without it no event would come, and to try again at once
+ * would burn a core. */
 int loop_run(struct loop *loop, struct error *error)
 {
     while (!loop->done)

@@ -74,8 +74,8 @@ int loop_woke(struct loop *loop, int result);
 void loop_ready(struct loop *loop, struct watch *watch);
 
 /* Takes over a connected non-blocking socket, or refuses the peer. For an API that accepts itself,
- * and for a thread that is given what another one has accepted. For the others the loop does so when
- * loop_ready has been told of the listener. */
+ * and for a thread that is given what another one has accepted. For the others the loop does so
+ * when loop_ready has been told of the listener. */
 void loop_admit(struct loop *loop, int fd);
 
 /* Ends a connection's turn: takes the next step of a close, tells the API what is wanted now, and

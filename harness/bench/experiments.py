@@ -453,18 +453,21 @@ def _pools(name: str, measure: Callable[[Request], Taken], points: dict[str, tup
     )  # fmt: skip
 
 
+_WORK = _each("work", 0, 2, 5, 10, 20, 50, 100, connections=16)
+_ONE_AND_MANY = _each("connections", 1, 100)
+
 POOLS = (
     _pools(
         "E19",
         pools.rate,
-        _by_mode(*[_each("work", 0, 2, 5, 10, 20, 50, 100, connections=16)] * 2, _each("work", 0, 100, connections=16)),
+        _by_mode(_WORK, _WORK, _each("work", 0, 100, connections=16)),
         _by_mode(2, 6, 1),
         _by_mode(Times(0.2, 0.5), Times(0.3, 1.0), Times(0.05, 0.2)),
     ),
     _pools(
         "E19-calls",
         pools.calls,
-        _by_mode(*[_each("connections", 1, 100)] * 2, _each("connections", 1)),
+        _by_mode(_ONE_AND_MANY, _ONE_AND_MANY, _each("connections", 1)),
         _ONCE,
         _by_mode(Times(0.1, 1.0), Times(0.1, 2.0), Times(0.05, 0.2)),
     ),

@@ -674,9 +674,9 @@ FIGURES: tuple[Kind, ...] = (
     ),  # fmt: skip
     Bars(
         "loops_herd", "E18", "Sleeps that end for one peer, by --listen", "sleeps a peer", "",
-        "Counted, not timed: voluntary context switches of all threads of epoll_loops. With 16 loops the peers come one "
-        "at a time, while all loops sleep; with 4 loops 2,000 come as fast as a client connects. The darker part is "
-        "waits that returned. In the lighter part a thread woke up inside the call, and slept again.",
+        "Counted, not timed: voluntary context switches of all threads of epoll_loops. With 16 loops the peers come "
+        "one at a time, while all loops sleep; with 4 loops 2,000 come as fast as a client connects. The darker part "
+        "is waits that returned. In the lighter part a thread woke up inside the call, and slept again.",
         first="waits", second="switches", parts=("the wait returns", "woken up for nothing"), height=700,
     ),  # fmt: skip
     Bars(

@@ -19,7 +19,8 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes, technique_shapes
+from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes
+from bench import technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
