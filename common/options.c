@@ -22,13 +22,10 @@ static void print_more(FILE *stream)
         "\nSeconds may have fractions. The line `listening on ADDR:PORT` on standard output says\n"
         "that the server is ready. SIGUSR1 prints a line of statistics on standard error. SIGTERM\n"
         "and SIGINT stop the server after pending output has been sent; a second one stops it at\n"
-        "once. SIGUSR2 starts the program anew and hands its listening socket on: no connection "
-        "is\n"
-        "lost. With a socket from whoever started it (LISTEN_FDS, sd_listen_fds(3)), --bind, "
-        "--port\n"
-        "and --backlog are not used. Exit status: 0 after a stop, 1 when it cannot run, 2 for a "
-        "bad\n"
-        "option.\n",
+        "once. SIGUSR2 starts the program anew and hands its listening socket on: no connection\n"
+        "is lost. With a socket from whoever started it (LISTEN_FDS, sd_listen_fds(3)), --bind,\n"
+        "--port and --backlog are not used. Exit status: 0 after a stop, 1 when it cannot run, 2\n"
+        "for a bad option.\n",
         stream);
 }
 

@@ -8,7 +8,7 @@ static uint64_t thread_time(void)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now); /* fails for a bad clock only */
+    (void)clock_gettime((clockid_t)CLOCK_THREAD_CPUTIME_ID, &now); /* fails for a bad clock only */
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 

@@ -117,7 +117,7 @@ static const struct option_row rows[] = {
     {"tls", NULL, "speak TLS; the server's certificate is not looked at",
      FLAG_INTO(struct load, tls)},
     {"tls-ca", "FILE",
-     "with --tls: certificates to trust, in PEM; the server's must be by one of them",
+     "with --tls: certificates to trust, in PEM; one of them must have signed\nthat of the server",
      TEXT_INTO(struct load, tls_ca)},
     {"connections", "N", "connections, all established before the clock starts (1)",
      NUMBER_INTO(struct load, connections, 1, 1U << 24)},

@@ -135,6 +135,8 @@ PKG_CONFIG = """#!/bin/sh
 # Knows libkqueue, in the version that a test wants.
 version=%s
 [ "$version" ] || exit 1
+for package; do :; done
+[ "$package" = libkqueue ] || exit 1
 case $1 in
 --modversion) echo "$version" ;;
 --atleast-version=*) printf '%%s\\n' "${1#*=}" "$version" | sort -VC ;;

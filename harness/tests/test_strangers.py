@@ -126,7 +126,8 @@ def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
         ["harness/pytest", SPLIT, HALF_CLOSE, "-k", "poll_srv or select_srv", "-n", "0"], cwd=servers.ROOT,
         capture_output=True, text=True, timeout=100, env={**os.environ, "BUILD_DIR": str(build), "SERVER": ""},
     )  # fmt: skip
-    assert "2 passed, 1 skipped, 6 deselected, 1 error" in result.stdout, result.stdout
+    others = 2 * (len(servers.FRAMES) - 2)
+    assert f"2 passed, 1 skipped, {others} deselected, 1 error" in result.stdout, result.stdout
     assert "poll_srv does not pass the first echo" in result.stdout and "broken" in result.stdout
 
 
