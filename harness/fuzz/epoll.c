@@ -14,6 +14,12 @@ int epoll_script_ctl(int fd, int operation, int which, const struct epoll_event 
     struct descriptor *descriptor = kernel_find(which);
 
     (void)kernel_find(fd);
+    if (operation == EPOLL_CTL_DEL) { /* the listener: another process may keep it open */
+        CHECK(descriptor->data != NULL, "descriptor %d is not watched", which);
+        descriptor->data = NULL;
+        descriptor->interest = NOTHING;
+        return 0;
+    }
     CHECK(operation == EPOLL_CTL_ADD && descriptor->data == NULL, "epoll_ctl %d", operation);
     if (loop_bench.add_fails) {
         errno = ENOSPC;
