@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +34,16 @@ static int one_each(struct team *team, struct error *error)
     return 0;
 }
 
+/* A listener that was passed on stays open elsewhere, so that no peer in its queue is lost. But most
+ * peers would be in the queues of the other listeners of one_each(), and lost at the end. */
+static int refuse_inherited(struct error *error)
+{
+    (void)snprintf(
+        error->text, sizeof error->text,
+        "LISTEN_FDS: --listen reuseport needs a listener for each loop, and this is one");
+    return -1;
+}
+
 /* Each loop has a number of its own for the one open listener. If all used the same number, the
  * first loop that stops would close it for the others; and when they close it too, the number may
  * belong to a peer by then. The price: close(2) of one number no longer takes the listener out of
@@ -57,6 +68,9 @@ int listeners_open(struct team *team, struct error *error)
 {
     if (chosen.listen == LISTEN_HANDED)
         return 0;
+    if (chosen.listen == LISTEN_REUSEPORT && team->count > 1 &&
+        team->service.inherited.listener >= 0)
+        return refuse_inherited(error);
     team->members[0].loop.service.listener = team->service.listener;
     team->service.listener.watch.fd = team->service.listener.spare = -1;
     return chosen.listen == LISTEN_REUSEPORT ? one_each(team, error) : one_for_all(team, error);

@@ -30,7 +30,6 @@ enum { EVENTS_A_WAIT = 256 };
 
 struct mux {
     struct stats *stats;
-    const struct watch *listener;
     int fd; /* the loop's epoll; with a dispatcher it is that of the pool, too */
     struct own_descriptors own; /* signals and time */
     struct watch bell;          /* a worker has something for the loop */
@@ -87,8 +86,7 @@ int mux_open(struct loop *loop, struct error *error)
     loop->mux = mux;
     if (mux == NULL)
         return error_set(error, "malloc", "epoll", errno);
-    *mux = (struct mux){
-        .stats = loop->context.stats, .listener = &loop->service.listener.watch, .fd = -1};
+    *mux = (struct mux){.stats = loop->context.stats, .fd = -1};
     pool_prepare(&mux->pool, &loop->connections);
     if (own_open(&mux->own, error) < 0 || pool_open(&mux->pool, &loop->context, error) < 0)
         return -1;
@@ -112,7 +110,7 @@ void mux_close(struct mux *mux)
 
 static bool is_connection(const struct mux *mux, const struct watch *watch)
 {
-    return watch != mux->listener && watch != &mux->bell && !own_has(&mux->own, watch);
+    return !watch->of_service && watch != &mux->bell && !own_has(&mux->own, watch);
 }
 
 /* [1] Register: one system call in the life of a connection, and another one for each turn:
@@ -139,9 +137,13 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return oneshot_arm(&mux->pool.oneshot, mux->fd, watch, wants, 0, mux->stats);
 }
 
-/* No EPOLL_CTL_DEL: see epoll_lt/server.c. But events that were fetched before are late now. */
+/* Events that were fetched before are late now. A connection needs no more: close(2) takes it out
+ * of the set. The listener and the pipe of a restart may be open in another process, so close(2)
+ * would leave them in: see epoll_lt/server.c. Test: test_restart.py */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
+    if (watch->of_service)
+        (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
     oneshot_forget(&mux->pool.oneshot, watch);
 }
 

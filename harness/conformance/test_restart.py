@@ -20,26 +20,13 @@ from suite import kernel, servers, waiting
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 from suite.server import Server
+from suite.supervisor import supervisor
 
 pytestmark = [
     pytest.mark.inside,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="follows the processes as Linux shows them"),
 ]
 DRAINS_LONG = ("--drain-timeout", "60")
-
-# Becomes the command, with a copy of a descriptor as number 3 and the variables of sd_listen_fds(3).
-SUPERVISOR = """
-import os, sys
-fd, pid, count, *command = sys.argv[1:]
-if fd != "none":
-    os.dup2(int(fd), 3, inheritable=True)
-os.environ.update(LISTEN_PID=pid.replace("own", str(os.getpid())), LISTEN_FDS=count)
-os.execv(command[0], command)
-"""
-
-
-def supervisor(fd: object, pid: str = "own", count: str = "1") -> list[str]:
-    return [sys.executable, "-c", SUPERVISOR, str(fd), pid, count]
 
 
 @pytest.fixture
@@ -180,6 +167,7 @@ def wait_old_exit(server: Server) -> int:
     return server.process.wait(waiting.PATIENCE)
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the new program does not get the listener, or the old one ends its connections")
 def test_a_restart_keeps_old_peers_and_serves_new_ones(start):
     server = start(*DRAINS_LONG)
@@ -202,6 +190,7 @@ def test_a_restart_keeps_old_peers_and_serves_new_ones(start):
     assert server.stop_successor()["accepted"] == 1
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("peers in the listen queue are reset, or forgotten")
 def test_peers_that_meet_the_restart_are_served(start):
     server = start(*DRAINS_LONG)
@@ -220,6 +209,7 @@ def test_peers_that_meet_the_restart_are_served(start):
         peer.expect_frame(payload(50, i))
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the listener is closed without being taken out of the epoll set first")
 def test_the_old_server_hears_no_more_of_the_listener(start):
     server = start(*DRAINS_LONG)
@@ -282,6 +272,7 @@ class Churn:
 RESTARTS = 100
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("a connection is lost between the old server and the new one")
 def test_a_hundred_restarts_under_churn_lose_nobody(start):
     server = start(*DRAINS_LONG)
@@ -297,6 +288,7 @@ def test_a_hundred_restarts_under_churn_lose_nobody(start):
     assert wait_old_exit(server) == 0
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the old server ends its connections at once, or never")
 def test_drain_timeout_bounds_how_long_old_peers_stay(start):
     server = start("--drain-timeout", "0.5")
@@ -311,6 +303,7 @@ def test_drain_timeout_bounds_how_long_old_peers_stay(start):
     server.connect().echo(b"the new one goes on")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("a second signal ends a server that only waits for its old peers at once, without answering them")
 def test_a_stop_of_the_old_server_after_the_restart(start):
     server = start(*DRAINS_LONG)
@@ -333,6 +326,7 @@ def test_a_stop_of_the_old_server_after_the_restart(start):
     server.connect().echo(b"the new one goes on")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the new server truncates the file, or the old one writes over what is there")
 def test_each_process_writes_its_own_statistics(start, tmp_path):
     path = tmp_path / "statistics"
@@ -352,6 +346,7 @@ def test_each_process_writes_its_own_statistics(start, tmp_path):
     assert [json.loads(line)["accepted"] for line in path.read_text().splitlines()] == [4, 1, 0]
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("descriptors, blocked or ignored signals pile up from one process to the next")
 def test_the_tenth_process_is_like_the_first(start):
     def inherited(pid: int) -> list[str]:
@@ -380,6 +375,7 @@ def test_the_tenth_process_is_like_the_first(start):
     assert [word for word in words if word.startswith(b"LISTEN_PID")] == [f"LISTEN_PID={last}".encode()]
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the new program cannot print its ready line, and so it does not run")
 def test_a_restart_after_the_reader_of_the_ready_line_has_gone(start):
     server = start()
@@ -388,6 +384,7 @@ def test_a_restart_after_the_reader_of_the_ready_line_has_gone(start):
     server.connect().echo(b"served")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("only a path with a slash is found again")
 @pytest.mark.parametrize("way", ("relative", "PATH"))
 def test_however_it_was_started(start, way):
@@ -433,6 +430,7 @@ FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode,
 }  # fmt: skip
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("a restart that fails stops the old server, or leaves it unable to restart later")
 @pytest.mark.parametrize("kind", FAILURES)
 def test_a_restart_that_fails_changes_nothing(start, server_name, tmp_path, kind):
@@ -458,6 +456,7 @@ def test_a_restart_that_fails_changes_nothing(start, server_name, tmp_path, kind
     server.connect().echo(b"of the new one")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("no descriptor is left for a restart, and the server stops or forgets one")
 def test_a_restart_without_descriptors(start):
     server = start()
@@ -492,6 +491,7 @@ def held_back(replaced: Replaced, directory: Path) -> tuple[Path, Path]:
     return started, gate
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the old server stops accepting before the new one listens, or begins a second restart")
 def test_while_the_new_program_starts(start, server_name, tmp_path):
     replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
@@ -509,6 +509,7 @@ def test_while_the_new_program_starts(start, server_name, tmp_path):
     server.connect().echo(b"of the new one")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("a stop leaves the new program running, which nobody asked for")
 def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path):
     replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
@@ -524,6 +525,7 @@ def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_
     waiting.until(lambda: kernel.is_gone(int(child)), "the new program gone")
 
 
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("SIGUSR2 during a stop begins a restart")
 def test_no_restart_during_a_stop(start):
     server = start(*DRAINS_LONG)

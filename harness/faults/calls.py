@@ -144,6 +144,9 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("work_from_epoll", "epoll_wait"): "needs --wait shared, and would be made again",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
 }
+# Nor does a server reach these that does not restart (servers.toml).
+OF_A_RESTART: set[tuple[str, str]] = {
+}
 if kernel.NO_IPV6:
     NOT_REACHED["bind_and_listen", "setsockopt"] = "sets IPV6_V6ONLY, and this machine has no IPv6"
 

@@ -14,7 +14,7 @@ can_sanitize = $(shell echo 'int main(void) { return 0; }' | \
                        $(CC) -fsanitize=address,undefined -x c - -o /dev/null 2>/dev/null && echo yes)
 
 # The servers that they are linked into are built without the caller's CFLAGS, and so without -flto.
-$(faults_objects): ALL_CFLAGS += -fno-lto
+$(faults_objects): ALL_CFLAGS += -fno-lto -ffunction-sections
 
 # A function is wrapped if there is a __wrap_ for it.
 $(faults_wrap): $(faults_objects)

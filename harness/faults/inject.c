@@ -146,14 +146,15 @@ static bool is_due(struct wanted *one, const struct path *path)
     return one->every ? one->calls % one->when == 0 : one->calls == one->when;
 }
 
+/* Before main() the mmap(2) of read_wanted() comes here, too: there is nothing to count in yet. */
 static struct fault decide(const char *call, void *frame)
 {
-    static const struct path at_exit = {.call = "none"};
-    struct path *path = is_over ? NULL : find_path(call, frame);
+    static const struct path outside = {.call = "none"};
+    struct path *path = is_over || shared == NULL ? NULL : find_path(call, frame);
     struct fault fault = {.path = path};
 
     if (path == NULL)
-        return (struct fault){.path = &at_exit};
+        return (struct fault){.path = &outside};
     path->calls++;
     for (size_t i = 0; i < shared->wanted_count; i++)
         if (is_due(&shared->wanted[i], path)) {

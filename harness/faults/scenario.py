@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from suite import kernel, waiting
+from suite import kernel, servers, waiting
 from suite.frames import ends_between_frames, frame, header, payload
 
 
@@ -465,16 +465,11 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-class Restart(Scenario):
-    """A server that has taken over from another one, and hands over itself. A restart that fails is tried again."""
+class Inherited(Scenario):
+    """A server that has taken over from another one. SIGUSR2 changes nothing: it does not restart itself."""
 
     options = ("--stats", "{stats}", "--drain-timeout", "60")
     wrapper = (sys.executable, "-c", AS_SUCCESSOR)
-    said = re.compile(r"\w+: (?:no restart: .*|process (\d+) listens now)")
-
-    def __init__(self, server: Subject, said: re.Match[str]):
-        super().__init__(server, said)
-        self.successor = 0
 
     @staticmethod
     def first(server: Subject) -> str:
@@ -482,6 +477,27 @@ class Restart(Scenario):
         if select.select([server.output], [], [], 2)[0]:
             return server.ready_line()
         return f"listening on 127.0.0.1:{(server.directory / 'port').read_text()}\n"
+
+    def run(self) -> None:
+        self.server.step("SIGUSR2 and a frame")
+        self.server.signal(signal.SIGUSR2)
+        steady = self.server.connect("steady")
+        steady.send_frames(b"x")
+        steady.collect()
+        self.server.step("SIGTERM")
+        self.server.signal(signal.SIGTERM)
+        steady.close()
+        self.server.wait_exit()
+
+
+class Restart(Inherited):
+    """It hands over to a new program. A restart that fails is tried again."""
+
+    said = re.compile(r"\w+: (?:no restart: .*|process (\d+) listens now)")
+
+    def __init__(self, server: Subject, said: re.Match[str]):
+        super().__init__(server, said)
+        self.successor = 0
 
     def run(self) -> None:
         steady = self.server.connect("steady")
@@ -582,4 +598,12 @@ class Help(Scenario):
         self.server.step("--help")
 
 
-SCENARIOS: dict[str, type[Scenario]] = {"traffic": Traffic, "timeouts": Timeouts, "restart": Restart, "help": Help}
+SCENARIOS: dict[str, type[Scenario]] = {
+    "traffic": Traffic, "timeouts": Timeouts, "inherited": Inherited, "restart": Restart, "help": Help,
+}  # fmt: skip
+
+
+def of(server: str) -> tuple[str, ...]:
+    """The names of the scenarios that a server goes through. A restart begins with a listener that is inherited."""
+    left_out = "inherited" if servers.OF[server].restarts else "restart"
+    return tuple(name for name in SCENARIOS if name != left_out)

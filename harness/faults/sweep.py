@@ -23,8 +23,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from faults import calls, sites, trial
-from faults.scenario import SCENARIOS
+from faults import calls, scenario, sites, trial
 from faults.sites import CannotRun, Names, Site
 from faults.trial import Pair, Run
 from suite import servers
@@ -103,22 +102,23 @@ class Tally:
         return len(self.findings) + len(self.unexplained)
 
 
-def count(server: str, scenarios: Iterable[str] = tuple(SCENARIOS), times: int = COUNTINGS) -> Map:
-    """Runs the scenarios without a fault. Raises CannotRun if something goes wrong even so."""
+def count(server: str, scenarios: Iterable[str] = (), times: int = COUNTINGS) -> Map:
+    """Runs the scenarios without a fault: all that concern the server, if none is named. Raises CannotRun if something
+    goes wrong even so."""
     program = trial.program_of(server)
     if not program.exists():
         raise CannotRun(f"{program.relative_to(servers.ROOT)} does not exist; run: make faults-servers")
     found: dict[Site, Reached] = {}
     runs: list[tuple[str, Run]] = []
-    for scenario in scenarios:
+    for each in scenarios or scenario.of(server):
         for _ in range(times):
-            run = trial.play(program, scenario)
-            runs.append((scenario, run))
+            run = trial.play(program, each)
+            runs.append((each, run))
             for site, number in run.report.calls.items() if run.report else ():
-                found.setdefault(site, Reached(scenario, number))
+                found.setdefault(site, Reached(each, number))
     names = Names(program, found)
-    for scenario, run in runs:
-        _, wrong = trial.judge(run, names, scenario)
+    for each, run in runs:
+        _, wrong = trial.judge(run, names, each)
         if wrong:
             raise CannotRun(f"{server}: wrong even without a fault, at {run.steps[-1:]}: {'; '.join(wrong)}")
     sites.check_known(list(found))
@@ -167,7 +167,10 @@ def sweep(where: Map, pool: ProcessPoolExecutor) -> Tally:
         where.add(found)
         fresh = found
     left = {each for address, each in where.calls.items() if address not in tally.visited}
-    tally.unexplained = sorted(f"{call} in {function}" for function, call in left - set(calls.NOT_REACHED))
+    explained = set(calls.NOT_REACHED)
+    if not servers.OF[where.server].restarts:
+        explained |= calls.OF_A_RESTART
+    tally.unexplained = sorted(f"{call} in {function}" for function, call in left - explained)
     return tally
 
 

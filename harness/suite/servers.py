@@ -39,6 +39,7 @@ class Kind:
     protocol: str
     transport: str
     threads: str
+    restarts: bool
     trigger: str
     ceiling: str
     signals: str

@@ -14,6 +14,7 @@ from suite.flood import Flood
 from suite.frames import payload
 from suite.peer import Peer
 from suite.server import Server
+from suite.supervisor import supervisor
 
 pytestmark = [pytest.mark.only(name="epoll_loops"), pytest.mark.inside]
 
@@ -241,6 +242,59 @@ def test_a_loop_that_has_closed_its_listener_hears_no_more_of_it(start):
     assert server.wait_exit() == 0
     waits = server.stop()["loops"]["waits"]
     assert max(waits) < 200, f"a loop was woken again and again while it had nothing to do: {waits}"
+
+
+# -- a listener from somebody else -----------------------------------------------------------------
+
+
+def passed_on(listener: socket.socket) -> dict:
+    return {"wrapper": supervisor(listener.fileno()), "pass_fds": [listener.fileno()]}
+
+
+@pytest.fixture
+def listening():
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        yield listener
+
+
+@pytest.mark.parametrize("way", ("handed", "shared", "exclusive"))
+@pytest.mark.cause("only one loop gets the listener that was passed on, or a loop closes it for the others")
+def test_loops_share_a_listener_that_was_passed_on(start, listening, way):
+    server = start(*options(way), **passed_on(listening))
+    assert server.address == listening.getsockname()
+    with server.frozen():
+        peers = [server.connect() for _ in range(60)]
+    for i, peer in enumerate(peers):
+        peer.echo(payload(3000, i))
+    final = server.stop()
+    assert final["accepted"] == sum(final["loops"]["accepted"]) == 60
+    with socket.create_connection(listening.getsockname()):  # nobody closed it for the supervisor
+        pass
+
+
+@pytest.mark.cause("peers go into the queues of further listeners, which the one who passed this one on has not")
+def test_one_listener_is_not_enough_for_reuseport(server_name, listening):
+    with pytest.raises(AssertionError) as caught:
+        Server(server_name, *options("reuseport"), **passed_on(listening))
+    line = f"{server_name}: LISTEN_FDS: --listen reuseport needs a listener for each loop, and this is one"
+    assert line in str(caught.value)
+
+
+def test_it_is_enough_for_one_loop(start, listening):
+    server = start(*options("reuseport", 1), **passed_on(listening))
+    server.connect().echo(b"served")
+
+
+@every_way
+@pytest.mark.cause("SIGUSR2 ends the server, or nobody says that nothing happens")
+def test_no_restart(start, way):
+    server = start(*options(way))
+    peer = server.connect()
+    peer.echo(b"before")
+    server.signal(signal.SIGUSR2)
+    server.expect_errors("^epoll_loops: no restart: several loops cannot hand their listeners on$")
+    peer.echo(b"after")
+    server.connect().echo(b"still accepting")
 
 
 # -- the rest --------------------------------------------------------------------------------------
