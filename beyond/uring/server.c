@@ -132,8 +132,8 @@ void mux_close(struct mux *mux)
 
 /* The receive is armed at once. No call is made: the entry goes with the next wait, together with
  * those of all other connections. A server for readiness pays a call here, or an entry in an array
- * that every wait copies in. For the listener it is an accept. The pipe of a restart is polled, because
- * the loop reads it by a call of its own. */
+ * that every wait copies in. For the listener it is an accept. The pipe of a restart is polled, and
+ * restart_hear() reads it. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     struct ring *ring = &mux->ring;
