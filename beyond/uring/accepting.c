@@ -57,6 +57,7 @@ int accepting_update(struct accepting *accepting, struct ring *ring, struct watc
         return 0;
     }
     accepting->armed = kind;
+    watch->held = true;
     accepting->is_full = false;
     prepare(accepting, entry, watch->fd);
     return 0;
@@ -72,8 +73,10 @@ void accepting_completed(struct accepting *accepting, struct loop *loop,
         accepting->cancelling = false;
         return;
     }
-    if (!completion->more)
+    if (!completion->more) {
         accepting->armed = NOT_ARMED;
+        loop->service.listener.watch.held = false;
+    }
     if (fd == -ECANCELED)
         return;
     if (completion->kind == KIND_POLL || fd < 0) {

@@ -10,20 +10,20 @@
  *
  * The loop that calls these functions is common/loop.c, as for the servers that wait for readiness.
  * What is different stands beside this file: ring.c has the queues, flight.c the receive and the
- * send of a connection, accepting.c the accept, signal_reading.c the signals. Compare this file
- * with a sibling: make compare A=epoll_et B=uring. The numbers in brackets mark the same places in
- * every server; docs/reading.md goes through them. */
+ * send of a connection, accepting.c the accept, signal_reading.c the signals, pipe_polling.c the
+ * pipe of a restart. Compare this file with a sibling: make compare A=epoll_et B=uring. The numbers
+ * in brackets mark the same places in every server; docs/reading.md goes through them. */
 #include "../../common/clock.h"
 #include "../../common/loop.h"
 #include "../../common/transport.h"
 #include "accepting.h"
 #include "flight.h"
+#include "pipe_polling.h"
 #include "ring.h"
 #include "signal_reading.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 
 /* LAST_LOOKS: how often the end asks the kernel whether the last entries are done. */
@@ -70,22 +70,6 @@ static bool is_listener(const struct mux *mux, const struct watch *watch)
     return watch == &mux->loop->service.listener.watch;
 }
 
-/* The pipe by which a new program says that it listens: the only thing here that is polled all the
- * time. */
-static bool is_pipe(const struct mux *mux, const struct watch *watch)
-{
-    return watch->of_service && !is_listener(mux, watch);
-}
-
-static void take_of_pipe(struct mux *mux, struct watch *watch, const struct completion *completion)
-{
-    if (completion->kind == KIND_CANCEL)
-        return;
-    watch->held = completion->more;
-    if (completion->result >= 0)
-        loop_ready(mux->loop, watch);
-}
-
 /* Where a server for readiness would make a call, this one takes its result. A completion can come
  * for a connection that is retired already: its memory is still there, because the kernel holds it,
  * and nothing is left to do but to take back what was lent. */
@@ -98,8 +82,8 @@ static void take(struct mux *mux, const struct completion *completion)
         signal_reading_completed(&mux->signals, completion);
     } else if (is_listener(mux, watch)) {
         accepting_completed(&mux->accepting, mux->loop, completion);
-    } else if (is_pipe(mux, watch)) {
-        take_of_pipe(mux, watch, completion);
+    } else if (watch->of_service) {
+        pipe_polling_completed(&mux->ring, mux->loop, watch, completion);
     } else {
         bool is_retired = connection->state == CONNECTION_CLOSED;
         if (flight_completed(&mux->ring, connection, &mux->loop->context, completion)) {
@@ -148,23 +132,21 @@ void mux_close(struct mux *mux)
 
 /* The receive is armed at once. No call is made: the entry goes with the next wait, together with
  * those of all other connections. A server for readiness pays a call here, or an entry in an array
- * that every wait copies in. */
+ * that every wait copies in. For the listener it is an accept. The pipe of a restart is polled, and
+ * restart_hear() reads it. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
+    struct ring *ring = &mux->ring;
+    int result;
+
     watch->interest = READABLE;
-    if (is_pipe(mux, watch)) {
-        struct io_uring_sqe *entry = ring_entry(&mux->ring, watch, KIND_POLL);
-        if (entry == NULL)
-            return error_set(error, "io_uring_enter", "", errno);
-        io_uring_prep_poll_multishot(entry, watch->fd, POLLIN);
-        watch->held = true;
-        return 0;
-    }
-    if ((is_listener(mux, watch)
-             ? accepting_update(&mux->accepting, &mux->ring, watch, READABLE)
-             : flight_receive(&mux->ring, connection_of(watch), &mux->loop->context)) < 0)
-        return error_set(error, "io_uring_enter", "", errno);
-    return 0;
+    if (is_listener(mux, watch))
+        result = accepting_update(&mux->accepting, ring, watch, READABLE);
+    else if (watch->of_service)
+        result = pipe_polling_begin(ring, watch);
+    else
+        result = flight_receive(ring, connection_of(watch), &mux->loop->context);
+    return result < 0 ? error_set(error, "io_uring_enter", "", errno) : 0;
 }
 
 /* What is wanted becomes what is in flight. To want WRITABLE is to have output, so it is sent. A
@@ -185,34 +167,24 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return watch->queued ? 0 : flight_receive(&mux->ring, connection, &mux->loop->context);
 }
 
-static void remove_pipe(struct mux *mux, struct watch *watch)
-{
-    struct io_uring_sqe *entry = NULL;
-
-    for (int looks = LAST_LOOKS; looks > 0 && watch->held; looks--) {
-        if (entry == NULL && (entry = ring_entry(&mux->ring, watch, KIND_CANCEL)) != NULL)
-            io_uring_prep_cancel64(entry, (uintptr_t)watch | KIND_POLL, 0);
-        take_completions(mux, ring_submit(&mux->ring));
-    }
-}
-
-/* The listener is closed right after this, so its accept must be over by then: an entry in flight
- * has the open file, which would go on listening after close(2), and accept peers for nobody.
+/* A descriptor of the service is closed right after this, so its entry must be over by then. The
+ * entry has the open file: the listener would go on listening after close(2), and accept peers for
+ * nobody. shutdown(2) is no way out: it would end the listener for another process that shares it.
+ * A peer that is accepted while the cancellation is under way is served like any other.
  * A connection has more time: connections_reap() passes over it while the kernel holds it. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
-    if (is_pipe(mux, watch)) {
-        remove_pipe(mux, watch);
-        return;
-    }
-    if (!is_listener(mux, watch)) {
+    if (!watch->of_service) {
         unqueue(mux, watch);
         mux->accepting.changed = true;
         flight_end(&mux->ring, connection_of(watch));
         return;
     }
-    for (int looks = LAST_LOOKS; looks > 0 && mux->accepting.armed != NOT_ARMED; looks--) {
-        (void)accepting_update(&mux->accepting, &mux->ring, watch, NOTHING);
+    for (int looks = LAST_LOOKS; looks > 0 && watch->held; looks--) {
+        if (is_listener(mux, watch))
+            (void)accepting_update(&mux->accepting, &mux->ring, watch, NOTHING);
+        else
+            (void)pipe_polling_cancel(&mux->ring, watch);
         take_completions(mux, ring_submit(&mux->ring));
     }
 }
