@@ -15,6 +15,7 @@ can_sanitize = $(shell echo 'int main(void) { return 0; }' | \
 
 # The servers that they are linked into are built without the caller's CFLAGS, and so without -flto.
 $(faults_objects): ALL_CFLAGS += -fno-lto -ffunction-sections
+$(faults_objects): harness/faults/faults.mk
 
 # A function is wrapped if there is a __wrap_ for it.
 $(faults_wrap): $(faults_objects)

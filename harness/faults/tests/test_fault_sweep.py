@@ -73,6 +73,7 @@ def test_a_share_of_the_sweep(where, server_name):
 
 
 @pytest.mark.cause("a function that the servers call is neither made to fail nor known to be unable to")
+@pytest.mark.only(transport="plain")  # sweep.SWEPT: the peers of the scenarios speak no TLS
 def test_no_call_is_forgotten(server_name):
     if reason := servers.absent(server_name):
         pytest.skip(reason)
