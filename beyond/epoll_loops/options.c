@@ -6,7 +6,7 @@ static const char *const ways[] = {"reuseport", "shared", "exclusive", "handed",
 static const struct option_row rows[] = {
     {"loops", "N", "event loops, each in a thread of its own (2)",
      NUMBER_INTO(struct chosen, loops, 1, LOOPS_MOST)},
-    {"listen", "WAY", "how the loops share new peers", CHOICE_INTO(struct chosen, listen, ways)},
+    {"listen", "WAY", "who gets a new peer", CHOICE_INTO(struct chosen, listen, ways)},
     {"work", "MICROSECONDS", "compute for so long for each frame (0)",
      TIME_INTO(struct chosen, work_ns, 0, 1000 * NANOSECONDS_A_SECOND, 1e3)},
 };
