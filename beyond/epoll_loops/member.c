@@ -41,8 +41,8 @@ bool member_send(const struct member *member, int descriptor)
 void team_ring_loops(struct team *team)
 {
     for (uint32_t i = 0; i < team->count; i++)
-        if (!member_send(&team->members[i], 0))
-            (void)member_send(&team->members[i], 0);
+        for (int tries = 2; tries > 0 && !member_send(&team->members[i], 0); tries--)
+            continue;
 }
 
 /* A counter of 64 bits cannot be full here, so this write cannot fail for want of room. */
