@@ -34,8 +34,8 @@ static int one_each(struct team *team, struct error *error)
     return 0;
 }
 
-/* A listener that was passed on stays open elsewhere, so that no peer in its queue is lost. But most
- * peers would be in the queues of the other listeners of one_each(), and lost at the end. */
+/* A listener that was passed on stays open elsewhere, so that no peer in its queue is lost. But
+ * most peers would be in the queues of the other listeners of one_each(), and lost at the end. */
 static int refuse_inherited(struct error *error)
 {
     (void)snprintf(
