@@ -28,13 +28,21 @@ void team_release(struct team *team)
 /* A write of few bytes to a pipe is whole or fails (pipe(7)). */
 bool member_send(const struct member *member, int descriptor)
 {
-    return write(member->letters, &descriptor, sizeof descriptor) == sizeof descriptor;
+    ssize_t size;
+
+    do
+        size = write(member->letters, &descriptor, sizeof descriptor);
+    while (size < 0 && errno == EINTR);
+    return size == sizeof descriptor;
 }
 
+/* A lost ring would be a stop that a loop never hears of. A pipe that is full needs none, so the
+ * second failure is of no account, and nobody waits here for room. */
 void team_ring_loops(struct team *team)
 {
     for (uint32_t i = 0; i < team->count; i++)
-        (void)member_send(&team->members[i], 0);
+        for (int tries = 2; tries > 0 && !member_send(&team->members[i], 0); tries--)
+            continue;
 }
 
 /* A counter of 64 bits cannot be full here, so this write cannot fail for want of room. */
@@ -42,7 +50,8 @@ static void ring_main(struct team *team)
 {
     const uint64_t one = 1;
 
-    (void)!write(team->bell, &one, sizeof one);
+    while (write(team->bell, &one, sizeof one) < 0 && (errno == EINTR || errno == EAGAIN))
+        continue;
 }
 
 /* A descriptor that one loop closes is one that any listener may use: descriptors belong to the

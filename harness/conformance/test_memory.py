@@ -107,6 +107,10 @@ def test_large_frames_need_no_new_pages(start, size):
 @pytest.mark.cause("memory that a burst needed is never given back")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 @pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@pytest.mark.except_for(
+    "glibc gives back only what lies at the end of its heap, and which block lies there is chance with several workers",
+    trigger="oneshot",
+)
 def test_memory_comes_back_after_a_burst(start):
     """What stays is bounded, however large the burst was: 32 MiB of freed memory, see common/buffer.c."""
     server = start()

@@ -142,10 +142,31 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("open_second_epoll", "epoll_create1"): "needs --wait shared: beyond/epoll_oneshot/tests",
     ("close_second_epoll", "close"): "needs --wait shared",
     ("work_from_epoll", "epoll_wait"): "needs --wait shared, and would be made again",
+    ("move_out", "malloc"): "the kernel lends memory only to a server by completion: test_completion.py",
+    ("read_wanted", "mmap"): "is the injector's own, made before it can count",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
 }
 # Nor does a server reach these that does not restart (servers.toml).
-OF_A_RESTART: set[tuple[str, str]] = {
+OF_A_RESTART = {
+    ("close_pipe", "close"), ("open_pipe", "pipe"), ("open_pipe", "fcntl"), ("restart_open", "fcntl"),
+    ("restart_start", "close"), ("restart_close", "close"), ("restart_hear", "read"), ("start_child", "fork"),
+    ("start_child", "close"), ("failure_of", "read"), ("wait_for", "waitpid"), ("environment_with", "malloc"),
+    ("become", "fcntl"), ("become", "dup2"), ("become", "execve"), ("become", "write"),
+    ("signals_give_back", "sigaction"), ("signals_give_back", "sigprocmask"),
+}  # fmt: skip
+# What only one server does not reach.
+_LISTEN = "needs another --listen than handed: beyond/epoll_loops/tests"
+NOT_REACHED_IN: dict[str, dict[tuple[str, str], str]] = {
+    "epoll_loops": {
+        ("one_for_all", "fcntl"): _LISTEN,
+        ("one_for_all", "open"): _LISTEN,
+        ("one_each", "getsockname"): _LISTEN,
+        ("one_each", "setsockopt"): _LISTEN,
+        ("bind_and_listen", "setsockopt"): _LISTEN,
+        ("mux_remove", "epoll_ctl"): _LISTEN,
+        ("update_listener", "epoll_ctl"): _LISTEN,
+        ("close_letters", "close"): "closes a peer whose loop failed between the hand-over and the next wait",
+    },
 }
 if kernel.NO_IPV6:
     NOT_REACHED["bind_and_listen", "setsockopt"] = "sets IPV6_V6ONLY, and this machine has no IPv6"

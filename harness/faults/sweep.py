@@ -167,7 +167,7 @@ def sweep(where: Map, pool: ProcessPoolExecutor) -> Tally:
         where.add(found)
         fresh = found
     left = {each for address, each in where.calls.items() if address not in tally.visited}
-    explained = set(calls.NOT_REACHED)
+    explained = {*calls.NOT_REACHED, *calls.NOT_REACHED_IN.get(where.server, ())}
     if not servers.OF[where.server].restarts:
         explained |= calls.OF_A_RESTART
     tally.unexplained = sorted(f"{call} in {function}" for function, call in left - explained)

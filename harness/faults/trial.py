@@ -103,16 +103,16 @@ def play(program: Path, scenario: str, fault: str = "") -> Run:
 
 def _play(server: Subject, scenario: type[Scenario], run: Run) -> None:
     try:
-        line = scenario.first(server)
-        said = scenario.first_line.fullmatch(line)
-        if said is not None:
-            run.ready = True
-            scenario(server, said).run()
-        elif line:
-            raise Broken(f"the first line is {line!r}")
-        run.status = server.wait_exit()
-    except Gone as gone:
-        run.gone = str(gone)
+        try:
+            line = scenario.first(server)
+            said = scenario.first_line.fullmatch(line)
+            if said is not None:
+                run.ready = True
+                scenario(server, said).run()
+            elif line:
+                raise Broken(f"the first line is {line!r}")
+        except Gone as gone:
+            run.gone = str(gone)
         run.status = server.wait_exit()
     except Broken as broken:
         run.broken.append(str(broken))

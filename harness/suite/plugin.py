@@ -66,8 +66,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server_name" not in metafunc.fixturenames:
         return
-    only = metafunc.definition.get_closest_marker("only")
-    names = servers.under_test(**(only.kwargs if only else {}))
+    traits: dict[str, object] = {}
+    for only in metafunc.definition.iter_markers("only"):  # the closest first: of one trait, it counts
+        traits = {**only.kwargs, **traits}
+    names = servers.under_test(**traits)
     for mark in metafunc.definition.iter_markers("except_for"):
         names = tuple(name for name in names if name not in servers.having(**mark.kwargs))
     metafunc.parametrize("server_name", names)
