@@ -61,27 +61,6 @@ static bool begun_frame_is_long(struct connection *connection)
            frame_missing(buffer->data + buffer->start, buffer->end - buffer->start) > LANDING_BYTES;
 }
 
-/* As connection_room(), but a buffer that is too small is left for a new one, and not grown in place
- * by realloc(3). Where glibc grows a piece into its free neighbour, it keeps what is left over: 32
- * bytes, for example, in a list of small pieces that it never joins again (tcache). One of them
- * high up keeps all memory below from the kernel. The sizes here are multiples of a landing, so
- * that was common. Test: test_memory.py */
-static uint8_t *room_in(struct connection *connection, struct context *context, size_t *room)
-{
-    struct buffer *buffer = &connection->buffer;
-    uint8_t *old = buffer->borrowed ? NULL : buffer->data;
-
-    if (old == NULL || buffer->lent)
-        return connection_room(connection, context, room);
-    buffer->lent = true; /* move out, and leave it */
-    uint8_t *into = connection_room(connection, context, room);
-    if (buffer->data == old)
-        buffer->lent = false;
-    else
-        free(old);
-    return into;
-}
-
 /* The rest of a long frame goes straight to where its beginning is: by landings every byte of it
  * would be copied once more. The memory is lent until the completion. */
 static int receive_into_buffer(struct ring *ring, struct connection *connection,
@@ -89,7 +68,7 @@ static int receive_into_buffer(struct ring *ring, struct connection *connection,
 {
     struct flight *flight = flight_of(connection);
     size_t room = 0;
-    uint8_t *into = room_in(connection, context, &room);
+    uint8_t *into = connection_room(connection, context, &room);
     struct io_uring_sqe *entry = into == NULL ? NULL : ring_entry(ring, connection, KIND_RECEIVE);
 
     if (entry == NULL)
@@ -153,7 +132,7 @@ static void append(struct connection *connection, struct context *context, const
 {
     while (count > 0 && connection->state == CONNECTION_OPEN) {
         size_t room = 0;
-        uint8_t *into = room_in(connection, context, &room);
+        uint8_t *into = connection_room(connection, context, &room);
         if (into == NULL) {
             connection_failed(connection, ENOMEM);
             return;

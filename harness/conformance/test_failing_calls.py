@@ -501,10 +501,9 @@ def test_no_memory_for_a_connection(start, no_memory):
 @preload.needed
 @pytest.mark.cause("a connection that gets no buffer reads into nothing, or its bytes are lost in silence")
 @pytest.mark.parametrize("call, size", (("malloc", 777), ("realloc", 777 + 4096)), ids=("to keep", "to grow"))
-def test_no_memory_for_a_buffer(start, server_name, no_memory, call, size):
+def test_no_memory_for_a_buffer(start, no_memory, call, size):
     """One that gets none is closed, as `error`; the next one, of another size, is none of its business."""
-    by_completion = servers.OF[server_name].trigger == "completion"  # beyond/uring/flight.c: never grows in place
-    server = start(environment=no_memory("malloc" if by_completion else call, size, size, 0))
+    server = start(environment=no_memory(call, size, size, 0))
     other = server.connect("other")
     other.send(frame(payload(500))[:300])
     victim = server.connect("victim")
