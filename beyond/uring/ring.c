@@ -163,7 +163,7 @@ bool ring_completion(struct ring *ring, struct completion *completion)
     if (io_uring_cq_ready(&ring->uring) == 0 || io_uring_peek_cqe(&ring->uring, &entry) != 0)
         return false;
     *completion = (struct completion){
-        .of = (void *)(uintptr_t)(entry->user_data & ~(uint64_t)(KINDS - 1)),
+        .of = (char *)io_uring_cqe_get_data(entry) - (entry->user_data & (KINDS - 1)),
         .kind = (unsigned)(entry->user_data & (KINDS - 1)),
         .result = entry->res,
         .more = entry->flags & IORING_CQE_F_MORE,
