@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers, waiting
+from suite import kernel, servers, tls, waiting
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 from suite.server import Server
@@ -126,7 +127,7 @@ def test_what_is_no_listener_is_refused(server_name, listening, tmp_path, kind):
     passed = None if what == "none" else descriptor(what, listening, tmp_path)
     fds = [] if passed is None else [passed.fileno()]
     result = subprocess.run(
-        [*supervisor(fds[0] if fds else "none", pid, count), str(servers.program(server_name)), "--port", "0"],
+        [*supervisor(fds[0] if fds else "none", pid, count), *tls.command(server_name, "--port", "0")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=fds, timeout=waiting.PATIENCE,
     )
     if passed is not None:
@@ -255,7 +256,8 @@ class Churn:
             count += 1
             data = frame(payload(300, (number, count)))
             try:
-                with socket.create_connection(self.address, timeout=waiting.PATIENCE) as peer:
+                plain = socket.create_connection(self.address, timeout=waiting.PATIENCE)
+                with contextlib.closing(tls.over(plain, self.address)) as peer:
                     peer.sendall(data[:100])
                     peer.sendall(data[100:])
                     peer.shutdown(socket.SHUT_WR)
@@ -545,7 +547,7 @@ def test_a_new_program_that_nobody_waits_for_ends(server_name, listening):
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
-        [*supervisor(listening.fileno()), str(servers.program(server_name)), "--port", "0"],
+        [*supervisor(listening.fileno()), *tls.command(server_name, "--port", "0")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=[listening.fileno(), writing],
         env={**os.environ, "READY_FD": str(writing)}, timeout=waiting.PATIENCE,
     )
