@@ -53,12 +53,17 @@ def listening():
 
 
 @pytest.mark.cause("LISTEN_FDS is not read, or the server binds all the same")
-def test_takes_a_listener_over(start, listening):
-    """Peers that came before the server did are served, and --port is not used."""
+def test_takes_a_listener_over(start, server_name, listening):
+    """Peers that came before the server did are served, and --port is not used. Over TLS only their connection can
+    come before it: a handshake needs its answers."""
     early = Peer(listening.getsockname(), "early")
-    early.send_frame(b"before there was a server")
+    if not tls.options(server_name):
+        early.send_frame(b"before there was a server")
     server = start(wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
     assert server.address == listening.getsockname()
+    if tls.options(server_name):
+        early.socket = tls.over(early.socket, server.address)
+        early.send_frame(b"before there was a server")
     early.expect_frame(b"before there was a server")
     server.connect().echo(payload(1000))
     early.close()
