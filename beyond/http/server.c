@@ -70,10 +70,11 @@ void mux_close(struct mux *mux)
     free(mux);
 }
 
-/* Signals, time and the listener are watched too, and no connection stands behind them. */
+/* Signals, time, the listener and the pipe of a restart are watched too, and no connection stands
+ * behind them. */
 static bool is_a_peer(const struct mux *mux, const struct watch *watch)
 {
-    return !own_has(&mux->own, watch) && watch != &mux->loop->service.listener.watch;
+    return !own_has(&mux->own, watch) && !watch->of_service;
 }
 
 /* [1] Register: one system call in the life of a connection. The kernel puts an entry into a tree,
@@ -107,11 +108,13 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return epoll_ctl(mux->fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
-/* No EPOLL_CTL_DEL: close(2) takes the descriptor out of the set. See epoll_lt/server.c. A file
- * that is sent was never in the set: epoll_ctl(2) refuses regular files (EPERM), since they are
- * always ready. */
+/* close(2) takes a connection out of the set, but not a listener that another process has open,
+ * too: epoll_lt says more. A file that is sent was never in the set: epoll_ctl(2) refuses regular
+ * files (EPERM), since they are always ready. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
+    if (watch->of_service)
+        (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
     if (is_a_peer(mux, watch))
         stages_leave(&mux->stages, connection_of(watch));
 }

@@ -43,8 +43,7 @@ struct mux {
 /* Only a connection has a session behind it. */
 static bool is_connection(const struct mux *mux, const struct watch *watch)
 {
-    return !own_has(&mux->own, watch) && watch != &mux->certificates.hangups &&
-           watch != &mux->loop->service.listener.watch;
+    return !own_has(&mux->own, watch) && watch != &mux->certificates.hangups && !watch->of_service;
 }
 
 /* [6] Half-close: EPOLLHUP and EPOLLERR come unasked, even with an empty interest. They do not mean
@@ -157,11 +156,14 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return epoll_ctl(mux->fd, EPOLL_CTL_MOD, watch->fd, &event);
 }
 
-/* No EPOLL_CTL_DEL: the loop closes the descriptor soon, and close(2) takes it out of the set.
+/* close(2) takes a connection out of the set, but not a listener that another process has open,
+ * too: epoll_lt says more.
  * A connection that ended in an orderly way has sent close_notify. This is for one that is closed
  * at once, because it was idle: its peer gets close_notify if the kernel has room for it. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
+    if (watch->of_service)
+        (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
     if (watch->queued)
         unqueue(mux, watch);
     if (!is_connection(mux, watch))

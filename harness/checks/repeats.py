@@ -10,12 +10,14 @@ from pathlib import Path
 from checks import sources
 
 LONGEST = 5
-# The epoll servers open, register and close the same two descriptors of their own, in the same way.
-OPEN_AND_CLOSE = {"mux_open", "mux_close"}
+# The epoll servers open, register and close the same two descriptors of their own, in the same way, and take out of the
+# set what another process may have open.
+OPEN_AND_CLOSE = {"mux_open", "mux_close", "mux_remove"}
 ALLOWED = {
     frozenset({"epoll_lt", "epoll_et"}): OPEN_AND_CLOSE,
     frozenset({"epoll_lt", "http"}): OPEN_AND_CLOSE,
     frozenset({"epoll_et", "http"}): OPEN_AND_CLOSE,
+    frozenset({"http", "tls"}): OPEN_AND_CLOSE,
     # tls waits as they do, and is to be read beside them: it differs in what it waits for.
     frozenset({"epoll_lt", "tls"}): OPEN_AND_CLOSE | {"epoll_readiness", "mux_update", "mux_wait", "mux_signal"},
     frozenset({"epoll_et", "tls"}): OPEN_AND_CLOSE | {"epoll_readiness", "unqueue", "mux_wait", "mux_signal"},

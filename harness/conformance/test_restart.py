@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers, waiting
+from suite import kernel, servers, tls, waiting
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 from suite.server import Server
@@ -39,12 +40,17 @@ def listening():
 
 
 @pytest.mark.cause("LISTEN_FDS is not read, or the server binds all the same")
-def test_takes_a_listener_over(start, listening):
-    """Peers that came before the server did are served, and --port is not used."""
+def test_takes_a_listener_over(start, server_name, listening):
+    """Peers that came before the server did are served, and --port is not used. Over TLS only their connection can
+    come before it: a handshake needs its answers."""
     early = Peer(listening.getsockname(), "early")
-    early.send_frame(b"before there was a server")
+    if not tls.options(server_name):
+        early.send_frame(b"before there was a server")
     server = start(wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
     assert server.address == listening.getsockname()
+    if tls.options(server_name):
+        early.socket = tls.over(early.socket, server.address)
+        early.send_frame(b"before there was a server")
     early.expect_frame(b"before there was a server")
     server.connect().echo(payload(1000))
     early.close()
@@ -113,7 +119,7 @@ def test_what_is_no_listener_is_refused(server_name, listening, tmp_path, kind):
     passed = None if what == "none" else descriptor(what, listening, tmp_path)
     fds = [] if passed is None else [passed.fileno()]
     result = subprocess.run(
-        [*supervisor(fds[0] if fds else "none", pid, count), str(servers.program(server_name)), "--port", "0"],
+        [*supervisor(fds[0] if fds else "none", pid, count), *tls.command(server_name, "--port", "0")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=fds, timeout=waiting.PATIENCE,
     )
     if passed is not None:
@@ -245,7 +251,8 @@ class Churn:
             count += 1
             data = frame(payload(300, (number, count)))
             try:
-                with socket.create_connection(self.address, timeout=waiting.PATIENCE) as peer:
+                plain = socket.create_connection(self.address, timeout=waiting.PATIENCE)
+                with contextlib.closing(tls.over(plain, self.address)) as peer:
                     peer.sendall(data[:100])
                     peer.sendall(data[100:])
                     peer.shutdown(socket.SHUT_WR)
@@ -547,7 +554,7 @@ def test_a_new_program_that_nobody_waits_for_ends(server_name, listening):
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
-        [*supervisor(listening.fileno()), str(servers.program(server_name)), "--port", "0"],
+        [*supervisor(listening.fileno()), *tls.command(server_name, "--port", "0")],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=[listening.fileno(), writing],
         env={**os.environ, "READY_FD": str(writing)}, timeout=waiting.PATIENCE,
     )
