@@ -18,7 +18,7 @@ from bench.results import BadResults
 from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
 
-SERVERS = servers.FRAMES  # in this order; those without a row are not drawn
+SERVERS = servers.having(protocol="frames")  # in this order; those without a row are not drawn
 NAMES = {kind.name: kind.label for kind in servers.KINDS} | {
     "level": "level: wait, read, write",
     "edge_would_block": "edge: read to would-block",

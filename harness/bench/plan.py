@@ -17,7 +17,7 @@ from bench.experiments import ENOUGH, OWN_DESCRIPTORS, Experiment
 from bench.judging import Place, Ratio, Slope
 from bench.statistics import POLICIES
 
-BEYOND = tuple(name for name in servers.FRAMES if name not in servers.FIVE)
+BEYOND = tuple(name for name in servers.having(protocol="frames") if name not in servers.FIVE)
 FD_SETSIZE = 1024
 SELECT_KEEPS = 16  # descriptors that a server with that ceiling keeps for itself; its --max-conns says so
 

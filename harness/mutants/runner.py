@@ -21,6 +21,8 @@ from suite import servers
 AT_A_TIME = 4  # they mostly wait for something that the planted bug prevents, so more run than there are cores
 PAGES = servers.ROOT / "docs" / "pitfalls"
 PATIENCE = 6.0  # seconds; the unpatched servers pass the same tests with it, so a test does not fail for want of time
+# Programs whose tests all pass without a bug. A draft does not have that (harness/servers.toml).
+WHOLE = {"loadgen", *(kind.name for kind in servers.KINDS if not kind.draft)}
 
 
 @dataclass
@@ -65,6 +67,7 @@ class Verdict:
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="harness/mutants/run", description=__doc__)
     parser.add_argument("-k", metavar="WORD", default="", help="only the mutants whose name contains WORD")
+    parser.add_argument("--on", metavar="PROGRAM", nargs="+", default=[], help="only the mutants of these programs")
     parser.add_argument("--times", metavar="N", type=int, default=1, help="run everything N times (default 1)")
     parser.add_argument("--unpatched", action="store_true", help="run the same tests, on the unpatched servers only")
     parser.add_argument("--busy", action="store_true", help="run two busy loops at the same time")
@@ -77,6 +80,9 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     chosen = parser.parse_args(words)
     if chosen.times < 1 or chosen.patience <= 0:
         parser.error("--times and --patience must be greater than 0")
+    known = {name for mutant in MUTANTS for name in mutant.servers}
+    for name in set(chosen.on) - known:
+        parser.error(f"--on {name}: no mutant is one of this program; there are {', '.join(sorted(known))}")
     if not any(chosen.k in mutant.name for mutant in MUTANTS):
         parser.error(f"-k {chosen.k}: no mutant has this in its name")
     if servers.ROOT not in (servers.ROOT / chosen.build).resolve().parents:
@@ -148,7 +154,10 @@ def alone(scratch: Path) -> Iterator[None]:
 def run(options: argparse.Namespace) -> list[Verdict]:
     """Prints each verdict as soon as it is known. Returns all of them in the order of the manifest."""
     scratch = (servers.ROOT / options.build).resolve()
-    chosen = [mutant for mutant in MUTANTS if options.k in mutant.name]
+    chosen = [
+        each for each in MUTANTS
+        if options.k in each.name and not set(each.servers) - set(options.on or WHOLE)
+    ]  # fmt: skip
     baselines = unpatched(chosen)
     bases = {
         kind: build.make_base(scratch, kind, [verdict.server for other, verdict in baselines if other == kind])
@@ -206,7 +215,7 @@ def main(words: Sequence[str] | None = None) -> int:
     mutants = [verdict for verdict in verdicts if verdict.mutant]
     print(f"{len(mutants)} mutants (counted per server), {len(verdicts) - len(mutants)} unpatched servers, "
           f"{len(bad)} unexpected results")
-    if not (options.k or options.unpatched or bad):
+    if not (options.k or options.on or options.unpatched or bad):
         seen = [(each.mutant, each.server, each.runs[0]) for each in verdicts if each.mutant]
         matrix.write(servers.ROOT / options.matrix, seen)
     return 1 if bad or gaps else 0

@@ -339,7 +339,9 @@ class Server:
                 os.waitpid(each, 0)
         self._reader.join(waiting.PATIENCE)
         for stream in (self.process.stdout, self.process.stderr):
-            if stream is not None:
+            # A successor that nobody knows of may keep standard error open: then the reader still reads, and to close
+            # the stream under it would wait for it.
+            if stream is not None and not (stream is self.process.stderr and self._reader.is_alive()):
                 stream.close()
 
     def __enter__(self) -> Server:

@@ -36,6 +36,7 @@ class Kind:
     mark: int
     platform: str
     stand_in: bool
+    draft: bool
     protocol: str
     transport: str
     threads: str
@@ -100,7 +101,10 @@ def _kind(file: str, number: int, entry: dict) -> Kind:
 KINDS = read_list()
 ALL = tuple(kind.name for kind in KINDS)
 FIVE = tuple(kind.name for kind in KINDS if not kind.directory.startswith("beyond/"))
-FRAMES = tuple(kind.name for kind in KINDS if kind.protocol == "frames")
+FRAMES = tuple(
+    kind.name for kind in KINDS
+    if kind.protocol == "frames" and (not kind.draft or os.environ.get("SERVER") == kind.name)
+)  # fmt: skip
 OF = {kind.name: kind for kind in KINDS}
 
 
