@@ -116,7 +116,7 @@ def test_all_that_comes_after_the_last_wait(start, library, kind):
     assert server.wait_exit() == 0
 
 
-@pytest.mark.only(stand_in=False, threads="one")  # the two peers are in one loop
+@pytest.mark.only(*servers.FRAMES, threads="one")  # the two peers are in one loop
 @pytest.mark.except_for("sends when the turn is over: there is no call of the turn to stop it at", trigger="completion")
 @pytest.mark.cause("a timeout trusts what the wait has reported: it does not read what came after the wait")
 def test_input_that_comes_before_the_expiry(start, library):

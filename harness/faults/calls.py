@@ -145,6 +145,7 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("move_out", "malloc"): "the kernel lends memory only to a server by completion: test_completion.py",
     ("read_wanted", "mmap"): "is the injector's own, made before it can count",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
+    ("bind_and_listen", "setsockopt"): "sets SO_REUSEPORT for --listen reuseport: beyond/epoll_loops/tests",
 }
 # Nor does a server reach these that does not restart (servers.toml).
 OF_A_RESTART = {
@@ -162,7 +163,6 @@ NOT_REACHED_IN: dict[str, dict[tuple[str, str], str]] = {
         ("one_for_all", "open"): _LISTEN,
         ("one_each", "getsockname"): _LISTEN,
         ("one_each", "setsockopt"): _LISTEN,
-        ("bind_and_listen", "setsockopt"): _LISTEN,
         ("mux_remove", "epoll_ctl"): _LISTEN,
         ("update_listener", "epoll_ctl"): _LISTEN,
         ("close_letters", "close"): "closes a peer whose loop failed between the hand-over and the next wait",

@@ -69,6 +69,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     traits: dict[str, object] = {}
     for only in metafunc.definition.iter_markers("only"):  # the closest first: of one trait, it counts
         traits = {**only.kwargs, **traits}
+        if only.args:  # all of these servers, whatever is said of the file
+            break
     names = servers.under_test(**traits)
     for mark in metafunc.definition.iter_markers("except_for"):
         names = tuple(name for name in names if name not in servers.having(**mark.kwargs))
