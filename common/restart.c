@@ -251,11 +251,14 @@ enum restart_result restart_hear(struct restart *restart, uint64_t now_ns, struc
 {
     char byte;
     int status = 0;
-    ssize_t count = read(restart->watch.fd, &byte, 1);
+    ssize_t count;
 
+    do
+        count = read(restart->watch.fd, &byte, 1);
+    while (count < 0 && errno == EINTR); /* an edge would not come again */
     if (count > 0)
         return RESTART_LISTENS;
-    bool silent = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+    bool silent = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (silent && now_ns < restart->deadline_ns)
         return RESTART_WAITS;
     (void)kill(restart->pid, SIGKILL);

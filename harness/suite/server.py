@@ -35,6 +35,14 @@ REPORT = re.compile(r"ERROR: \w+Sanitizer|runtime error:|\*\*\* .+ \*\*\*|^(free
 REPORT_LINES = 8
 
 
+def _status_of(pid: int) -> tuple[int] | None:
+    """Of a process that has ended, as wait(2) gives it. None while its parent lives: only then it is our child."""
+    try:
+        return (os.waitpid(pid, 0)[1],)
+    except ChildProcessError:
+        return None
+
+
 class Server:
     """Starts `name` and returns when it listens. A context manager: leaving it kills what is left."""
 
@@ -189,7 +197,8 @@ class Server:
         last = self.pid
         os.kill(last, signal.SIGTERM)
         waiting.until(lambda: kernel.is_gone(last), f"process {last} gone")
-        status = os.waitstatus_to_exitcode(os.waitpid(last, 0)[1])
+        (raw,) = waiting.until(lambda: _status_of(last), f"the exit status of process {last}")
+        status = os.waitstatus_to_exitcode(raw)
         assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop"
         self._reader.join(waiting.PATIENCE)
         finals = self._statistics_lines()[before:]
