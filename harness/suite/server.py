@@ -197,8 +197,8 @@ class Server:
         last = self.pid
         os.kill(last, signal.SIGTERM)
         waiting.until(lambda: kernel.is_gone(last), f"process {last} gone")
-        (raw,) = waiting.until(lambda: _status_of(last), f"the exit status of process {last}")
-        status = os.waitstatus_to_exitcode(raw)
+        ended = waiting.until(lambda: _status_of(last), f"the exit status of process {last}")
+        status = os.waitstatus_to_exitcode(ended[0] if ended else 0)
         assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop"
         self._reader.join(waiting.PATIENCE)
         finals = self._statistics_lines()[before:]
