@@ -14,7 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef __GLIBC__ /* which declares it in unistd.h */
 extern char **environ;
+#endif
 
 /* The new program's pipe has the number behind its listener. The child first moves what it needs
  * above both, so that neither dup2(2) closes something that is still needed. */

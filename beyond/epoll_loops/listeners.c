@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ static int one_each(struct team *team, struct error *error)
 {
     struct listener *first = &team->members[0].loop.service.listener;
     struct options options = team->service.options;
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     int on = 1;
 
@@ -25,9 +26,9 @@ static int one_each(struct team *team, struct error *error)
     if (getsockname(first->watch.fd, (struct sockaddr *)&address, &size) < 0)
         return error_set(error, "getsockname", first->address, errno);
     options.reuse_port = true;
-    options.port =
-        ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
-                                            : ((struct sockaddr_in *)&address)->sin_port);
+    struct sockaddr_in named = {0}; /* a port stands at the same place in both families */
+    memcpy(&named, &address, sizeof named);
+    options.port = ntohs(named.sin_port);
     for (uint32_t i = 1; i < team->count; i++)
         if (listener_open(&team->members[i].loop.service.listener, &options, -1, error) < 0)
             return -1;

@@ -19,6 +19,12 @@ struct slot {
 #endif
 };
 
+/* gcc -fanalyzer does not follow what is stored through a pointer to a pointer, and reports it as a
+ * leak. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 static struct slot *slot_of(const struct oneshot *oneshot, int fd)
 {
     return &oneshot->chunks[fd / SLOTS_A_CHUNK][fd % SLOTS_A_CHUNK];

@@ -165,6 +165,12 @@ void bell_ring(int bell)
         continue;
 }
 
+/* gcc -fanalyzer does not follow what is stored through a pointer to a pointer, and reports it as a
+ * leak. */
+#if defined __GNUC__ && !defined __clang__
+#pragma GCC diagnostic ignored "-Wanalyzer-malloc-leak"
+#endif
+
 /* Threads inherit the signal mask: the signals stay blocked, and reach the loop's signalfd(2). */
 static int start_worker(struct pool *pool, const struct context *context, struct error *error)
 {
