@@ -98,7 +98,7 @@ static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
     while (depth < PATH_FRAMES) {
         void **link = frame;
         uintptr_t address = (uintptr_t)link[1];
-        if (address < base || address >= (uintptr_t)etext)
+        if (address <= base || address >= (uintptr_t)etext) /* at base is the header: no code */
             break;
         frames[depth++] = address - base;
         frame = link[0];
