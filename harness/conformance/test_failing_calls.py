@@ -529,7 +529,10 @@ def test_no_memory_for_a_buffer(start, no_memory, call, size):
 )
 def test_statistics_need_no_memory(start, server_name, no_memory, when):
     """A stream in memory would need it to begin, to hold the text and to end; so would a buffer of the stream's."""
-    server = start(environment=no_memory(*when))
+    call, least, most, first = when
+    if servers.OF[server_name].stand_in and call == "realloc":
+        first = 2  # the first is the emulation's table of notes, which grows when the server starts
+    server = start(environment=no_memory(call, least, most, first))
     server.signal(signal.SIGUSR1)
     server.wait_error('"server": ')
     server.signal(signal.SIGTERM)
