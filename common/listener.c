@@ -110,6 +110,8 @@ static int bind_and_listen(int fd, const struct addrinfo *where, const struct op
     return 0;
 }
 
+static const char inherited_name[] = "inherited listening socket"; /* in messages */
+
 /* A numeric address has one result, so there is no second one to try when the first fails. After a
  * failure the caller closes what is open. */
 static int listen_anew(struct listener *listener, const struct options *options,
@@ -150,8 +152,6 @@ static bool listens_on_tcp(int fd)
  * server like this one, or a supervisor that does not accept. */
 static int take_over(struct listener *listener, int fd, struct error *error)
 {
-    static const char name[] = "inherited listening socket";
-
     listener->watch.fd = fd;
     if (!listens_on_tcp(fd)) {
         (void)snprintf(error->text, sizeof error->text,
@@ -159,8 +159,8 @@ static int take_over(struct listener *listener, int fd, struct error *error)
         return -1;
     }
     if (set_inherited_options(fd) < 0)
-        return error_set(error, "setsockopt", name, errno);
-    return make_nonblocking(fd) < 0 ? error_set(error, "fcntl", name, errno) : 0;
+        return error_set(error, "setsockopt", inherited_name, errno);
+    return make_nonblocking(fd) < 0 ? error_set(error, "fcntl", inherited_name, errno) : 0;
 }
 
 /* A restart leaves the listener open in two processes for a while, and a supervisor keeps it open
@@ -178,7 +178,8 @@ int listener_open(struct listener *listener, const struct options *options, int 
     int result = inherited >= 0 ? take_over(listener, inherited, error)
                                 : listen_anew(listener, options, error);
     if (result == 0 && getsockname(listener->watch.fd, (struct sockaddr *)&address, &size) < 0)
-        result = error_set(error, "getsockname", "listening socket", errno);
+        result =
+            error_set(error, "getsockname", inherited >= 0 ? inherited_name : options->bind, errno);
     if (result == 0) {
         listener->spare = open_spare();
         if (listener->spare < 0)

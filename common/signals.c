@@ -12,6 +12,7 @@ static sigset_t wanted; /* those of them that were not ignored at the start */
 
 /* They would end the process: see signals_block(). */
 static const int prevented[PREVENTED] = {SIGPIPE, SIGXFSZ};
+static const char *const prevented_names[] = {"SIGPIPE", "SIGXFSZ"};
 
 /* What this process was started with. */
 static struct sigaction given[PREVENTED];
@@ -47,7 +48,7 @@ int signals_block(struct error *error)
 
     for (size_t i = 0; i < PREVENTED; i++)
         if (sigaction(prevented[i], &ignore, &given[i]) < 0)
-            return error_set(error, "sigaction", "SIG_IGN", errno);
+            return error_set(error, "sigaction", prevented_names[i], errno);
     (void)sigemptyset(&wanted);
     for (size_t i = 0; i < SIGNALS; i++) {
         struct sigaction inherited;
