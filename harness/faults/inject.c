@@ -31,8 +31,9 @@ struct wanted {
 };
 
 /* In memory that a child shares: what it calls before it becomes another program is counted with
- * the rest, and can fail. Its parent waits meanwhile. */
+ * the rest, and can fail. Its parent makes calls meanwhile, so the lock is of both. */
 static struct {
+    pthread_mutex_t lock;
     struct wanted wanted[WANTED];
     size_t wanted_count;
     struct path paths[PATHS];
@@ -73,6 +74,16 @@ static void take_inherited(void)
         (void)ledger_take_descriptor((int)strtol(ready, NULL, 10), &path);
 }
 
+static void open_lock(void)
+{
+    pthread_mutexattr_t of_processes;
+
+    if (pthread_mutexattr_init(&of_processes) != 0 ||
+        pthread_mutexattr_setpshared(&of_processes, PTHREAD_PROCESS_SHARED) != 0 ||
+        pthread_mutex_init(&shared->lock, &of_processes) != 0)
+        _exit(2);
+}
+
 __attribute__((constructor)) static void read_wanted(void)
 {
     const char *text = getenv("FAULT");
@@ -80,6 +91,7 @@ __attribute__((constructor)) static void read_wanted(void)
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         _exit(2);
+    open_lock();
     take_inherited();
     while (text != NULL && *text != '\0') {
         struct wanted one = {0};
@@ -98,7 +110,7 @@ static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
     while (depth < PATH_FRAMES) {
         void **link = frame;
         uintptr_t address = (uintptr_t)link[1];
-        if (address <= base || address >= (uintptr_t)etext) /* at base is the header: no code */
+        if (address < base || address >= (uintptr_t)etext)
             break;
         frames[depth++] = address - base;
         frame = link[0];
@@ -146,11 +158,11 @@ static bool is_due(struct wanted *one, const struct path *path)
     return one->every ? one->calls % one->when == 0 : one->calls == one->when;
 }
 
-/* Before main() the mmap(2) of read_wanted() comes here, too: there is nothing to count in yet. */
+static const struct path outside = {.call = "none"};
+
 static struct fault decide(const char *call, void *frame)
 {
-    static const struct path outside = {.call = "none"};
-    struct path *path = is_over || shared == NULL ? NULL : find_path(call, frame);
+    struct path *path = is_over ? NULL : find_path(call, frame);
     struct fault fault = {.path = path};
 
     if (path == NULL)
@@ -166,14 +178,15 @@ static struct fault decide(const char *call, void *frame)
     return fault;
 }
 
-/* A program may have several threads: they count together. */
+/* A program may have several threads: they count together.
+ * Before main() the mmap(2) of read_wanted() comes here, too: there is nothing to count in yet. */
 struct fault fault_of(const char *call, void *frame)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-    (void)pthread_mutex_lock(&lock);
+    if (shared == NULL)
+        return (struct fault){.path = &outside};
+    (void)pthread_mutex_lock(&shared->lock);
     struct fault fault = decide(call, frame);
-    (void)pthread_mutex_unlock(&lock);
+    (void)pthread_mutex_unlock(&shared->lock);
     return fault;
 }
 

@@ -71,7 +71,7 @@ class Names:
 
     def __init__(self, program: Path, sites: Iterable[Site]):
         sites = list(sites)
-        addresses = sorted({address for site in sites for address in site.frames.split(".") if address.strip("0")})
+        addresses = sorted({address for site in sites for address in site.frames.split(".") if address})
         # A return address is that of the instruction after the call, so ask for the byte before it.
         asked = [hex(int(address, 16) - 1) for address in addresses]
         command = ["addr2line", "-f", "-e", str(program), *asked]
@@ -84,8 +84,7 @@ class Names:
         self._of: dict[Site, str] = {}
         seen: Counter[str] = Counter()
         for site in sites:
-            known = [each for each in reversed(site.frames.split(".")) if each in self._function]
-            name = ">".join([*map(self._frame, known), site.call])
+            name = ">".join([*(self._frame(each) for each in reversed(site.frames.split(".")) if each), site.call])
             seen[name] += 1
             self._of[site] = name if seen[name] == 1 else f"{name}#{seen[name]}"
         self._sites = {name: site for site, name in self._of.items()}
