@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,13 @@ def ran(pid: int) -> int | None:
     except OSError:  # one of them has just ended
         return None
     return times
+
+
+def rests(pid: int) -> bool:
+    """Does it sleep in two looks in a row, without having run in between?"""
+    before = ran(pid)
+    time.sleep(0.001)
+    return before is not None and ran(pid) == before
 
 
 def cpu_seconds(pid: int) -> float:

@@ -198,7 +198,8 @@ class Server:
         os.kill(last, signal.SIGTERM)
         waiting.until(lambda: kernel.is_gone(last), f"process {last} gone")
         ended = waiting.until(lambda: _status_of(last), f"the exit status of process {last}")
-        status = os.waitstatus_to_exitcode(ended[0] if ended else 0)
+        assert ended is not None
+        status = os.waitstatus_to_exitcode(ended[0])
         assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop"
         self._reader.join(waiting.PATIENCE)
         finals = self._statistics_lines()[before:]
@@ -337,7 +338,9 @@ class Server:
         """For a test that has failed: nothing is left behind."""
         self._asked_to_end = True
         self._close_peers()
-        for each in [*self._children(), *self._successors]:
+        # A wrapper that is killed lets go of the server, which then lives on.
+        wrapped = [self._first_pid] if self.process.poll() is None and self._first_pid else []
+        for each in [*self._children(), *self._successors, *wrapped]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(each, signal.SIGKILL)
         if self.process.poll() is None:

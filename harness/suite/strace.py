@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
@@ -27,22 +28,28 @@ def can_trace() -> str | None:
 
 
 NO_TRACE = can_trace()
-CALL = re.compile(r"^\d+ +(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?")
+CALL = re.compile(r"^(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?")
 UNFINISHED = " <unfinished ...>"
-RESUMED = re.compile(r"\d+ +<\.\.\. \w+ resumed>(.*)")
+RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
+
+
+def whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Each call and signal as one piece of text, without the number of its thread, in the order of their ends. One that
+    was interrupted, by a signal or because another thread made a call meanwhile, is put together again: so a wait
+    stands beside what ended it."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread, _, text = line.partition(" ")
+        text = text.strip()
+        if text.endswith(UNFINISHED):
+            begun[thread] = text.removesuffix(UNFINISHED)
+        elif resumed := RESUMED.match(text):
+            yield begun.pop(thread, "") + resumed[1]
+        else:
+            yield text
 
 
 def calls_of(trace: Path) -> list[tuple[str, str, int, str]]:
-    """(name, arguments, result, errno) of each call, in the order of their ends. One that was interrupted, by a signal
-    or because another thread made a call meanwhile, is put together again; it has result -1 if a signal ended it."""
-    begun: dict[str, str] = {}
-    whole = []
-    for line in trace.read_text().splitlines():
-        thread = line.partition(" ")[0]
-        if line.endswith(UNFINISHED):
-            begun[thread] = line.removesuffix(UNFINISHED)
-        elif resumed := RESUMED.match(line):
-            whole.append(begun.pop(thread, "") + resumed[1])
-        else:
-            whole.append(line)
-    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in map(CALL.match, whole) if m]
+    """(name, arguments, result, errno) of each call; the result is -1 if a signal ended it."""
+    found = map(CALL.match, whole_lines(trace.read_text().splitlines()))
+    return [(m[1], m[2], -1 if m[3] == "?" else int(m[3]), m[4] or "") for m in found if m]

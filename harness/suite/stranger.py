@@ -85,11 +85,7 @@ class StrangersServer(Server):
             return
 
         def still() -> bool:
-            if self.process.poll() is not None:
-                return True
-            before = kernel.ran(self.process.pid)
-            time.sleep(0.001)
-            return before is not None and kernel.ran(self.process.pid) == before
+            return self.process.poll() is not None or kernel.rests(self.process.pid)
 
         waiting.until(still, f"{self.name}: nothing to do; it does not sleep")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # strace: -f threads; -yy what a descriptor is; -v whole arrays; -s 4 the first bytes of data, of a signal its number.
@@ -42,21 +42,6 @@ class Signal:
     """A signal that reached the process."""
 
     name: str
-
-
-def entries(lines: Iterator[str]) -> Iterator[str]:
-    """Each call and signal as one piece of text, without the number of the thread. A call that was interrupted by
-    another thread's line stands where it ended: a wait belongs to what ended it, and not to what came before it."""
-    begun: dict[str, str] = {}
-    for line in lines:
-        thread, _, text = line.partition(" ")
-        text = text.strip()
-        if text.endswith("<unfinished ...>"):
-            begun[thread] = text.removesuffix("<unfinished ...>")
-        elif text.startswith("<... "):
-            yield begun.pop(thread, "") + text.partition(" resumed>")[2]
-        else:
-            yield text
 
 
 class Namer:

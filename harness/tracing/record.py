@@ -13,7 +13,6 @@ import re
 import resource
 import select
 import signal
-import subprocess
 import tempfile
 import time
 from collections import Counter
@@ -23,10 +22,10 @@ from pathlib import Path
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
 from suite.script import Action, Script
-from suite.strace import UNDER_STRACE
+from suite.strace import UNDER_STRACE, whole_lines
 from suite.stranger import StrangersServer
 
-from tracing.calls import STRACE, Call, Namer, entries
+from tracing.calls import STRACE, Call, Namer
 
 FROM_US = ("SIGSTOP", "SIGCONT")
 ROOM_ONLY = re.compile(r"\) = peer \d+: OUT$")
@@ -92,19 +91,9 @@ class TracedServer(StrangersServer):
         super(StrangersServer, self).__init__(
             name, *(words if taken else ()), wrapper=(*STRACE, "-o", str(trace)), environment=UNDER_STRACE
         )
-        self.traced = self.pid  # strace has no other child
 
     def __enter__(self) -> TracedServer:
         return self
-
-    def kill(self) -> None:
-        """strace lets go of the server when it is killed itself."""
-        if self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                os.kill(self.traced, signal.SIGKILL)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(waiting.PATIENCE)
-        super().kill()
 
 
 class Watcher(ScriptedPeer):
@@ -192,14 +181,10 @@ class Recording(Play):
     def _at_rest(self) -> bool:
         """Does it sleep within a while?"""
         until = time.monotonic() + RESTLESS
-        before = None
-        while time.monotonic() < until and self.server.process.poll() is None:
-            now = kernel.ran(self.server.process.pid)
-            if now is not None and now == before:
+        while time.monotonic() < until:
+            if self.server.process.poll() is not None or kernel.rests(self.server.process.pid):
                 return True
-            before = now
-            time.sleep(0.001)
-        return self.server.process.poll() is not None
+        return False
 
     def _note(self, what: str) -> None:
         self._meanwhile = []
@@ -246,7 +231,7 @@ class Recording(Play):
         self._read += len(whole.encode()) + 1 if whole else 0
         found: list[Call] = []
         interrupted: list[Call] = []
-        for entry in entries(iter(whole.splitlines())):
+        for entry in whole_lines(whole.splitlines()):
             call = self._namer.take(entry)
             if isinstance(call, Call):
                 found.append(call)

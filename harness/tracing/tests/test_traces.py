@@ -10,8 +10,9 @@ import subprocess
 import pytest
 
 from suite import needs, servers, steps
+from suite.strace import whole_lines
 from tracing import bugs, golden, show
-from tracing.calls import Call, Namer, Signal, entries
+from tracing.calls import Call, Namer, Signal
 from tracing.record import Step, Trace, record
 
 # Other builds make other calls: a sanitizer's, those that write counters, poll(2) in place of ppoll(2).
@@ -57,7 +58,7 @@ def test_a_recording_is_made_of_every_server(name: str) -> None:
 
 def named(*lines: str) -> list[str]:
     namer = Namer({40000: "peer 0"})
-    found = [namer.take(each) for each in entries(iter(lines))]
+    found = [namer.take(each) for each in whole_lines(lines)]
     return [each.text if isinstance(each, Call) else each.name for each in found if each is not None]
 
 
