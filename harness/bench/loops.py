@@ -8,13 +8,13 @@ import json
 import os
 import signal
 import socket
-import struct
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from suite import kernel, servers
+from suite.peer import RESET_AT_CLOSE
 from suite.server import LISTENING
 
 from bench import process, steal
@@ -30,7 +30,6 @@ LABELS = {
     "loops_handed": "handed over",
 }
 PATIENCE = 20.0  # seconds for what takes milliseconds
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: no TIME_WAIT
 
 
 class Loops:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 
 from suite import servers
 from suite.frames import frame
+from suite.peer import RESET_AT_CLOSE
 from suite.server import LISTENING, Server
+from suite.supervisor import supervisor
 
 from bench import process, steal
 from bench.loads import Failed
@@ -33,15 +33,6 @@ PROGRAM = "epoll_lt"
 MESSAGE = frame(bytes(64))
 PAUSE = 0.01  # seconds between two restarts, in which peers are served as ever
 AGAIN = 0.001  # seconds until a peer that was lost tries again: a refusal alone takes a few microseconds
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: no TIME_WAIT, of which there would be thousands
-
-# Becomes the command, with a descriptor as number 3 and the variables of sd_listen_fds(3).
-SUPERVISOR = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 class Peers:
@@ -107,7 +98,7 @@ class Way:
         """A new process, when it listens."""
         words = [str(servers.program(PROGRAM)), "--port", str(self.address[1])]
         if listener is not None:
-            words = [sys.executable, "-S", "-E", "-c", SUPERVISOR, str(listener.fileno()), *words]
+            words = [*supervisor(listener.fileno()), *words]
         started = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             pass_fds=[listener.fileno()] if listener is not None else [],

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from suite import frames, steps, tls, waiting
 from suite.model import PeerModel, possible
+from suite.peer import RESET_AT_CLOSE
 from suite.script import Action, Script
 from suite.server import Server
 
@@ -96,7 +97,7 @@ class ScriptedPeer:
 
     def reset(self) -> None:
         with contextlib.suppress(OSError):
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
         self.close()
         self.model.half_closed = self.ending and not self._outbox
 

@@ -17,4 +17,4 @@ os.execv(command[0], command)
 
 def supervisor(fd: object, pid: str = "own", count: str = "1") -> list[str]:
     """The beginning of a command line. `pid`: "own" stands for the number of the server's process."""
-    return [sys.executable, "-c", SUPERVISOR, str(fd), pid, count]
+    return [sys.executable, "-S", "-E", "-c", SUPERVISOR, str(fd), pid, count]
