@@ -53,8 +53,7 @@ def run_words(words: list[str], **how: object) -> subprocess.CompletedProcess:
     )  # fmt: skip
     try:
         out, errors = process.communicate(timeout=60)
-        with pytest.raises(ProcessLookupError):
-            os.killpg(process.pid, 0)
+        assert kernel.group_is_gone(process.pid)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -473,13 +472,6 @@ def start_long(program: str, options: tuple) -> tuple[subprocess.Popen, int]:
     return process, int(found[0])
 
 
-def has_ended(pid: int) -> bool:
-    try:
-        return kernel.state(pid) == "Z"  # the process that adopts the orphan may reap it late
-    except FileNotFoundError:
-        return True
-
-
 @needs_proc
 @pytest.mark.parametrize("program, options", LONG)
 @pytest.mark.cause("the other ends die unnoticed, and the program waits for ever or goes on with figures")
@@ -501,7 +493,7 @@ def test_other_ends_die_with_their_parent(program, options):
     process.kill()
     process.communicate()
     try:
-        waiting.until(lambda: has_ended(child), "the end of the other process")
+        waiting.until(lambda: kernel.is_gone(child), "the end of the other process")
     except AssertionError:
         os.kill(child, signal.SIGKILL)
         raise

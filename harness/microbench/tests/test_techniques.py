@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from suite import kernel, needs, servers, waiting
-from test_microbench import command, fails, has_ended, limited, run, run_plain, start_long, traced
+from test_microbench import command, fails, limited, run, run_plain, start_long, traced
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="these techniques need Linux")
 
@@ -152,7 +152,7 @@ def test_children_end_with_their_parent_and_their_death_is_an_error(program: str
     process, child = start_long(program, options)
     process.kill()
     process.communicate()
-    waiting.until(lambda: has_ended(child), "the end of the other process")
+    waiting.until(lambda: kernel.is_gone(child), "the end of the other process")
     process, child = start_long(program, options)
     try:
         os.kill(child, signal.SIGKILL)
