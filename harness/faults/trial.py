@@ -153,7 +153,7 @@ def _lost(report: Report | None, names: sites.Names) -> list[str]:
         return ["the program did not reach its end: no report"]
     return [
         *(f"memory lost, from {names.of(site)}" for site in report.memory),
-        # A signal may arrive as long as the process lives, and the handler writes to this pipe.
+        # poll without ppoll: its signal handler writes to this pipe for as long as the process lives.
         *(f"a descriptor lost, from {names.of(site)}" for site in report.descriptors
           if "signals_pipe" not in names.functions(site)),
         *report.wrong,
