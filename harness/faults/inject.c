@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@ enum { WANTED = 4, PATHS = 2048, CALL_BYTES = 24, PATH_BYTES = 400 };
 
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
+int __real_pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
 int __real_kqueue(void) __attribute__((weak));
 
 /* The linker defines these: where the program's own code begins and ends. */
@@ -178,15 +180,21 @@ static struct fault decide(const char *call, void *frame)
     return fault;
 }
 
-/* A program may have several threads: they count together.
+/* A program may have several threads: they count together. A signal handler makes calls, too: one
+ * that ran here, on top of the thread that holds the lock, would wait for it forever.
  * Before main() the mmap(2) of read_wanted() comes here, too: there is nothing to count in yet. */
 struct fault fault_of(const char *call, void *frame)
 {
+    sigset_t all, before;
+
     if (shared == NULL)
         return (struct fault){.path = &outside};
+    (void)sigfillset(&all);
+    (void)__real_pthread_sigmask(SIG_SETMASK, &all, &before);
     (void)pthread_mutex_lock(&shared->lock);
     struct fault fault = decide(call, frame);
     (void)pthread_mutex_unlock(&shared->lock);
+    (void)__real_pthread_sigmask(SIG_SETMASK, &before, NULL);
     return fault;
 }
 
