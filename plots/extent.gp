@@ -14,6 +14,7 @@ extent_of(condition) = 'present = ""; invalid = ""; bounded = ""; least_x = 1e30
         'column("bound") != 0 ? (bounded = bounded." ".strcol("server")) : "", '. \
         'column("end") == 1 ? (end_server = strcol("server"), end_x = column("x"), end_y = column("median")) : 0) : 0, '. \
         '0) nooutput; '. \
+    not_empty('least_y', 'most_y').'; '. \
     'drawn = among(ordered, present); with_hollow = among(ordered, invalid); with_bound = among(ordered, bounded); '. \
     'from_x = least_x / 1.25; to_x = most_x * 1.25; '. \
     'from_y = least_y / 1.4; to_y = most_y * 1.5'

@@ -16,6 +16,7 @@ stats data using (present = present.' '.strcol('server'), \
     most_y = (column('high') > most_y ? column('high') : most_y), \
     most_x = (column('to') > most_x ? column('to') : most_x), \
     lost = lost + column('unanswered'), 0) nooutput
+eval not_empty('least_y', 'most_y')
 drawn = among(servers, present)
 
 top = plain ? 0.85 : 1 - share(56)

@@ -13,6 +13,7 @@ stats data using (present = present.' '.strcol('server'), \
     least = (column('y') > 0 && column('y') < least ? column('y') : least), \
     most = (column('y') > most ? column('y') : most), \
     most = (column('x') > most ? column('x') : most), 0) nooutput
+eval not_empty('least', 'most')
 drawn = among(ordered, present)
 set xrange [least / 1.5 : most * 1.5]
 set yrange [least / 1.5 : most * 1.5]

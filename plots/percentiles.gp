@@ -11,6 +11,7 @@ stats data using (present = present.' '.strcol('server'), \
     least_y = (column('y') > 0 && column('y') < least_y ? column('y') : least_y), \
     most_y = (column('y') > most_y ? column('y') : most_y), \
     most_x = (column('x') > most_x ? column('x') : most_x), 0) nooutput
+eval not_empty('least_y', 'most_y')
 set logscale xy
 set xrange [1 : most_x * 1.2]
 set yrange [least_y / 1.3 : most_y * 1.5]

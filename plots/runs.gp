@@ -17,6 +17,7 @@ stats data using (present = present.' '.strcol('server'), \
     least_y = (column('y') > 0 && column('y') < least_y ? column('y') : least_y), \
     most_y = (column('y') > most_y ? column('y') : most_y), \
     column('disturbed') > 0 ? (invalid = invalid.' '.strcol('server')) : '', 0) nooutput
+eval not_empty('least_y', 'most_y')
 drawn = among(ordered, present)
 with_hollow = among(ordered, invalid)
 from_x = least_x / 1.4

@@ -4,12 +4,16 @@
 
 load 'plots/style.gp'
 set logscale x
-set yrange [0:*]
 
 least_x = 1e300
 most_x = 0
+least_y = 0
+most_y = 0
 stats data using (least_x = (column('x') < least_x ? column('x') : least_x), \
-    most_x = (column('x') > most_x ? column('x') : most_x), 0) nooutput
+    most_x = (column('x') > most_x ? column('x') : most_x), \
+    most_y = (column('high') > most_y ? column('high') : most_y), 0) nooutput
+eval not_empty('least_y', 'most_y')
+set yrange [0 : most_y * 1.08]
 set xrange [least_x / 1.3 : most_x * 1.3]
 
 title_of(of) = of eq 'sockets' ? 'N sockets' : 'N duplicates of one socket'

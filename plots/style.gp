@@ -129,3 +129,7 @@ only(server, x) = strcol('server') eq server ? x : NaN
 hollow(server, x) = strcol('server') eq server && column('disturbed') > 0 ? x : NaN
 hover(server, words) = (known(server) ? label(server) : server).': '.words
 bound_text(bound) = bound > 0 ? '≥' : bound < 0 ? '≤' : ''
+
+# Of values that are all 0 there is no range, which gnuplot takes for an error: the axis then ends at 1. Use: eval
+# not_empty('least_y', 'most_y')
+not_empty(least, most) = 'if ('.most.' <= 0) { '.most.' = 1 }; if ('.least.' > '.most.') { '.least.' = '.most.' / 10.0 }'

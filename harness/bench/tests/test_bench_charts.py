@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -310,6 +311,19 @@ def test_figures_are_drawn_whole(results):
     batching = (folder / "batching.svg").read_text().split("</defs>")[1]
     assert "rgb(255, 255, 255)" in batching, "a run that was disturbed is hollow"
     assert "rgb(255, 255, 255)" not in picture.split("</defs>")[1]
+
+
+@needs_gnuplot
+def test_figures_of_nothing_but_zeros_are_drawn(results, tmp_path):
+    """As after a run so short, on a machine so busy, that no reply came in the time that counts."""
+    zeros = Results.create(tmp_path / "zeros", "smoke", 7, True, 20000)
+    for each in results.rows():
+        measured = {name: 0.0 for name, value in vars(each).items() if isinstance(value, float)}
+        zeros.add(dataclasses.replace(each, **measured))
+    done = module.run("bench.charts", zeros.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    drawn = {path.name for path in (zeros.path / "charts").glob("*.svg")}
+    assert {"headline.svg", "idle_throughput.svg", "batching.svg", "memory_idle.svg"} <= drawn
 
 
 @needs_gnuplot
