@@ -85,8 +85,10 @@ void connections_begin_draining(struct connections *connections, const struct co
     if (connection->reason == CLOSE_oversize) {
         char peer[ADDRESS_BYTES];
         log_line(&connections->oversize_log, context->now_ns, context->stats,
-                 "%s: announced a frame above --max-frame %u: closing",
-                 address_of_peer(connection->watch.fd, peer), context->options->max_frame);
+                 "%s: %s above --max-frame %u: closing",
+                 address_of_peer(connection->watch.fd, peer),
+                 context->options->framing == FRAMING_LINE ? "sent a line" : "announced a frame",
+                 context->options->max_frame);
     }
 }
 

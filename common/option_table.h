@@ -62,6 +62,7 @@ struct option_part {
     const char *purpose; /* in the help, in place of the shared one; or NULL */
     const struct option_row *rows;
     size_t count;
+    bool frames_itself;                   /* the last of the shared rows, --framing, is left out */
     void *into;                           /* holds the defaults before the call */
     bool (*consistent)(const void *into); /* prints a line if two values do not fit; or NULL */
 };

@@ -29,6 +29,8 @@ static void print_more(FILE *stream)
         stream);
 }
 
+static const char *const framings[] = {"length", "line", NULL};
+
 static const struct option_row rows[] = {
     {"bind", "ADDR", "address to listen on, IPv4 or IPv6 (127.0.0.1)",
      TEXT_INTO(struct options, bind)},
@@ -58,6 +60,9 @@ static const struct option_row rows[] = {
      NUMBER_INTO(struct options, backlog, 1, INT_MAX)},
     {"stats", "PATH", "file for the final statistics (standard error)",
      TEXT_INTO(struct options, stats_path)},
+    /* The last one: see option_part. */
+    {"framing", "HOW", "what ends a frame",
+     CHOICE_INTO(struct options, framing, framings)},
 };
 
 static bool consistent(const struct options *options)
@@ -83,7 +88,7 @@ enum options_result options_parse(struct options *options, const struct option_p
                        : "Echoes length-prefixed frames over TCP: 4 bytes big-endian length, then "
                          "the payload.",
         .rows = rows,
-        .count = sizeof rows / sizeof rows[0],
+        .count = sizeof rows / sizeof rows[0] - (part != NULL && part->frames_itself),
         .part = part,
         .more = print_more,
     };

@@ -2,6 +2,7 @@
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
 
+#include "frame.h"
 #include "option_table.h"
 
 #include <stdbool.h>
@@ -11,6 +12,7 @@
 struct options {
     const char *bind; /* points into argv, or at a constant */
     uint16_t port;    /* 0: the kernel picks */
+    enum framing framing;
     uint32_t max_frame;
     size_t max_conns; /* 0: what the descriptor limit allows */
     uint32_t high_water;

@@ -9,7 +9,7 @@
 #define CLOSE_REASONS(X)                                                                           \
     X(end)       /* the peer ended its stream after a whole frame */                               \
     X(truncated) /* the peer ended its stream inside a frame */                                    \
-    X(oversize)  /* announced more than max-frame */                                               \
+    X(oversize)  /* a payload above max-frame */                                                   \
     X(reset)     /* ECONNRESET or EPIPE */                                                         \
     X(idle)      /* no byte moved in either direction for idle-timeout */                          \
     X(lifetime)  /* max-lifetime was over */                                                       \

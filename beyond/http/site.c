@@ -47,6 +47,7 @@ const struct option_part site_options = {
                "--max-frame bounds a request's body; above: 413.",
     .rows = rows,
     .count = sizeof rows / sizeof rows[0],
+    .frames_itself = true,
     .into = &site,
 };
 

@@ -52,11 +52,12 @@ static void give_back(struct ring *ring, uint8_t *memory)
 
 /* A frame has begun, and more of it is missing than a landing holds. Not with output pending: a
  * send and a receive would have the same memory, and whichever ends first would give it back. */
-static bool begun_frame_is_long(struct connection *connection)
+static bool begun_frame_is_long(struct connection *connection, const struct context *context)
 {
     const struct buffer *buffer = &connection->buffer;
 
-    return connection->state == CONNECTION_OPEN && connection->output == 0 &&
+    return context->options->framing == FRAMING_LENGTH && /* nobody knows the length of a line */
+           connection->state == CONNECTION_OPEN && connection->output == 0 &&
            flight_of(connection)->sending == NULL && buffer->data != NULL &&
            frame_missing(buffer->data + buffer->start, buffer->end - buffer->start) > LANDING_BYTES;
 }
@@ -93,7 +94,7 @@ int flight_receive(struct ring *ring, struct connection *connection, struct cont
 
     if (flight->armed != NOT_ARMED)
         return 0;
-    if (begun_frame_is_long(connection)) {
+    if (begun_frame_is_long(connection, context)) {
         if (receive_into_buffer(ring, connection, context) < 0)
             return -1;
     } else {

@@ -18,11 +18,27 @@ struct reference {
     bool oversize;
 };
 
-static void take_byte(struct reference *reference, uint8_t byte, uint32_t max_frame)
+static void take_line_byte(struct reference *reference, uint8_t byte, uint32_t max_frame)
+{
+    if (byte != '\n') {
+        reference->length++;
+        reference->oversize = reference->length > max_frame;
+        return;
+    }
+    reference->whole = reference->position;
+    reference->frames++;
+    reference->length = 0;
+}
+
+static void take_byte(struct reference *reference, uint8_t byte, uint32_t max_frame, bool lines)
 {
     reference->position++;
     if (reference->oversize)
         return;
+    if (lines) {
+        take_line_byte(reference, byte, max_frame);
+        return;
+    }
     if (reference->header_bytes < 4) {
         reference->length = reference->length * 256 + byte;
         reference->header_bytes++;
@@ -66,7 +82,8 @@ struct tested {
     bool oversize;
 };
 
-static void scan_copy(struct tested *tested, const uint8_t *bytes, size_t size, uint32_t max_frame)
+static void scan_copy(struct tested *tested, const uint8_t *bytes, size_t size, size_t fresh,
+                      uint32_t max_frame, bool lines)
 {
     uint8_t *copy = malloc(size + 1); /* of this size, so that a look beyond it is caught */
 
@@ -74,7 +91,8 @@ static void scan_copy(struct tested *tested, const uint8_t *bytes, size_t size, 
         return;
     uint8_t *end = copy + 1 + size;
     memcpy(end - size, bytes, size); /* at an odd address */
-    struct frame_scan scan = frame_scan(end - size, size, max_frame);
+    struct frame_scan scan = lines ? line_scan(end - size, size, fresh, max_frame)
+                                   : frame_scan(end - size, size, max_frame);
     free(copy);
     CHECK(scan.whole <= size, "%zu bytes of %zu are whole frames", scan.whole, size);
     tested->whole += scan.whole;
@@ -88,20 +106,24 @@ int frame_target(const uint8_t *bytes, size_t size)
     struct script script = {.bytes = bytes, .size = size};
     struct reference reference = {0};
     struct tested tested = {0};
-    uint32_t max_frame = limits[script_byte(&script) % (sizeof limits / sizeof limits[0])];
+    uint8_t kind = script_byte(&script);
+    bool lines = kind >= 128;
+    uint32_t max_frame = limits[kind % (sizeof limits / sizeof limits[0])];
     uint32_t piece = script_byte(&script); /* 0: all at once */
     size_t total = size - script.at;
 
     if (total == 0)
         return 0;
     const uint8_t *stream = bytes + script.at;
-    step("max_frame %u, %zu bytes in pieces of %u", max_frame, total, piece);
+    step("%s, max_frame %u, %zu bytes in pieces of %u", lines ? "lines" : "lengths", max_frame,
+         total, piece);
     for (size_t arrived = 0; arrived < total && !tested.oversize;) {
         size_t until = piece == 0 || total - arrived < piece ? total : arrived + piece;
+        size_t fresh = until - arrived;
         while (arrived < until)
-            take_byte(&reference, stream[arrived++], max_frame);
+            take_byte(&reference, stream[arrived++], max_frame, lines);
         show_cut(&reference, max_frame);
-        scan_copy(&tested, stream + tested.whole, arrived - tested.whole, max_frame);
+        scan_copy(&tested, stream + tested.whole, arrived - tested.whole, fresh, max_frame, lines);
         step("%zu bytes: %zu whole, %zu expected", arrived, tested.whole, reference.whole);
         CHECK(tested.whole == reference.whole, "%zu bytes whole, expected %zu", tested.whole,
               reference.whole);
