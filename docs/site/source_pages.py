@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import colours
 from page import Page, Site
 
 LANGUAGES = {
@@ -16,6 +17,7 @@ def pages(site: Site) -> Iterator[Page]:
     for name in sorted(site.sources):
         path = site.source(name)
         suffix = "." + name.rpartition("/")[2].rpartition(".")[2]
-        lines = site.highlight(site.read(name), LANGUAGES.get(suffix, "text")).splitlines()
+        pieces = colours.lines(site.read(name), LANGUAGES.get(suffix, "text"))
+        lines = [colours.markup(each) for each in pieces]
         body = site.render("source.html", at=path, name=name, lines=lines)
         yield Page(path, name, "docs", body)
