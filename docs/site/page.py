@@ -82,6 +82,7 @@ class Site:
         )
         self._templates.globals["href"] = _href_of_context(self)
         self._templates.globals["code"] = self.code
+        self._templates.globals["site_source"] = self.source
 
     def render(self, template: str, at: str, **values: Any) -> Markup:
         """A template for the page `at`. In it `href("pairs/index.html")` is a link from there."""
