@@ -115,7 +115,8 @@ def _part(site: Site, linker: Linker, match: aligning.Match, kinds: tuple[Kind, 
     sides = [side and _side(site, linker, kind, side) for side, kind in zip(match.sides, kinds)]
     anchor = _anchor(match.name) if match.name in linker.functions else f"part-{number}"
     marks = sorted({mark for block in match.sides if block for mark in block.marks})
-    titles = {"includes": "The head of the file", "": "A remark"}
+    head = "The head of the file" if match.either.comment else "What it includes"
+    titles = {"includes": head, "": "A remark"}
     first, second = match.sides
     title = titles.get(match.name, match.name)
     if first and second and first.name != second.name:
