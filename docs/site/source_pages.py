@@ -22,7 +22,11 @@ def pages(site: Site) -> Iterator[Page]:
         wanted = {link.to.partition("#")[2] for link in site.links if link.to.startswith(f"{path}#")}
         suffix = "." + name.rpartition("/")[2].rpartition(".")[2]
         text = site.read(name)
-        lines = colours.lines(text, LANGUAGES.get(suffix, "text"))
+        # Only comments have a colour here: these pages are many, and are there for what others link to.
+        lines = [
+            [("c" if kind == "c" else "", piece) for kind, piece in line]
+            for line in colours.lines(text, LANGUAGES.get(suffix, "text"))
+        ]
         code = Markup("\n").join(
             Markup('<span id="{}">{}</span>').format(anchor, colours.markup(line)) if anchor else colours.markup(line)
             for anchor, line in zip(anchors(text, wanted), lines)
