@@ -1,7 +1,8 @@
-"""The planted bugs, a page each: the text, the bug as a diff, the tests that catch it, its trace."""
+"""The planted bugs, a page each: the text, which names the tests that catch it, the bug as a diff, its trace."""
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ def pages(site: Site) -> Iterator[Page]:
         around = [MUTANTS[each] for each in (number - 1, number + 1) if 0 <= each < len(MUTANTS)]
         body = site.render(
             "pitfall.html", at=at, mutant=mutant, text=site.markdown(site.read(name), Path(name), at),
-            diffs=list(_diffs(site, mutant)), tests=_tests(site, mutant), trace=_trace(site, mutant.name),
+            diffs=list(_diffs(site, mutant)), trace=_trace(site, mutant.name),
             before=around[0] if number else None, after=around[-1] if number + 1 < len(MUTANTS) else None,
         )  # fmt: skip
         summary = f"A planted bug in {', '.join(mutant.servers)}: {mutant.title}."
@@ -58,17 +59,9 @@ def _line(line: str) -> Markup:
     return Markup('<span class="{}"><b>{}</b>{}</span>').format(kind, line[:1], code) if kind else code
 
 
-def _tests(site: Site, mutant: Mutant) -> list[tuple[str, str]]:
-    """The name of each test that must fail on it, and where its source is (for href)."""
-    from linking import test
-
-    return [(each, test(site, each)) for each in mutant.named]
-
-
 def _trace(site: Site, name: str) -> Markup | None:
     """What the traces show of it, where that part of the site is there and has one."""
     if importlib.util.find_spec("traces") is None:
         return None
-    import traces
-
-    return traces.of_pitfall(site, name)
+    trace: Markup | None = importlib.import_module("traces").of_pitfall(site, name)
+    return trace

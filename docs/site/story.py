@@ -47,7 +47,7 @@ WAY = (
     ),
     Chapter(
         "api", "The API watches it",
-        "From now on the API reports when a call on this descriptor will not block, or, with io_uring, that it is done.",
+        "From now on the API reports when a call on it will not block, or, with io_uring, that a call is done.",
         ("mux_add", "flight_receive", "mux_update", "set_interest", "poll_interest", "select_readiness",
          "poll_readiness", "epoll_readiness", "readiness_of"), "api",
     ),
@@ -116,8 +116,8 @@ def story(site: Site, kind: Kind) -> Page:
     anchors = csource.anchors(path)
     shared = {(each.file, each.line): anchor for each, anchor in csource.anchors(_path(site, WHOLE)).items()}
     places = {
-        block: f"{at}#{anchors[block]}" if _is_told(kind, block) else f"{path_of(WHOLE)}#{shared[block.file, block.line]}"
-        for block in path
+        each: f"{at}#{anchors[each]}" if _is_told(kind, each) else f"{path_of(WHOLE)}#{shared[each.file, each.line]}"
+        for each in path
     }
     linker = Linker(site, at, {block.name: place for block, place in places.items() if block.is_function})
     left = list(path)
