@@ -37,7 +37,8 @@ def test_the_functions_are_those_that_the_compiler_sees(kind):
     for file in sorted({each.file for each in csource.path(ROOT, kind.directory)}):
         lines = (ROOT / file).read_text().split("\n")
         expected = sum(line == "{" for line in lines)
-        assert sum(each.is_function for each in csource.blocks(ROOT, file)) == expected, file
+        found = [each for each in csource.blocks(ROOT, file) if each.is_function]
+        assert len(found) == expected and all(each.code.endswith("\n}") for each in found), file
 
 
 def test_a_comment_becomes_prose():
