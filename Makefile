@@ -48,7 +48,7 @@ define link
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 endef
 
-.PHONY: help all test test-asan test-deps stranger compare read compile_commands.json format lint lint-deps \
+.PHONY: help all test test-asan test-deps stranger compare read site compile_commands.json format lint lint-deps \
         install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -87,6 +87,7 @@ help:
 	@echo '                  the system calls of servers on the same peers, side by side (docs/traces.md);'
 	@echo '                  BUG=stale-event: with a planted bug, too; DIR=path/to/yours: and yours;'
 	@echo '                  make trace-accept: these are what the tests expect'
+	@echo 'make site         the web pages: $(BUILD)/site/index.html (docs/site/README.md)'
 	@echo 'make compile_commands.json'
 	@echo '                  how each file is compiled, for editors and clang tools'
 	@echo 'make format       lay the C sources out (clang-format)'
@@ -177,10 +178,10 @@ include harness/tracing/tracing.mk
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # The protocol's tests, and beside each tool its own.
-tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests beyond/*/tests)
+tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests beyond/*/tests docs/site/tests)
 
 test-deps:
-	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot) \
+	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot pygments markdown) \
 	    --optional $(if $(SERVER),,sanitizers liburing libssl openssl http_parser curl h2load nc wrk) strace valgrind ip pytest-timeout
 
 # Builds what the directory of a stranger holds.
@@ -210,6 +211,10 @@ compare:
 
 read:
 	@harness/show read '$(S)'
+
+site:
+	@harness/require pytest jinja2 pygments markdown
+	@docs/site/build $(BUILD)/site
 
 compile_commands.json:
 	@$(MAKE) --no-print-directory -Bn all $(BUILD)/loadgen_steps $(faults_objects) | \

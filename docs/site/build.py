@@ -1,0 +1,108 @@
+"""Writes the web pages: `docs/site/build [OUT]`. The same sources give the same bytes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import docs_pages
+import home
+import marks
+import pairs
+import pitfalls
+import source_pages
+import story
+from page import HERE, SECTIONS, BadSite, Page, Site
+from suite.servers import ROOT, build_dir
+
+# Each yields its pages. A page of a source file is made last, for the files that the others link to.
+PARTS = (
+    home,
+    story,
+    pairs,
+    marks,
+    docs_pages,
+    pitfalls,
+    source_pages,
+)
+
+
+def main(words: list[str]) -> int:
+    if len(words) > 1:
+        print("usage: docs/site/build [OUT]", file=sys.stderr)
+        return 2
+    out = Path(words[0]) if words else build_dir() / "site"
+    try:
+        size = write(out, *make(Site(ROOT)))
+    except (BadSite, OSError) as error:
+        print(f"site: {error}", file=sys.stderr)
+        return 1
+    print(f"site: {out}/index.html ({size / 1e6:.1f} MB)")
+    return 0
+
+
+def make(site: Site) -> tuple[Site, dict[str, Page]]:
+    pages: dict[str, Page] = {}
+    for part in PARTS:
+        for page in part.pages(site):
+            if page.path in pages:
+                raise BadSite(f"{page.path}: two pages have this path")
+            pages[page.path] = page
+    return site, pages
+
+
+def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
+    """Writes everything and returns its size in bytes. What stood in `out` before is removed."""
+    sections = [each for each in SECTIONS if each.index in pages]
+    static = sorted((HERE / "static").iterdir())
+    written: dict[str, bytes] = {f"static/{each.name}": each.read_bytes() for each in static}
+    written |= site.files
+    for path, page in pages.items():
+        for script in page.scripts:
+            if f"static/{script}" not in written:
+                raise BadSite(f"{path}: there is no static/{script}")
+        written[path] = site.render("base.html", at=path, page=page, sections=sections).encode()
+    check_links(site, written)
+    if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
+        raise BadSite(f"{out}: has other files than those of a site; name another directory")
+    shutil.rmtree(out, ignore_errors=True)
+    for path, content in written.items():
+        target = out / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    return sum(map(len, written.values()))
+
+
+class _Anchors(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if name == "id" and value]
+
+
+def check_links(site: Site, written: dict[str, bytes]) -> None:
+    """Every link that href() made leads to a page, and to an anchor there, and no page has an anchor twice."""
+    anchors: dict[str, set[str]] = {}
+    for path, content in written.items():
+        if path.endswith(".html"):
+            parser = _Anchors()
+            parser.feed(content.decode())
+            anchors[path] = set(parser.found)
+            twice = [each for each in anchors[path] if parser.found.count(each) > 1]
+            if twice:
+                raise BadSite(f"{path}: the anchor {sorted(twice)[0]} is there more than once")
+    for link in site.links:
+        path, _, anchor = link.to.partition("#")
+        path = path or link.at
+        if path not in written:
+            raise BadSite(f"{link.at}: links to {path}, which is not there")
+        if anchor and anchor not in anchors.get(path, ()):
+            raise BadSite(f"{link.at}: links to {link.to}, and there is no such anchor")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
