@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import docs_pages
+import experiments
 import home
 import pitfalls
 import source_pages
@@ -19,6 +20,7 @@ PARTS = (
     home,
     docs_pages,
     pitfalls,
+    experiments,
     source_pages,
 )
 
@@ -54,9 +56,9 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
     written: dict[str, bytes] = {f"static/{each.name}": each.read_bytes() for each in static}
     written |= site.files
     for path, page in pages.items():
-        for script in page.scripts:
-            if f"static/{script}" not in written:
-                raise BadSite(f"{path}: there is no static/{script}")
+        for name in page.scripts + page.styles:
+            if f"static/{name}" not in written:
+                raise BadSite(f"{path}: there is no static/{name}")
         written[path] = site.render("base.html", at=path, page=page, sections=sections).encode()
     check_links(site, written)
     if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
