@@ -9,8 +9,10 @@ from pathlib import Path
 
 import docs_pages
 import experiments
+import glossary
 import home
 import pitfalls
+import search
 import source_pages
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
@@ -21,6 +23,7 @@ PARTS = (
     docs_pages,
     pitfalls,
     experiments,
+    glossary,
     source_pages,
 )
 
@@ -46,6 +49,7 @@ def make(site: Site) -> tuple[Site, dict[str, Page]]:
             if page.path in pages:
                 raise BadSite(f"{page.path}: two pages have this path")
             pages[page.path] = page
+    pages |= {page.path: page for page in search.pages(site, pages)}
     return site, pages
 
 
@@ -59,7 +63,8 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
         for name in page.scripts + page.styles:
             if f"static/{name}" not in written:
                 raise BadSite(f"{path}: there is no static/{name}")
-        written[path] = site.render("base.html", at=path, page=page, sections=sections).encode()
+        written[path] = site.render("base.html", at=path, page=page, sections=sections,
+                                    terms=glossary.terms_of(page), glossary=glossary.AT).encode()  # fmt: skip
     check_links(site, written)
     if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")
