@@ -17,8 +17,8 @@ from page import SECTIONS, Page, Site
 AT, INDEX = "search/index.html", "search-index.js"
 # Prose first: whoever looks for a word wants to read about it.
 ORDER = ("docs", "pitfalls", "glossary", "experiments", "steps", "marks", "traces", "story", "pairs", "home")
-HEADINGS = ("h1", "h2", "h3", "h4")
-BLOCKS = {*HEADINGS, "p", "li", "dt", "dd", "td", "th", "tr", "pre", "figcaption", "summary", "div", "section"}
+HEADINGS = ("h1", "h2", "h3", "h4", "dt")  # dt: a term of the glossary
+BLOCKS = {*HEADINGS, "p", "li", "dd", "td", "th", "tr", "pre", "figcaption", "summary", "div", "section"}
 LEFT_OUT = ("script", "style", "svg", "nav", "fieldset")
 VOID = ("br", "img", "input", "hr", "wbr", "col", "path")
 
@@ -90,9 +90,8 @@ def parts_of(html: str) -> list[Part]:
     parser = _Parts()
     parser.feed(html)
     parser.end_block()
-    return [
-        Part(each.anchor, " ".join(each.heading), tuple(each.text)) for each in parser.parts if each.heading or each.text
-    ]  # fmt: skip
+    full = [each for each in parser.parts if each.heading or each.text]
+    return [Part(each.anchor, " ".join(each.heading), tuple(each.text)) for each in full]
 
 
 def index(pages: Iterable[Page]) -> tuple[list[list[str]], list[list[object]]]:

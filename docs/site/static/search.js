@@ -57,7 +57,7 @@ function result(number, words) {
   const [path, title] = searchIndex.pages[page];
   const item = document.createElement("li"), link = document.createElement("a");
   link.href = "../" + path + (anchor ? "#" + encodeURIComponent(anchor) : "");
-  link.textContent = heading && heading !== title ? `${title}: ${heading}` : title;
+  link.textContent = heading && heading.toLowerCase() !== title.toLowerCase() ? `${title}: ${heading}` : title;
   item.append(link, excerpt(text, words));
   return item;
 }
