@@ -11,15 +11,21 @@ import docs_pages
 import experiments
 import glossary
 import home
+import marks
+import pairs
 import pitfalls
 import search
 import source_pages
+import story
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
 # Each yields its pages. A page of a source file is made last, for the files that the others link to.
 PARTS = (
     home,
+    story,
+    pairs,
+    marks,
     docs_pages,
     pitfalls,
     experiments,
