@@ -1,8 +1,8 @@
 """The search: all texts of the site in one script, and a page that looks into it. Without scripts that page is a list
 of all pages and terms.
 
-A text that stands on several pages, as the lines of a source do, is kept for the first of them only; the others are
-found by their headings."""
+A text that stands on several pages is kept for the first of them only. Sources are read in the stories of the servers:
+pairs and marks, which show the same lines, are found by their headings, other files by their names and their tests."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from page import SECTIONS, Page, Site
 AT, INDEX = "search/index.html", "search-index.js"
 # Prose first: whoever looks for a word wants to read about it.
 ORDER = ("docs", "pitfalls", "glossary", "experiments", "steps", "marks", "traces", "story", "pairs", "home")
+BY_HEADINGS = ("pairs", "marks")
 HEADINGS = ("h1", "h2", "h3", "h4", "dt")  # dt: a term of the glossary
 BLOCKS = {*HEADINGS, "p", "li", "dd", "td", "th", "tr", "pre", "figcaption", "summary", "div", "section"}
 LEFT_OUT = ("script", "style", "svg", "nav", "fieldset")
@@ -103,10 +104,16 @@ def index(pages: Iterable[Page]) -> tuple[list[list[str]], list[list[object]]]:
     for page in sorted(pages, key=lambda page: (_place(page), page.path)):
         listed.append([page.path, page.title, titles[page.section]])
         for part in parts_of(page.body):
-            new = [line for line in part.text if line not in known]
+            new = [line for line in _kept(page, part) if line not in known]
             known.update(new)
             parts.append([len(listed) - 1, part.anchor, part.heading, " ".join(new)])
     return listed, parts
+
+
+def _kept(page: Page, part: Part) -> tuple[str, ...]:
+    if page.path.startswith("source/"):
+        return tuple(line for line in part.text if line.startswith("def test_"))
+    return () if page.section in BY_HEADINGS else part.text
 
 
 def _place(page: Page) -> int:
