@@ -137,12 +137,11 @@ async function main() {
   const browser = await Browser.start(process.argv[2]);
   try {
     await browser.media("light");
-    await openAll(browser);
-    await axeInBoth(browser);
-    await byKeyboard(browser);
-    if (plan.search) await searching(browser);
-    if (plan.chart) await charting(browser);
-    await onPaper(browser);
+    for (const part of [openAll, axeInBoth, byKeyboard, searching, charting, onPaper]) {
+      const began = process.hrtime.bigint();
+      if (part === searching ? plan.search : part === charting ? plan.chart : true) await part(browser);
+      if (process.env.TIMES) console.error(part.name, Number(process.hrtime.bigint() - began) / 1e9);
+    }
   } finally {
     await browser.stop();
   }
