@@ -242,8 +242,9 @@ def _levels(heat: Heat, x: Axis, y: Axis) -> list[tuple[float, str]]:
     paths = [""] * LEVELS
     for cell in heat.cells:
         level = round((LEVELS - 1) * (1 + max(math.log(cell.share, 200), -1)))
-        left, top = x.at(cell.begin), y.at(cell.high)
-        paths[level] += f"M{left:g} {top:g}H{x.at(cell.end):g}V{y.at(max(cell.low, y.least)):g}H{left:g}z"
+        left, top, wide = x.at(cell.begin), y.at(cell.high), x.at(cell.end) - x.at(cell.begin)
+        high = y.at(max(cell.low, y.least)) - top
+        paths[level] += f"M{left:g} {top:g}h{wide:.3g}v{high:.3g}h{-wide:.3g}z"
     return [(round(0.2 + 0.8 * level / (LEVELS - 1), 2), path) for level, path in enumerate(paths) if path]
 
 
@@ -259,5 +260,5 @@ def _heat_rows(heats: Sequence[Heat]) -> list[Row]:
 
 
 def _cells(cells: Sequence[Cell]) -> str:
-    """All requests of a moment, by their times: the upper limit of each band."""
-    return ", ".join(f"{cell.requests} × {number('time', cell.high)}" for cell in cells)
+    """All requests of a moment, by their times: the upper limit of each band, in microseconds."""
+    return " ".join(f"{cell.requests}×{cell.high:.0f}" for cell in cells)

@@ -21,7 +21,8 @@ function hiddenTexts() {
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = node.data.replace(/\s+/g, " ").trim();
     const place = node.parentElement;
-    if (!text || place.closest("script, style, noscript, template, .plot, [data-view], [data-needs-script]")) continue;
+    if (!text || place.closest("script, style, noscript, template, .plot, [data-view], [data-needs-script]")
+      || place.matches("svg title, svg desc")) continue;
     if (place.checkVisibility({ visibilityProperty: true })) shown.add(text);
     else hidden.push(text);
   }
@@ -33,7 +34,7 @@ function watchFocus() {
   const kinds = "a[href], button, input, select, textarea, summary, [tabindex]";
   const groups = new Set();
   const wanted = [...document.querySelectorAll(kinds)].filter((each) => {
-    if (each.disabled || each.id === "main" || !each.checkVisibility({ visibilityProperty: true })) return false;
+    if (each.disabled || each.localName === "main" || !each.checkVisibility({ visibilityProperty: true })) return false;
     if (each.type !== "radio") return true;
     const first = !groups.has(each.name);  // the arrows lead to the others
     groups.add(each.name);
