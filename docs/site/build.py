@@ -69,8 +69,9 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
         for name in page.scripts + page.styles:
             if f"static/{name}" not in written:
                 raise BadSite(f"{path}: there is no static/{name}")
-        written[path] = site.render("base.html", at=path, page=page, sections=sections,
-                                    terms=glossary.terms_of(page), glossary=glossary.AT).encode()  # fmt: skip
+        terms = glossary.terms_of(page) if glossary.AT in pages else []
+        body = site.render("base.html", at=path, page=page, sections=sections, terms=terms, glossary=glossary.AT)
+        written[path] = body.encode()
     check_links(site, written)
     if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")

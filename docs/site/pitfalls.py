@@ -42,7 +42,7 @@ def pages(site: Site) -> Iterator[Page]:
 def _diffs(site: Site, mutant: Mutant) -> Iterator[FileDiff]:
     text = bugs.patch(site.root, mutant.name)
     first: dict[str, int] = {}
-    for file, line in bugs.changed_lines(text):
+    for file, line in bugs.changed_lines(site.root, text):
         first.setdefault(file, line)
     for part in text.split("--- a/")[1:]:
         name, _, rest = part.partition("\n")
