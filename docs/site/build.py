@@ -8,10 +8,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import docs_pages
+import experiments
+import glossary
 import home
 import marks
 import pairs
 import pitfalls
+import search
 import source_pages
 import story
 from page import HERE, SECTIONS, BadSite, Page, Site
@@ -25,6 +28,8 @@ PARTS = (
     marks,
     docs_pages,
     pitfalls,
+    experiments,
+    glossary,
     source_pages,
 )
 
@@ -50,6 +55,7 @@ def make(site: Site) -> tuple[Site, dict[str, Page]]:
             if page.path in pages:
                 raise BadSite(f"{page.path}: two pages have this path")
             pages[page.path] = page
+    pages |= {page.path: page for page in search.pages(site, pages)}
     return site, pages
 
 
@@ -60,10 +66,12 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
     written: dict[str, bytes] = {f"static/{each.name}": each.read_bytes() for each in static}
     written |= site.files
     for path, page in pages.items():
-        for script in page.scripts:
-            if f"static/{script}" not in written:
-                raise BadSite(f"{path}: there is no static/{script}")
-        written[path] = site.render("base.html", at=path, page=page, sections=sections).encode()
+        for name in page.scripts + page.styles:
+            if f"static/{name}" not in written:
+                raise BadSite(f"{path}: there is no static/{name}")
+        terms = glossary.terms_of(page) if glossary.AT in pages else []
+        body = site.render("base.html", at=path, page=page, sections=sections, terms=terms, glossary=glossary.AT)
+        written[path] = body.encode()
     check_links(site, written)
     if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from page import Page, Site, documents, page_of
+from page import OF_OTHER_PARTS, Page, Site, documents, page_of
 
 
 def pages(site: Site) -> Iterator[Page]:
     shown = []
     for name in documents(site.root):
         if name.startswith("docs/pitfalls/") and not name.endswith(("README.md", "matrix.md")):
+            continue
+        if name in OF_OTHER_PARTS:
+            shown.append((title_of(site.read(name), name), name, page_of(name)))
             continue
         source = site.read(name)
         title = title_of(source, name)

@@ -103,7 +103,7 @@ def anchor(target: str, text: str) -> Markup:
 def test(site: Site, name: str) -> str:
     """The page (for href) that shows a test: test_x.py, or test_x.py::test_y, with or without parameters."""
     file, _, function = name.partition("[")[0].partition("::")
-    for pattern in (f"harness/conformance/{file}", f"beyond/*/tests/{file}", f"harness/*/tests/{file}"):
+    for pattern in (f"harness/conformance/{file}", f"*/*/tests/{file}"):
         for found in sorted(site.root.glob(pattern)):
             page = site.source(found.relative_to(site.root).as_posix())
             if function and f"def {function}(" not in found.read_text(encoding="utf-8"):

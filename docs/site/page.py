@@ -14,10 +14,13 @@ import jinja2
 from markupsafe import Markup
 
 import colours
+import experiment_text
 import prose
 from suite import servers
 
 HERE = Path(__file__).resolve().parent
+# Documents that docs_pages.py leaves to others, with their first pages
+OF_OTHER_PARTS = {experiment_text.DOCUMENT: experiment_text.INDEX, "docs/glossary.md": "glossary/index.html"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Page:
     body: Markup  # what stands in <main>, with the one <h1>
     scripts: tuple[str, ...] = ()  # files of static/, in the order in which they run
     summary: str = ""  # one sentence, for lists and the search
+    styles: tuple[str, ...] = ()  # files of static/ that this page needs besides site.css
 
 
 class BadSite(Exception):
@@ -132,8 +136,17 @@ def _href_of_context(site: Site) -> Any:
     return href
 
 
+def place_of(document: str, anchor: str = "") -> str:
+    """Where an anchor of a document stands: the page, and the anchor there."""
+    if document == experiment_text.DOCUMENT:
+        return experiment_text.place(anchor)
+    return page_of(document) + (f"#{anchor}" if anchor else "")
+
+
 def page_of(document: str) -> str:
-    """Where a document (*.md, relative to the root) stands on the site."""
+    """Where a document (*.md, relative to the root) stands on the site, or begins."""
+    if document in OF_OTHER_PARTS:
+        return OF_OTHER_PARTS[document]
     name = document.removesuffix(".md")
     if name.startswith("docs/pitfalls/"):
         return name.removeprefix("docs/").replace("README", "index") + ".html"

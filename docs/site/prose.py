@@ -103,7 +103,7 @@ class _Links(Treeprocessor):
                 element.set("src", self.target(element.get("src", "")))
 
     def target(self, link: str) -> str:
-        from page import BadSite, page_of
+        from page import BadSite, place_of
 
         if re.match(r"[a-z]+:", link):
             return link
@@ -116,7 +116,7 @@ class _Links(Treeprocessor):
         if not (self.site.root / wanted).is_file():
             raise BadSite(f"{self.of}: there is no {link}")
         if wanted.endswith(".md"):
-            return self.site.href(self.at, page_of(wanted) + sharp + name)
+            return self.site.href(self.at, place_of(wanted, name))
         if wanted.endswith(IMAGES):
             self.site.files[f"images/{wanted}"] = (self.site.root / wanted).read_bytes()
             return self.site.href(self.at, f"images/{wanted}")
