@@ -9,14 +9,20 @@ from pathlib import Path
 
 import docs_pages
 import home
+import marks
+import pairs
 import pitfalls
 import source_pages
+import story
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
 # Each yields its pages. A page of a source file is made last, for the files that the others link to.
 PARTS = (
     home,
+    story,
+    pairs,
+    marks,
     docs_pages,
     pitfalls,
     source_pages,

@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pygments
-import pygments.formatters
-import pygments.lexers
 from markupsafe import Markup
 
+import colours
 import prose
 from suite import servers
 
@@ -84,6 +82,7 @@ class Site:
         )
         self._templates.globals["href"] = _href_of_context(self)
         self._templates.globals["code"] = self.code
+        self._templates.globals["site_source"] = self.source
 
     def render(self, template: str, at: str, **values: Any) -> Markup:
         """A template for the page `at`. In it `href("pairs/index.html")` is a link from there."""
@@ -103,13 +102,11 @@ class Site:
         return self.render("code.html", at="", text=self.highlight(source, language), label=label)
 
     def highlight(self, source: str, language: str = "c") -> Markup:
-        """The same without the box: spans with the classes of Pygments."""
+        """The same without the box."""
         try:
-            lexer = pygments.lexers.get_lexer_by_name(language or "text", stripnl=False, ensurenl=False)
-        except pygments.util.ClassNotFound:
-            raise BadSite(f"Pygments knows no language '{language}'") from None
-        formatter = pygments.formatters.HtmlFormatter(nowrap=True)
-        return Markup(pygments.highlight(source, lexer, formatter))
+            return colours.markup(colours.tokens(source, language or "text"))
+        except colours.UnknownLanguage as error:
+            raise BadSite(str(error)) from None
 
     def markdown(self, source: str, of: Path, at: str) -> Markup:
         """A document as HTML for the page `at`. `of` is its file, relative to the root: its links start there."""
