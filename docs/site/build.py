@@ -14,6 +14,7 @@ import pairs
 import pitfalls
 import source_pages
 import story
+import traces
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
@@ -25,6 +26,7 @@ PARTS = (
     marks,
     docs_pages,
     pitfalls,
+    traces,
     source_pages,
 )
 

@@ -52,7 +52,7 @@ def run(programs: Path, server: str, tests: Sequence[str], patience: float, sani
 
 
 def trace(bug: str, programs: Path) -> str:
-    """Does the program with the bug still make the calls of its trace (tracing/claims.py)? What is wrong, or nothing."""
+    """Does the program with the bug still make the calls of its trace (tracing/claims.py)? Says what is wrong."""
     environment = {**os.environ, "PYTHONPATH": str(HARNESS), "PYTHONDONTWRITEBYTECODE": "1", "SERVER": ""}
     done = subprocess.run(
         [sys.executable, "-m", "tracing.planted", bug, str(programs)], cwd=servers.ROOT, env=environment,

@@ -83,8 +83,7 @@ def _parse() -> argparse.Namespace:
     columns = shutil.get_terminal_size((160, 24)).columns
     width = "of a line (default: the terminal's)"
     parser.add_argument("--width", type=int, default=columns, metavar="COLUMNS", help=width)
-    accept = "write traces to harness/tracing/golden/, where the tests expect them: of the scripts, or those of --bug " \
-        "(default: all, and those of all planted bugs)"
+    accept = "write traces to harness/tracing/golden/, where the tests expect them (default: all, also those of bugs)"
     parser.add_argument("--accept", action="store_true", help=accept)
     return parser.parse_args()
 

@@ -29,6 +29,7 @@ from tracing.steady import steady
 FROM_US = ("SIGSTOP", "SIGCONT")
 SILENCE = 0.5  # seconds without an answer, while the server sleeps
 RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
+MUCH = 100_000  # bytes of strace's lines: one that only gets no processor writes less
 RESTLESS_STILL = 0.5  # the same for one that did not in the step before
 UNANSWERED = 2.0  # seconds more than idle-timeout, in which a server with a bug may close a silent peer
 MOST_SHOWN = 40  # calls of one step
@@ -166,15 +167,15 @@ class Recording(Play):
         will one come from a server that runs and runs, and moves nothing."""
         if self._frozen is not None:
             return
-        moved, since, rested = -1, 0.0, 0.0
+        moved, since, rested, written = -1, 0.0, 0.0, 0
         while not all(_through(peer) for peer in self.peers.values()):
             self._pump()
             now, total = time.monotonic(), sum(peer.moved for peer in self.peers.values())
             if total != moved:
-                moved, since = total, now
-            if total != moved or kernel.ran(self.server.process.pid) is None:
+                moved, since, written = total, now, self._written()
+            if kernel.ran(self.server.process.pid) is None:
                 rested = now
-            quiet = now - max(since, rested) > SILENCE or now - since > RESTLESS
+            quiet = now - max(since, rested) > SILENCE or now - since > RESTLESS and self._written() - written > MUCH
             if quiet or self.server.process.poll() is not None:
                 break
             time.sleep(0.001)
@@ -183,10 +184,16 @@ class Recording(Play):
         """Does it sleep within a while?"""
         before = not self.steps or self.steps[-1].sleeps
         until = time.monotonic() + (RESTLESS if before else RESTLESS_STILL)
-        while time.monotonic() < until:
+        written = self._written()
+        while time.monotonic() < until or self._written() - written < MUCH:
             if self.server.process.poll() is not None or kernel.rests(self.server.process.pid):
                 return True
+            time.sleep(0.001)
         return False
+
+    def _written(self) -> int:
+        """By strace, in bytes."""
+        return self._trace.stat().st_size
 
     def _note(self, what: str) -> None:
         self._meanwhile = []
