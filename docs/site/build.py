@@ -13,6 +13,7 @@ import marks
 import pairs
 import pitfalls
 import source_pages
+import steps
 import story
 import traces
 from page import HERE, SECTIONS, BadSite, Page, Site
@@ -27,6 +28,7 @@ PARTS = (
     docs_pages,
     pitfalls,
     traces,
+    steps,
     source_pages,
 )
 
