@@ -104,7 +104,7 @@ def rows(first: str, second: str) -> list[Row]:
     lines = [colours.lines(each, "c") for each in (first, second)]
     texts = [each.split("\n") for each in (first, second)]
     found: list[Row] = []
-    matcher = difflib.SequenceMatcher(None, *texts, autojunk=False)
+    matcher = difflib.SequenceMatcher(a=texts[0], b=texts[1], autojunk=False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag == "equal":
             found += [Row(one, other) for one, other in zip(lines[0][i1:i2], lines[1][j1:j2])]
@@ -148,8 +148,9 @@ def _words(line: Pieces) -> list[str]:
 
 def marked(first: Pieces, second: Pieces) -> tuple[Pieces, Pieces]:
     """The words that differ get the class "d" besides their own."""
-    words = [[(name, word) for name, text in line for word in WORD.findall(text)] for line in (first, second)]
-    matcher = difflib.SequenceMatcher(None, *[[word for _, word in line] for line in words], autojunk=False)
+    words = [[(name, str(word)) for name, text in line for word in WORD.findall(text)] for line in (first, second)]
+    texts = [[word for _, word in line] for line in words]
+    matcher = difflib.SequenceMatcher(a=texts[0], b=texts[1], autojunk=False)
     result: tuple[Pieces, Pieces] = ([], [])
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         for side, begin, end in ((0, i1, i2), (1, j1, j2)):

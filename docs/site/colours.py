@@ -44,7 +44,7 @@ def tokens(source: str, language: str) -> Iterator[tuple[str, str]]:
 
 def markup(pieces: Iterable[tuple[str, str]]) -> Markup:
     return Markup("").join(
-        Markup('<i class="{}">{}</i>').format(name, text) if name else escape(text) for name, text in pieces
+        Markup('<i class={}>{}</i>').format(name, text) if name else escape(text) for name, text in pieces
     )
 
 

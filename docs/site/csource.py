@@ -41,7 +41,7 @@ class Block:
     @property
     def is_function(self) -> bool:
         """Does it define one? A declaration does not."""
-        return re.match(r"[A-Za-z_][^;={]*\([^;={]*\)\s*\{", self.code) is not None
+        return re.match(r"(?:#.*\n)*[A-Za-z_][^;={]*\([^;={]*\)\s*\{", self.code) is not None
 
     @property
     def marks(self) -> tuple[int, ...]:

@@ -22,8 +22,9 @@ def pages(site: Site) -> Iterator[Page]:
         yield Page(at, title, section, body)
         if section == "docs":
             shown.append((title, name, at))
+    directories = [each.directory for each in site.kinds]
     at = "docs/index.html"
-    yield Page(at, "Documents", "docs", site.render("documents.html", at=at, shown=shown))
+    yield Page(at, "Documents", "docs", site.render("documents.html", at=at, shown=shown, directories=directories))
 
 
 def title_of(source: str, name: str) -> str:

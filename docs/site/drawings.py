@@ -17,7 +17,7 @@ WAKE_UP = Diagram(
         Step("signals", "expiry", "stats, stop", shift=(0, -42)),
         Step("expiry", "reap", "what is due ended", shift=(0, -42)),
         Step("reap", "accept", "numbers are\nfree again", shift=(50, 12)),
-        Step("accept", "wait", "the API is told what is wanted now", bend=0, shift=(-40, 30)),
+        Step("accept", "wait", "the API is told what is wanted now", bend=40, shift=(-20, 26)),
     ),
 )  # fmt: skip
 
@@ -28,8 +28,8 @@ CONNECTION = Diagram(
         State("LINGERING", 770, 60, "FIN is sent"), State("CLOSED", 430, 240, "retired, then closed"),
     ),
     (
-        Step("OPEN", "FLUSHING", "the input ends, oversize,\nstop, lifetime", shift=(0, -2)),
-        Step("FLUSHING", "LINGERING", "all output sent:\nFIN follows", shift=(0, -2)),
+        Step("OPEN", "FLUSHING", "the input ends, oversize,\nstop, lifetime", shift=(0, -22)),
+        Step("FLUSHING", "LINGERING", "all output sent:\nFIN follows", shift=(0, -22)),
         Step("OPEN", "CLOSED", "a call fails,\nor it is idle", shift=(-50, 14)),
         Step("FLUSHING", "CLOSED", "output sent,\ninput ended", shift=(54, 0)),
         Step("LINGERING", "CLOSED", "the input ends,\nor time is up", shift=(66, 14)),
@@ -46,8 +46,8 @@ TURN_OF_LEVEL = Diagram(
         Step("ready", "recv", "READABLE", shift=(0, -12)), Step("recv", "send", "whole frames", shift=(0, -12)),
         Step("send", "settle", "all sent", shift=(-20, -12)),
         Step("recv", "next wait", "a part of a frame,\nor EAGAIN", shift=(-70, 14)),
-        Step("send", "next wait", "a short count:\nwants WRITABLE", shift=(64, 0)),
-        Step("settle", "next wait", "mux_update", shift=(56, 16)),
+        Step("send", "next wait", "a short count:\nwants WRITABLE", shift=(60, -14)),
+        Step("settle", "next wait", "mux_update", shift=(62, 24)),
     ),
 )  # fmt: skip
 
@@ -96,8 +96,8 @@ TURN_OF_COMPLETION = Diagram(
         Step("receive", "completion", "bytes come", shift=(0, -40)),
         Step("completion", "send", "whole frames", shift=(0, -40)),
         Step("send", "submitted", "ring_wait", shift=(44, -8)), Step("submitted", "sent", "done", shift=(0, -12)),
-        Step("sent", "send", "more output came", shift=(-66, 6)),
-        Step("completion", "receive", "it ended: no landing was free,\narmed again", bend=70, shift=(0, 8)),
+        Step("sent", "send", "more output came", shift=(-70, 0)),
+        Step("completion", "receive", "it ended: no landing was free,\narmed again", bend=70, shift=(0, 20)),
     ),
 )  # fmt: skip
 
@@ -112,7 +112,7 @@ API_OF_ARRAYS = Diagram(
         Step("in our array", "asked", "each wait takes\nall of it along", bend=20, shift=(0, -20)),
         Step("asked", "in our array", "not ready", bend=20, shift=(0, 14)),
         Step("asked", "reported", "ready", shift=(30, 0)),
-        Step("reported", "in our array", "served. What is left\nis found again", shift=(-60, 14)),
+        Step("reported", "in our array", "served. What is left\nis found again", shift=(-90, 18)),
     ),
 )  # fmt: skip
 
@@ -125,7 +125,7 @@ API_OF_LEVEL = Diagram(
     (
         Step("not watched", "in the set", "EPOLL_CTL_ADD,\nonce", shift=(0, -32)),
         Step("in the set", "ready list", "bytes come", bend=20, shift=(0, -10)),
-        Step("ready list", "in the set", "asked once more: not ready", bend=20, shift=(0, 16)),
+        Step("ready list", "in the set", "asked once more:\nnot ready", bend=20, shift=(0, 24)),
         Step("ready list", "reported", "epoll_wait", bend=16, shift=(46, 0)),
         Step("reported", "ready list", "always", bend=16, shift=(-34, 0)),
         Step("in the set", "not watched", "close(2)", bend=40, shift=(0, 10)),
@@ -141,7 +141,7 @@ API_OF_EDGE = Diagram(
     ),
     (
         Step("not watched", "in the set", "EPOLL_CTL_ADD,\nonce", shift=(0, -32)),
-        Step("in the set", "ready list", "something new comes", shift=(0, -12)),
+        Step("in the set", "ready list", "something\nnew comes", shift=(0, -20)),
         Step("ready list", "reported", "epoll_wait", shift=(50, 0)),
         Step("reported", "in the set", "served to EAGAIN", shift=(40, -2)),
         Step("reported", "our queue", "budget used up, or paused", bend=-14, shift=(0, 14)),
@@ -158,7 +158,7 @@ API_OF_FILTERS = Diagram(
     (
         Step("no filter", "a note", "EV_ADD", shift=(0, -12)),
         Step("a note", "active", "bytes come", bend=20, shift=(0, -10)),
-        Step("active", "a note", "asked once more: not true", bend=20, shift=(0, 16)),
+        Step("active", "a note", "asked once more:\nnot true", bend=20, shift=(0, 24)),
         Step("active", "reported", "kevent", bend=16, shift=(36, 0)),
         Step("reported", "active", "without EV_CLEAR", bend=16, shift=(-68, 0)),
         Step("a note", "no filter", "EV_DELETE, or close(2)", bend=40, shift=(0, 10)),
@@ -168,14 +168,15 @@ API_OF_FILTERS = Diagram(
 API_OF_ONESHOT = Diagram(
     "api", "A descriptor with EPOLLONESHOT", 900, 250,
     (
-        State("not watched", 90, 60), State("armed", 340, 60, "in the set"),
-        State("ready list", 640, 60, "the kernel's"), State("disarmed", 340, 200, "one worker has it"),
+        State("not watched", 90, 60), State("armed", 370, 60, "in the set"),
+        State("ready list", 640, 60, "the kernel's"), State("disarmed", 370, 200, "one worker has it"),
     ),
     (
-        Step("not watched", "armed", "EPOLL_CTL_ADD", shift=(0, -40)), Step("armed", "ready list", "bytes come", shift=(0, -12)),
+        Step("not watched", "armed", "EPOLL_CTL_ADD", shift=(0, -12)),
+        Step("armed", "ready list", "bytes come", shift=(0, -12)),
         Step("ready list", "disarmed", "one epoll_wait\nof one thread", shift=(66, 14)),
-        Step("disarmed", "armed", "EPOLL_CTL_MOD", shift=(-72, 0)),
-        Step("disarmed", "not watched", "closed by the loop", shift=(-60, 16)),
+        Step("disarmed", "armed", "EPOLL_CTL_MOD", shift=(62, 0)),
+        Step("disarmed", "not watched", "closed by the loop", shift=(-80, 16)),
     ),
 )  # fmt: skip
 

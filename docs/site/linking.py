@@ -79,7 +79,7 @@ class Linker:
             tag = "mark" if "d" in classes else "i"
             rest = " ".join(each for each in classes if each != "d")
             if rest:
-                linked = Markup('<{0} class="{1}">{2}</{0}>').format(tag, rest, linked)
+                linked = Markup("<{0} class={1}>{2}</{0}>").format(tag, rest, linked)
             elif tag == "mark":
                 linked = Markup("<mark>{}</mark>").format(linked)
             result += linked

@@ -83,10 +83,7 @@ def pair(site: Site, first: Kind, second: Kind) -> Page:
     anchors = {each.name: f"#{_anchor(each.name)}" for each in shown if names.count(each.name) == 1 and each.name}
     linker = Linker(site, at, {name: at + anchor for name, anchor in anchors.items()})
     parts = [_part(site, linker, each, (first, second), number) for number, each in enumerate(shown)]
-    others = [
-        (kind, _by_file(found, side))
-        for side, kind in enumerate((first, second))
-    ]  # fmt: skip
+    others = [(kind, _by_file(found, side)) for side, kind in enumerate((first, second))]
     title = f"{first.name} and {second.name}"
     body = site.render("pair.html", at=at, first=first, second=second, parts=parts, others=others, title=title)
     summary = f"{first.label} beside {second.label}: the sources of both servers, aligned by function."
@@ -112,7 +109,7 @@ def _anchor(name: str) -> str:
 
 
 def _part(site: Site, linker: Linker, match: aligning.Match, kinds: tuple[Kind, Kind], number: int) -> Part:
-    sides = [side and _side(site, linker, kind, side) for side, kind in zip(match.sides, kinds)]
+    sides = [_side(site, linker, kind, block) if block else None for block, kind in zip(match.sides, kinds)]
     anchor = _anchor(match.name) if match.name in linker.functions else f"part-{number}"
     marks = sorted({mark for block in match.sides if block for mark in block.marks})
     head = "The head of the file" if match.either.comment else "What it includes"
@@ -121,9 +118,7 @@ def _part(site: Site, linker: Linker, match: aligning.Match, kinds: tuple[Kind, 
     title = titles.get(match.name, match.name)
     if first and second and first.name != second.name:
         title = f"{first.name} and {second.name}"
-    return Part(
-        anchor, title, [(each, TITLES[each - 1]) for each in marks], sides, _code(linker, match)
-    )  # fmt: skip
+    return Part(anchor, title, [(each, TITLES[each - 1]) for each in marks], sides, _code(linker, match))
 
 
 def _side(site: Site, linker: Linker, kind: Kind, block: Block) -> Side:

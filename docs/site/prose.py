@@ -49,6 +49,7 @@ class _Documents(Extension):
         md.preprocessors.register(_Fences(md, self.site), "fences", 25)
         md.treeprocessors.register(_Boxes(md, self.site), "boxes", 1)
         md.treeprocessors.register(_Links(md, self), "links", 2)
+        md.treeprocessors.register(_Names(md, self), "names", 1.5)
 
 
 class _Fences(Preprocessor):
@@ -120,3 +121,36 @@ class _Links(Treeprocessor):
             self.site.files[f"images/{wanted}"] = (self.site.root / wanted).read_bytes()
             return self.site.href(self.at, f"images/{wanted}")
         return self.site.href(self.at, self.site.source(wanted))
+
+
+class _Names(Treeprocessor):
+    """A test, and a C source of a server, that a document names in code lead to their sources."""
+
+    TEST = re.compile(r"test_\w+\.py(::\w+(\[.*\])?)?")
+    SOURCE = re.compile(r"(?:common|beyond/\w+|\w+_\w+)/[\w-]+\.[ch]")
+
+    def __init__(self, md: library.Markdown, where: _Documents) -> None:
+        super().__init__(md)
+        self.site, self.at = where.site, where.at
+
+    def run(self, root: etree.Element) -> None:
+        parents = {child: parent for parent in root.iter() for child in parent}
+        for element in list(root.iter("code")):
+            name = element.text or ""
+            parent = parents[element]
+            target = self.target(name) if parent.tag not in ("a", "pre") else None
+            if target is None:
+                continue
+            link = etree.Element("a", {"href": self.site.href(self.at, target)})
+            link.tail, element.tail = element.tail, None
+            parent[list(parent).index(element)] = link
+            link.append(element)
+
+    def target(self, name: str) -> str | None:
+        import linking
+
+        if self.TEST.fullmatch(name):
+            return linking.test(self.site, name)
+        if self.SOURCE.fullmatch(name) and (self.site.root / name).is_file():
+            return self.site.source(name)
+        return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from markupsafe import Markup
+
 import colours
 from page import Page, Site
 
@@ -17,17 +19,27 @@ LANGUAGES = {
 def pages(site: Site) -> Iterator[Page]:
     for name in sorted(site.sources):
         path = site.source(name)
+        wanted = {link.to.partition("#")[2] for link in site.links if link.to.startswith(f"{path}#")}
         suffix = "." + name.rpartition("/")[2].rpartition(".")[2]
-        pieces = colours.lines(site.read(name), LANGUAGES.get(suffix, "text"))
-        lines = [(anchor, colours.markup(each)) for anchor, each in zip(anchors(site.read(name), suffix), pieces)]
-        body = site.render("source.html", at=path, name=name, lines=lines)
-        yield Page(path, name, "docs", body)
+        text = site.read(name)
+        # Only comments have a colour here: these pages are many, and are there for what others link to.
+        lines = [
+            [("c" if kind == "c" else "", piece) for kind, piece in line]
+            for line in colours.lines(text, LANGUAGES.get(suffix, "text"))
+        ]
+        code = Markup("\n").join(
+            Markup('<span id="{}">{}</span>').format(anchor, colours.markup(line)) if anchor else colours.markup(line)
+            for anchor, line in zip(anchors(text, wanted), lines)
+        )
+        numbers = "\n".join(map(str, range(1, len(lines) + 1)))
+        yield Page(path, name, "docs", site.render("source.html", at=path, name=name, code=code, numbers=numbers))
 
 
-def anchors(text: str, suffix: str) -> list[str]:
-    """For each line the function of a Python file that begins there, or nothing."""
+def anchors(text: str, wanted: set[str]) -> list[str]:
+    """For each line its anchor, if a link leads there: L12, or the function of a Python file that begins in it."""
     found: list[str] = []
-    for line in text.split("\n"):
-        function = re.match(r"def (\w+)\(", line) if suffix == ".py" else None
-        found.append(function[1] if function and function[1] not in found else "")
+    for number, line in enumerate(text.split("\n"), 1):
+        function = re.match(r"def (\w+)\(", line)
+        names = [f"L{number}", function[1] if function else ""]
+        found.append(next((each for each in names if each in wanted and each not in found), ""))
     return found

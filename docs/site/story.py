@@ -47,7 +47,7 @@ WAY = (
     ),
     Chapter(
         "api", "The API watches it",
-        "From now on the API reports when a call on this descriptor will not block, or, with io_uring, that it is done.",
+        "From now on the API reports when a call on it will not block, or, with io_uring, that a call is done.",
         ("mux_add", "flight_receive", "mux_update", "set_interest", "poll_interest", "select_readiness",
          "poll_readiness", "epoll_readiness", "readiness_of"), "api",
     ),
@@ -87,11 +87,15 @@ WAY = (
 )  # fmt: skip
 
 
+WHOLE = "epoll_lt"  # whose story has every block that the servers share: the reading guide begins there, too
+
+
 @dataclass(frozen=True)
 class Told:
     block: Block
-    anchor: str
-    link: str
+    place: str  # for href(): on this page, or in the story that has it
+    here: bool
+    source: str  # for href(): its lines
     prose: Markup
     code: Markup
     bugs: list[Mutant]
@@ -107,28 +111,43 @@ def pages(site: Site) -> Iterator[Page]:
 
 
 def story(site: Site, kind: Kind) -> Page:
-    at = f"story/{kind.name}.html"
-    path = [block for block in csource.path(site.root, kind.directory) if not _is_guard(block)]
+    at = path_of(kind.name)
+    path = _path(site, kind.directory)
     anchors = csource.anchors(path)
-    defined = {block.name: f"{at}#{anchors[block]}" for block in path if block.is_function}
-    linker = Linker(site, at, defined)
+    shared = {(each.file, each.line): anchor for each, anchor in csource.anchors(_path(site, WHOLE)).items()}
+    places = {
+        each: f"{at}#{anchors[each]}" if _is_told(kind, each) else f"{path_of(WHOLE)}#{shared[each.file, each.line]}"
+        for each in path
+    }
+    linker = Linker(site, at, {block.name: place for block, place in places.items() if block.is_function})
     left = list(path)
     chapters = []
     for chapter in WAY:
-        blocks = [found for name in chapter.functions for found in _functions(left, name, kind)]
+        blocks = [each for name in chapter.functions for each in left if each.is_function and each.name == name]
         left = [each for each in left if each not in blocks]
-        told = [_told(site, linker, block, anchors[block]) for block in blocks]
+        told = [_told(site, linker, each, places[each], _is_told(kind, each)) for each in blocks]
         chapters.append((chapter, _diagram(site, at, chapter, kind), told))
     rest: dict[str, list[Told]] = {}
     for block in left:
-        rest.setdefault(block.file, []).append(_told(site, linker, block, anchors[block]))
-    body = site.render("story.html", at=at, kind=kind, chapters=chapters, rest=rest)
-    return Page(at, f"{kind.name} as a story", "story", body, summary=f"{kind.label}: one byte's way through {kind.name}.")
+        rest.setdefault(block.file, []).append(_told(site, linker, block, places[block], _is_told(kind, block)))
+    body = site.render("story.html", at=at, kind=kind, chapters=chapters, rest=rest, whole=WHOLE)
+    summary = f"{kind.label}: one byte's way through {kind.name}."
+    return Page(at, f"{kind.name} as a story", "story", body, summary=summary)
 
 
-def _functions(path: list[Block], name: str, kind: Kind) -> list[Block]:
-    """A name may stand for two: turn() is the loop's, and a worker's."""
-    return [block for block in path if block.is_function and block.name == name]
+def path_of(name: str) -> str:
+    return f"story/{name}.html"
+
+
+def _path(site: Site, directory: str) -> list[Block]:
+    return [block for block in csource.path(site.root, directory) if not _is_guard(block)]
+
+
+def _is_told(kind: Kind, block: Block) -> bool:
+    """Is it on the page in full? Every server has its own files there, and one server has all that they share. The
+    others of the five also have what the byte meets; those beyond the five link to it."""
+    met = any(block.name in chapter.functions for chapter in WAY) and block.is_function
+    return not block.file.startswith("common/") or kind.name == WHOLE or (kind.name in FIVE and met)
 
 
 def _is_guard(block: Block) -> bool:
@@ -136,12 +155,13 @@ def _is_guard(block: Block) -> bool:
     return block.file.endswith(".h") and not block.comment and block.code.startswith(("#ifndef", "#endif"))
 
 
-def _told(site: Site, linker: Linker, block: Block, anchor: str) -> Told:
-    code = Markup("\n").join(linker.code(line) for line in colours.lines(block.code, "c")) if block.code else Markup("")
-    return Told(
-        block, anchor, site.source(block.file, block.code_line), linker.comment(block.comment), code,
-        bugs.of_function(site.root, block.file, block.name),
-    )  # fmt: skip
+def _told(site: Site, linker: Linker, block: Block, place: str, here: bool) -> Told:
+    prose = code = Markup("")
+    if here:
+        prose = linker.comment(block.comment)
+        code = Markup("\n").join(linker.code(line) for line in colours.lines(block.code, "c"))
+    source = site.source(block.file, block.code_line or block.line)
+    return Told(block, place, here, source, prose, code, bugs.of_function(site.root, block.file, block.name))
 
 
 def _diagram(site: Site, at: str, chapter: Chapter, kind: Kind) -> Markup:
