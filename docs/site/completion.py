@@ -95,8 +95,8 @@ class Ring:
             else:
                 self.done += [(name, "receive, 0 bytes") for name in self.open]
         self.walks = [(name, "its armed entry is done") for name, _ in self.done]
-        text = "The kernel does what is armed: it accepts, or copies the bytes into a buffer that the server has provided,"
-        self.show("peers", f"{what[0].upper()}{what[1:]}. {text} and puts a completion into the queue.")
+        text = "The kernel does what is armed: it accepts, or copies the bytes into a buffer that the server has"
+        self.show("peers", f"{what[0].upper()}{what[1:]}. {text} provided, and puts a completion into the queue.")
 
     def _woken(self, handed: int) -> None:
         many = {0: "no entry", 1: "1 entry"}.get(handed, f"{handed} entries")

@@ -212,8 +212,9 @@ DEMOS = (
              Op("end", (), text="The end of a process closes all its descriptors."),
              Op("read", ("r",), 1, "0", "Now the writing end is gone, and read returns 0: the end."),
          )),
-    Demo("epoll-and-close", "Why epoll keeps watching what was closed", "An epoll set holds open file descriptions, and "
-         "not numbers. close takes an entry out only when no other number leads to the open file description.", (
+    Demo("epoll-and-close", "Why epoll keeps watching what was closed",
+         "An epoll set holds open file descriptions, and not numbers. close takes an entry out only when no other "
+         "number leads to the open file description.", (
              Op("pipe", ("r", "w"), text="A pipe."),
              Op("epoll", ("e",), text="An empty set."),
              Op("add", ("e", "r"), text="The set watches the reading end."),

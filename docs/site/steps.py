@@ -26,15 +26,15 @@ class Stepper:
 
 STEPPERS = (
     Stepper("select", "select: bits that are copied in and out", "select_srv", "select_srv",
-            "Each wait hands over a bit for every descriptor. The kernel asks each of them, and writes its answer over the "
-            "bits.",
+            "Each wait hands over a bit for every descriptor. The kernel asks each of them, and writes its answer over "
+            "the bits.",
             Api("select", Place("select_srv/server.c", "loop_woke(loop, pselect("),
-                 Place("select_srv/server.c", "FD_SET(watch->fd, &mux->want_read)"))),
+                Place("select_srv/server.c", "FD_SET(watch->fd, &mux->want_read)"))),
     Stepper("poll", "poll: an array that is copied in at each wait", "poll_srv", "poll_srv",
-            "Each wait hands over an entry for every descriptor. The kernel asks each of them, and fills in what is "
-            "ready.",
+            "Each wait hands over an entry for every descriptor. The kernel asks each of them, and fills in what "
+            "is ready.",
             Api("poll", Place("poll_srv/server.c", "loop_woke(loop, poll_masked"),
-                 Place("poll_srv/server.c", "(struct pollfd){.fd = watch->fd"))),
+                Place("poll_srv/server.c", "(struct pollfd){.fd = watch->fd"))),
     Stepper("epoll-level", "epoll, level-triggered: a set in the kernel", "epoll_lt", "epoll_lt",
             "A descriptor is named once. A wait walks only the ready list. What it has reported goes back to the list, "
             "and is asked again at the next wait.",
@@ -43,19 +43,19 @@ STEPPERS = (
     Stepper("epoll-edge", "epoll, edge-triggered: only what is new", "epoll_et", "epoll_et",
             "What a wait has reported does not go back to the ready list. Only something new puts it there.",
             Api("edge", Place("epoll_et/server.c", "loop_woke(loop, epoll_wait("),
-                 Place("epoll_et/server.c", "EPOLL_CTL_ADD, watch->fd"))),
+                Place("epoll_et/server.c", "EPOLL_CTL_ADD, watch->fd"))),
     Stepper("one-shot", "epoll, one-shot: armed for one event", "epoll_oneshot", "epoll_oneshot",
-            "An event disarms its descriptor. A call arms it again, at the end of the turn. Here one thread does all of "
-            "it (--workers 0).",
+            "An event disarms its descriptor. A call arms it again, at the end of the turn. Here one thread does all "
+            "of it (--workers 0).",
             Api("oneshot", Place("beyond/epoll_oneshot/server.c", "loop_woke(loop, epoll_wait("),
-                 Place("beyond/epoll_oneshot/oneshot.c", "EPOLL_CTL_ADD, slot"),
-                 Place("beyond/epoll_oneshot/oneshot.c", "EPOLL_CTL_MOD, slot_of"))),
+                Place("beyond/epoll_oneshot/oneshot.c", "EPOLL_CTL_ADD, slot"),
+                Place("beyond/epoll_oneshot/oneshot.c", "EPOLL_CTL_MOD, slot_of"))),
     Stepper("kqueue", "kqueue: filters, and one call for everything", "kqueue_srv", "epoll_lt",
             "A filter is added once. A wait walks only the notes that are active. On Linux a library stands in for the "
             "kernel, and strace does not see kevent. So these steps are drawn from the trace of epoll_lt, which meets "
             "the same peers, with the calls that kqueue_srv makes in the same places.",
             Api("kqueue", Place("kqueue_srv/server.c", "loop_woke(loop, kevent("),
-                 Place("kqueue_srv/server.c", "return kevent(mux->fd, &event, 1"))),
+                Place("kqueue_srv/server.c", "return kevent(mux->fd, &event, 1"))),
     Stepper("io_uring", "io_uring: the kernel makes the calls", "uring", "uring",
             "The server hands over entries, which are calls to make, and takes completions, which are their results. "
             "strace sees how many entries each call hands over. Which they are follows from the source.", None),

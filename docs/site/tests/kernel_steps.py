@@ -1,5 +1,6 @@
-"""Makes the calls of a list of steps (docs/site/descriptors.py) and says what the kernel answered. A process of its own:
-so its descriptors are 0, 1 and 2, and the next one is 3. Reads JSON, writes JSON."""
+"""Makes the calls of a list of steps (docs/site/descriptors.py) and says what the kernel answered.
+
+It is a process of its own: so its descriptors are 0, 1 and 2, and the next one is 3. Reads JSON, writes JSON."""
 
 from __future__ import annotations
 

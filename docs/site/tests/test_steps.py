@@ -114,5 +114,3 @@ def test_a_source_line_must_be_there_once() -> None:
             assert frame.place is None or found(site, frame.place).number > 0
     with pytest.raises(BadSite, match="0 lines"):
         found(site, Place("epoll_lt/server.c", "no such line"))
-
-
