@@ -15,12 +15,14 @@ from tracing import golden, planted
 from tracing.claims import CLAIMS, EXTRA, MISSING, Claim, of_bug
 
 COUNTS = "calls: "
+FEWER, MORE = "fewer", "more"
 EVERY = "calls in all"
 
 
 @dataclass(frozen=True)
 class Line:
-    """A call in a cell. `sign`: "" as in the server without the bug, "missing", or "extra"."""
+    """A call in a cell, or how many there are of one. `sign`: "" as in the server without the bug, "missing" or
+    "extra"; of a number "fewer" or "more"."""
 
     text: str
     sign: str = ""
@@ -29,7 +31,7 @@ class Line:
     @property
     def named(self) -> str:
         """The mark in words: colour alone tells nobody."""
-        return {"": "", MISSING: "missing: ", EXTRA: "extra: "}[self.sign]
+        return f"{self.sign}: " if self.sign else ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def of_claim(site: Site, claim: Claim, server: str) -> Column:
         key: _compared(whole.get(key, []), wrong.get(key, []), claim)
         for key in [*whole, *(key for key in wrong if key not in whole)]
     }
-    counts = _compared(whole_counts, wrong_counts, claim)
+    counts = _counted(whole_counts, wrong_counts, claim)
     title = f"{_label(site, server)}: {claim.bug}"
     return Column(f"{server}-{claim.bug}", title, claim.bug, claim.says, cells, counts)
 
@@ -102,6 +104,23 @@ def _compared(whole: Sequence[str], wrong: Sequence[str], claim: Claim) -> list[
             found += [Line(each, MISSING, _is_claim(each, MISSING, claim)) for each in whole[a:b]]
             found += [Line(each, EXTRA, _is_claim(each, EXTRA, claim)) for each in wrong[c:d]]
     return found
+
+
+def _counted(whole: Sequence[str], wrong: Sequence[str], claim: Claim) -> list[Line]:
+    here, there = _by_name(whole), _by_name(wrong)
+    found = []
+    for name in sorted({*here, *there}):
+        before, after = here.get(name, "0"), there.get(name, "0")
+        if before == after:
+            found.append(Line(f"{after} {name}"))
+        else:
+            sign = MORE if after == "many" or before != "many" and int(after) > int(before) else FEWER
+            found.append(Line(f"{after} {name}, not {before}", sign, claim.step == "calls" and claim.call == name))
+    return found
+
+
+def _by_name(counts: Sequence[str]) -> dict[str, str]:
+    return {name: number for number, name in (each.split(" ") for each in counts)}
 
 
 def _is_claim(text: str, sign: str, claim: Claim) -> bool:

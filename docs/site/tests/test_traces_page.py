@@ -27,7 +27,8 @@ def test_every_call_is_in_its_cell(name: str) -> None:
 def test_the_call_that_the_page_speaks_of_is_marked(claim: traces.Claim, server: str) -> None:
     column = traces.of_claim(SITE, claim, server)
     lines = [line for cell in [*column.cells.values(), column.counts] for line in cell]
-    assert any(line.is_claim and line.sign == claim.what for line in lines)
+    signs = {MISSING: (MISSING, traces.FEWER), EXTRA: (EXTRA, traces.MORE)}[claim.what]
+    assert any(line.is_claim and line.sign in signs for line in lines)
 
 
 def test_steps_that_one_column_lacks_have_their_row() -> None:
@@ -41,6 +42,16 @@ def test_steps_that_one_column_lacks_have_their_row() -> None:
 def test_a_step_that_comes_twice_is_two_rows() -> None:
     steps, counts = traces.parse("peer 0 sends\n    recv = 1\npeer 0 sends\n    recv = 2\ncalls: 2 recv\n")
     assert steps == {("peer 0 sends", 0): ["recv = 1"], ("peer 0 sends", 1): ["recv = 2"]} and counts == ["2 recv"]
+
+
+def test_counts_say_both_numbers() -> None:
+    claim = traces.Claim("a-bug", ("epoll_lt",), "one-echo", MISSING, "recv", "calls")
+    whole, wrong = ["2 accept", "6 recv", "1 send", "3 epoll_wait"], ["2 accept", "3 recv", "many epoll_wait"]
+    lines = traces._counted(whole, wrong, claim)
+    assert [(line.text, line.sign, line.is_claim) for line in lines] == [
+        ("2 accept", "", False), ("many epoll_wait, not 3", traces.MORE, False), ("3 recv, not 6", traces.FEWER, True),
+        ("0 send, not 1", traces.FEWER, False),
+    ]  # fmt: skip
 
 
 def test_marks_are_words_and_not_colours_alone() -> None:

@@ -138,6 +138,7 @@ def test_servers_stand_side_by_side_and_long_cells_are_folded() -> None:
     (["nothing-like-it"], 2, "'nothing-like-it' is no script and no file"),
     (["one-echo", "--servers", "nobody"], 2, "'nobody' is no server"),
     (["one-echo", "--servers", "kqueue_srv"], 2, "kqueue_srv: strace does not see"),
+    (["--accept", "--bug", "counter-forgotten"], 2, "no trace of it is kept: a number in the statistics is wrong"),
 ))  # fmt: skip
 def test_bad_usage(words: list[str], status: int, said: str) -> None:
     done = subprocess.run(
