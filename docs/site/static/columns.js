@@ -1,6 +1,7 @@
 "use strict";
 /* Which columns of a trace are shown. Without this script all of them are. */
-for (const form of document.querySelectorAll("form[data-columns]")) {
+for (const template of document.querySelectorAll("template[data-columns]")) {
+  const form = template.content.querySelector("form");
   const boxes = [...form.querySelectorAll("input")];
   const status = form.querySelector("[role=status]");
   const wanted = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean);
@@ -15,6 +16,6 @@ for (const form of document.querySelectorAll("form[data-columns]")) {
   };
   form.addEventListener("change", () => history.replaceState(null, "", "#" + show().join(",")));
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.hidden = false;
+  template.replaceWith(template.content);
   show();
 }

@@ -1,6 +1,8 @@
 "use strict";
 /* Shows one step at a time. Without this script all of them stand one below the other. */
 for (const stepper of document.querySelectorAll("[data-stepper]")) {
+  const template = stepper.querySelector("template");
+  template.replaceWith(template.content);
   const frames = [...stepper.querySelectorAll(".frame")];
   const controls = stepper.querySelector(".controls");
   const range = stepper.querySelector("input[type=range]");
@@ -41,6 +43,5 @@ for (const stepper of document.querySelectorAll("[data-stepper]")) {
   });
   const linked = frames.findIndex((frame) => `#${frame.id}` === location.hash);
   stepper.classList.add("one");
-  controls.hidden = false;
   show(Math.max(linked, 0), false);
 }
