@@ -16,7 +16,9 @@ import pairs
 import pitfalls
 import search
 import source_pages
+import steps
 import story
+import traces
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
@@ -28,6 +30,8 @@ PARTS = (
     marks,
     docs_pages,
     pitfalls,
+    traces,
+    steps,
     experiments,
     glossary,
     source_pages,

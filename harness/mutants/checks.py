@@ -51,6 +51,18 @@ def run(programs: Path, server: str, tests: Sequence[str], patience: float, sani
     return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
 
 
+def trace(bug: str, programs: Path) -> str:
+    """Does the program with the bug still make the calls of its trace (tracing/claims.py)? Says what is wrong."""
+    environment = {**os.environ, "PYTHONPATH": str(HARNESS), "PYTHONDONTWRITEBYTECODE": "1", "SERVER": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "tracing.planted", bug, str(programs)], cwd=servers.ROOT, env=environment,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST,
+    )  # fmt: skip
+    if done.returncode == 0:
+        return ""
+    return f"its trace: {done.stdout.strip() or done.stderr.strip()}"
+
+
 def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> None:
     environment = {
         **os.environ,

@@ -17,6 +17,7 @@ from pathlib import Path
 from mutants import build, checks, matrix
 from mutants.manifest import MUTANTS, Mutant
 from suite import servers
+from tracing import claims
 
 AT_A_TIME = 4  # they mostly wait for something that the planted bug prevents, so more run than there are cores
 PAGES = servers.ROOT / "docs" / "pitfalls"
@@ -134,6 +135,8 @@ def try_mutant(mutant: Mutant, base: Path, scratch: Path, options: argparse.Name
         return verdicts
     for verdict in verdicts:
         repeat(verdict, build.programs_of(tree, mutant.sanitize), mutant.sanitize, options)
+    if claims.of_bug(mutant.name):
+        verdicts[-1].trouble = checks.trace(mutant.name, build.programs_of(tree, mutant.sanitize))
     shutil.rmtree(tree)
     return verdicts
 

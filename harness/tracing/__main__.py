@@ -15,8 +15,8 @@ from suite import servers
 from suite.script import BadScript, Script, load
 from suite.strace import NO_TRACE
 
-from tracing import golden, show
-from tracing.bugs import CannotTrace, Program, check_bug, planted
+from tracing import claims, golden, planted as kept, show
+from tracing.bugs import CannotTrace, Program, built, check_bug, planted
 from tracing.record import Trace, record
 
 
@@ -26,8 +26,10 @@ def main() -> int:
         return _list()
     try:
         names = _servers(arguments.servers)
-        scripts = {word: _script(word) for word in arguments.scripts or golden.EXPECTED}
+        scripts = {word: _script(word) for word in arguments.scripts or _all_scripts(arguments)}
         check_bug(arguments.bug, names)
+        if arguments.accept and arguments.bug and not claims.of_bug(arguments.bug):
+            raise servers.BadList(f"{arguments.bug}: no trace of it is kept: {claims.why_not(arguments.bug)}")
     except (BadScript, servers.BadList) as error:
         print(f"trace: {error}", file=sys.stderr)
         return 2
@@ -35,17 +37,21 @@ def main() -> int:
         print(f"trace: {NO_TRACE}", file=sys.stderr)
         return 1
     try:
-        with planted(arguments.bug, names) as programs:
-            for word, script in scripts.items():
-                traces = [_record(each, script) for each in programs]
-                if arguments.accept:
-                    _accept(word, traces)
-                else:
-                    print(f"{word}: {script.about}\n\n{show.table(traces, arguments.width)}")
+        if arguments.accept:
+            _accept(names, scripts, arguments)
+        else:
+            _show(names, scripts, arguments)
     except CannotTrace as error:
         print(f"trace: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _show(names: list[str], scripts: dict[str, Script], arguments: argparse.Namespace) -> None:
+    with planted(arguments.bug, names) as programs:
+        for word, script in scripts.items():
+            traces = [_record(each, script) for each in programs]
+            print(f"{word}: {script.about}\n\n{show.table(traces, arguments.width)}")
 
 
 def _record(program: Program, script: Script) -> Trace:
@@ -77,7 +83,7 @@ def _parse() -> argparse.Namespace:
     columns = shutil.get_terminal_size((160, 24)).columns
     width = "of a line (default: the terminal's)"
     parser.add_argument("--width", type=int, default=columns, metavar="COLUMNS", help=width)
-    accept = "write the traces to harness/tracing/golden/, where the tests expect them (default: of all scripts)"
+    accept = "write traces to harness/tracing/golden/, where the tests expect them (default: all, also those of bugs)"
     parser.add_argument("--accept", action="store_true", help=accept)
     return parser.parse_args()
 
@@ -108,11 +114,30 @@ def _script(word: str) -> Script:
     return load(Path(word))
 
 
-def _accept(word: str, traces: list[Trace]) -> None:
-    for trace in traces:
-        path = golden.path_of(word, trace.server)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(trace.steady().text(), encoding="utf-8")
+def _all_scripts(arguments: argparse.Namespace) -> list[str]:
+    """What --accept means without a script: all of them, or none if it names a bug."""
+    return [] if arguments.bug else list(golden.SCRIPTS)
+
+
+def _accept(names: list[str], scripts: dict[str, Script], arguments: argparse.Namespace) -> None:
+    for word, script in scripts.items():
+        for name in names:
+            path = golden.path_of(word, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            trace = _record(Program(name, name, servers.build_dir()), script)
+            path.write_text(trace.steady().text(), encoding="utf-8")
+        if word == golden.STEPPED:
+            _accept_steps(script)
+    bugs = [arguments.bug] if arguments.bug else [] if arguments.scripts else kept.bugs()
+    for bug, build in built(bugs):
+        kept.accept(bug, build)
+
+
+def _accept_steps(script: Script) -> None:
+    for name, more in golden.OF_STEPS.items():
+        if servers.absent(name) is None:
+            text = record(name, script, *more).steady().text()
+            golden.path_of(golden.STEPPED, name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

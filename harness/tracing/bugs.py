@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 from mutants import build
 from mutants.manifest import MUTANTS, Mutant
 from suite import servers
+from tracing import golden
 
 
 class CannotTrace(Exception):
@@ -54,3 +57,22 @@ def planted(bug: str | None, names: Sequence[str]) -> Iterator[list[Program]]:
             raise CannotTrace(f"{bug}: {error}") from None
         wrong = {name: Program(name, f"{name}: {bug}", build.programs_of(tree, "")) for name in here}
         yield [each for program in whole for each in (program, wrong.get(program.server)) if each is not None]
+
+
+def built(bugs: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Each bug, and the directory with the programs that have it, as long as nobody asks for the next."""
+    mutants = [dataclasses.replace(each, servers=_traced(each)) for each in MUTANTS if each.name in bugs]
+    with tempfile.TemporaryDirectory() as folder:
+        needed = sorted({name for mutant in mutants for name in mutant.servers})
+        base = build.make_base(Path(folder), "", needed) if mutants else Path(folder)
+        for mutant in mutants:
+            try:
+                tree = build.make_mutant(Path(folder), base, mutant)
+            except build.CannotBuild as error:
+                raise CannotTrace(f"{mutant.name}: {error}") from None
+            yield mutant.name, build.programs_of(tree, "")
+            shutil.rmtree(tree)
+
+
+def _traced(mutant: Mutant) -> tuple[str, ...]:
+    return tuple(name for name in mutant.servers if name in golden.TRACED)

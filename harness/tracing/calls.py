@@ -16,12 +16,12 @@ STRACE = ("strace", "-f", "-yy", "-v", "-s", "4")
 WAITS = ("select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent", "io_uring_enter")
 # Memory, the C library's own affairs, and what only the way back from a signal handler needs.
 LEFT_OUT = {
-    "brk", "mmap", "munmap", "madvise", "mprotect", "mremap", "rt_sigreturn", "rt_sigprocmask", "rt_sigaction", "futex",
+    "brk", "mmap", "munmap", "madvise", "mprotect", "mremap", "rt_sigreturn", "rt_sigaction", "futex",
     "restart_syscall", "newfstatat", "fstat", "getrandom", "clock_gettime", "exit_group", "exit", "getrusage", "lseek",
 }  # fmt: skip
 SHORT = {
     "accept4": "accept", "recvfrom": "recv", "sendto": "send", "pselect6": "pselect", "epoll_pwait": "epoll_wait",
-    "epoll_pwait2": "epoll_wait",
+    "epoll_pwait2": "epoll_wait", "rt_sigprocmask": "sigprocmask",
 }  # fmt: skip
 
 ANNOTATION = re.compile(r"\b(\d+)<((?:->|-(?!>)|[^<>-]|<[^<>]*>)*)>")
@@ -35,6 +35,7 @@ class Call:
     text: str
     waits: bool = False
     fails: str = ""  # the error, if any
+    often: bool = False  # it stands for many that are the same: how many is a matter of time
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,6 @@ class Namer:
         for number, what in ANNOTATION.findall(f"{match[2]} {result}{match[5]}"):
             self._learn(int(number), what, renew=name in ("accept", "accept4") and number == result)
         arguments = ANNOTATION.sub(r"\1", match[2])
-        if self._is_of_log(name, arguments):
-            return None
         say = getattr(self, f"_{SHORT.get(name, name)}", None)
         told = say(arguments, result, error) if say else self._other(arguments)
         failed = result in ("-1", "?")
@@ -73,7 +72,8 @@ class Namer:
         if name == "close":
             self.names.pop(int(arguments), None)
         short = SHORT.get(name, name)
-        return Call(short, f"{short}({told})" + (f" = {outcome}" if outcome else ""), name in WAITS, error)
+        waits = name in WAITS and not self._is_of_log(name, arguments)
+        return Call(short, f"{short}({told})" + (f" = {outcome}" if outcome else ""), waits, error)
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class Namer:
 
     @staticmethod
     def _is_of_log(name: str, arguments: str) -> bool:
-        """poll(2) asks whether standard error would wait: that is no wait of the loop."""
+        """poll(2) asks whether a write to standard error would wait: that is no wait of the loop."""
         return name == "poll" and re.match(r"\[\{fd=[12],", arguments) is not None
 
     # -- one function for each kind of call: its arguments ----------------------------------------
@@ -154,6 +154,13 @@ class Namer:
         return f"{self.of(words[0])}, {words[2]}"
 
     _setsockopt = _getsockopt
+
+    def _io_uring_enter(self, arguments: str, *_: str) -> str:
+        count = arguments.split(", ")[1]
+        return "no entry" if count == "0" else "1 entry" if count == "1" else f"{count} entries"
+
+    def _sigprocmask(self, arguments: str, *_: str) -> str:
+        return arguments.split(",")[0].removeprefix("SIG_")
 
     def _other(self, arguments: str) -> str:
         """A descriptor, if that is what the first argument is."""

@@ -18,6 +18,10 @@ TRACED = tuple(
     if kind.waits and kind.protocol == "frames" and kind.transport == "plain" and kind.threads == "one"
     and kind.trigger != "completion"
 )  # fmt: skip
+# Two more for the steppers of the site, on one script: without workers one-shot has one order, and of io_uring(7)
+# strace sees when entries are handed over, and how many.
+STEPPED = "two-peers-at-once"
+OF_STEPS = {"epoll_oneshot": ("--workers", "0"), "uring": ()}
 
 
 def script(name: str) -> Script:

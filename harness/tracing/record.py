@@ -6,10 +6,8 @@ it belongs to the next action, which ends it."""
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import os
-import re
 import resource
 import select
 import signal
@@ -26,12 +24,17 @@ from suite.strace import UNDER_STRACE, whole_lines
 from suite.stranger import StrangersServer
 
 from tracing.calls import STRACE, Call, Namer
+from tracing.steady import steady
 
 FROM_US = ("SIGSTOP", "SIGCONT")
-ROOM_ONLY = re.compile(r"\) = peer \d+: OUT$")
 SILENCE = 0.5  # seconds without an answer, while the server sleeps
 RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
-MOST_SHOWN = 24  # calls of one step
+MUCH = 100_000  # bytes of strace's lines: one that only gets no processor writes less
+RESTLESS_STILL = 0.5  # the same for one that did not in the step before
+UNANSWERED = 2.0  # seconds more than idle-timeout, in which a server with a bug may close a silent peer
+MOST_SHOWN = 40  # calls of one step
+MOST_TOLD = 8  # peers that connect at once, one by one
+OFTEN = "   again and again"
 
 
 @dataclass
@@ -45,7 +48,8 @@ class Step:
     @property
     def lines(self) -> list[str]:
         """A server that does not sleep makes thousands of calls, many of them again and again."""
-        runs = [(text, len(list(same))) for text, same in itertools.groupby(self.calls, lambda call: call.text)]
+        texts = [call.text + OFTEN * call.often for call in self.calls]
+        runs = [(text, len(list(same))) for text, same in itertools.groupby(texts)]
         shown = [text if times == 1 else f"{text}   {times:,} times" for text, times in runs[:MOST_SHOWN]]
         more = sum(times for _, times in runs[MOST_SHOWN:])
         return shown + [f"and {more:,} calls more"] * (more > 0) + ["it does not sleep"] * (not self.sleeps)
@@ -61,25 +65,19 @@ class Trace:
         return Counter(call.name for step in self.steps for call in step.calls)
 
     def steady(self) -> Trace:
-        """Without the wake-ups that only say that there is room to send, and that nothing follows. An edge-triggered
-        server has them when acknowledgements come, and how many come is not the same each time."""
-        return Trace(self.server, [dataclasses.replace(step, calls=_of_use(step.calls)) for step in self.steps])
+        """What is the same in every run."""
+        return Trace(self.server, steady(self.steps))
+
+    def counted(self) -> list[str]:
+        often = {call.name for step in self.steps for call in step.calls if call.often}
+        return [f"{'many' if name in often else number} {name}" for name, number in sorted(self.counts.items())]
 
     def text(self) -> str:
         """A line for each step and each call."""
         lines = []
         for step in self.steps:
             lines += [step.what, *(f"    {line}" for line in step.lines)]
-        counts = ", ".join(f"{number} {name}" for name, number in sorted(self.counts.items()))
-        return "\n".join([*lines, f"calls: {counts}", ""])
-
-
-def _of_use(calls: list[Call]) -> list[Call]:
-    following = [*calls[1:], None]
-    return [
-        call for call, after in zip(calls, following)
-        if not (ROOM_ONLY.search(call.text) and call.waits and (after is None or after.waits))
-    ]  # fmt: skip
+        return "\n".join([*lines, f"calls: {', '.join(self.counted())}", ""])
 
 
 class TracedServer(StrangersServer):
@@ -161,34 +159,56 @@ class Recording(Play):
         if self._frozen is None and self._meanwhile:
             self._settle()
             sleeps = self._at_rest()
-            self._note("; ".join(self._meanwhile))
+            self._note(_together(self._meanwhile))
             self.steps[-1].sleeps = sleeps
 
     def _settle(self) -> None:
-        """Every peer has its answers; or nothing has moved for a while although the server sleeps: none will come."""
+        """Every peer has its answers; or nothing has moved for a while although the server sleeps: none will come. Nor
+        will one come from a server that runs and runs, and moves nothing."""
         if self._frozen is not None:
             return
-        moved, since = -1, time.monotonic()
+        moved, since, rested, written = -1, 0.0, 0.0, 0
         while not all(_through(peer) for peer in self.peers.values()):
             self._pump()
-            total = sum(peer.moved for peer in self.peers.values())
-            if total != moved or kernel.ran(self.server.process.pid) is None:
-                moved, since = total, time.monotonic()
-            if time.monotonic() - since > SILENCE or self.server.process.poll() is not None:
+            now, total = time.monotonic(), sum(peer.moved for peer in self.peers.values())
+            if total != moved:
+                moved, since, written = total, now, self._written()
+            if kernel.ran(self.server.process.pid) is None:
+                rested = now
+            quiet = now - max(since, rested) > SILENCE or now - since > RESTLESS and self._written() - written > MUCH
+            if quiet or self.server.process.poll() is not None:
                 break
             time.sleep(0.001)
 
     def _at_rest(self) -> bool:
         """Does it sleep within a while?"""
-        until = time.monotonic() + RESTLESS
-        while time.monotonic() < until:
+        before = not self.steps or self.steps[-1].sleeps
+        until = time.monotonic() + (RESTLESS if before else RESTLESS_STILL)
+        written = self._written()
+        while time.monotonic() < until or self._written() - written < MUCH:
             if self.server.process.poll() is not None or kernel.rests(self.server.process.pid):
                 return True
+            time.sleep(0.001)
         return False
+
+    def _written(self) -> int:
+        """By strace, in bytes."""
+        return self._trace.stat().st_size
 
     def _note(self, what: str) -> None:
         self._meanwhile = []
         self.steps.append(Step(what, self._calls()))
+
+    def _idle(self) -> None:
+        """One with a bug may close nobody."""
+        self._thaw()
+        until = time.monotonic() + self.script.idle_timeout + UNANSWERED
+        while not all(peer.gone or peer.model.saw_end for peer in self.peers.values()):
+            self._pump()
+            rests = kernel.rests(self.server.process.pid)
+            if time.monotonic() > until and (rests or time.monotonic() > until + RESTLESS):
+                return
+            time.sleep(0.01)
 
     def _all_end(self) -> None:
         """In one wake-up: how many wake-ups it takes would else be a matter of chance."""
@@ -243,6 +263,12 @@ class Recording(Play):
         return found
 
 
+def _together(happened: list[str]) -> str:
+    most = len(happened) > MOST_TOLD
+    return f"{len(happened)} peers connect" if most and all("connects" in each for each in happened) \
+        else "; ".join(happened)
+
+
 def _through(peer: ScriptedPeer) -> bool:
     """Has it sent everything, and got everything that it can have?"""
     return peer.answered() and peer.delivered() and not peer.interest() & select.POLLOUT
@@ -276,19 +302,22 @@ def describe(action: Action) -> str:
 
 
 def _of_frames(action: Action) -> str:
+    count, same = len(action.frames), len(set(action.frames)) == 1
     sizes = ", ".join(f"{size:,}" for size in action.frames)
     if not action.frames:
         return f"what it held back, but for {action.hold} bytes" if action.hold else "what it held back"
-    what = "a frame" if len(action.frames) == 1 else "frames"
+    if count > MOST_TOLD and same:
+        return f"{count} frames of {action.frames[0]:,} bytes"
+    what = "a frame" if count == 1 else "frames"
     frames = f"{what} of {sizes} {'byte' if action.frames == (1,) else 'bytes'}"
     return frames + (f", but for the last {action.hold} bytes" if action.hold else "")
 
 
-def record(name: str, script: Script) -> Trace:
+def record(name: str, script: Script, *more: str) -> Trace:
     """Starts the server, plays the script, stops the server."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        with TracedServer(name, trace, *options(script)) as server:
+        with TracedServer(name, trace, *options(script), *more) as server:
             recording = Recording(server, script, trace)
             recording.run()
             if server.process.poll() is None:

@@ -21,11 +21,7 @@ def table(traces: Sequence[Trace], width: int) -> str:
 
 def _cells(trace: Trace) -> list[str]:
     calls = [line for step in trace.steps for line in step.lines]
-    return [trace.server, *calls, *_counted(trace)]
-
-
-def _counted(trace: Trace) -> list[str]:
-    return [f"{number} {name}" for name, number in sorted(trace.counts.items())]
+    return [trace.server, *calls, *trace.counted()]
 
 
 def _beside(traces: Sequence[Trace], columns: Sequence[int]) -> str:
@@ -45,6 +41,6 @@ def _beside(traces: Sequence[Trace], columns: Sequence[int]) -> str:
         of_each = [step.lines if step else [] for step in steps]
         lines += [line for cells in itertools.zip_longest(*of_each, fillvalue="") for line in rows(cells)]
     lines.append("calls in all")
-    counts = itertools.zip_longest(*map(_counted, traces), fillvalue="")
+    counts = itertools.zip_longest(*(trace.counted() for trace in traces), fillvalue="")
     lines += [line for cells in counts for line in rows(cells)]
     return "\n".join(lines) + "\n"

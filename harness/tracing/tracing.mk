@@ -12,8 +12,9 @@ trace:
 	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER='$(DIR)')
 	@SERVER='$(DIR)' $(trace_python) $(SCRIPT) $(if $(S),--servers $(S)) $(if $(BUG),--bug $(BUG)) $(ARGS)
 
-# After a change of the calls that was meant.
+# After a change of the calls that was meant. SCRIPT=one-echo: of that script; BUG=timer-restarted: with that planted bug;
+# neither: all, which builds every server with a bug whose trace is kept.
 trace-accept:
-	@harness/require cc pytest strace
+	@harness/require cc patch pytest strace
 	@$(MAKE) --no-print-directory all >/dev/null
-	@$(trace_python) --accept $(SCRIPT)
+	@$(trace_python) --accept $(SCRIPT) $(if $(BUG),--bug $(BUG))

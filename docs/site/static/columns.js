@@ -1,0 +1,21 @@
+"use strict";
+/* Which columns of a trace are shown. Without this script all of them are. */
+for (const template of document.querySelectorAll("template[data-columns]")) {
+  const form = template.content.querySelector("form");
+  const boxes = [...form.querySelectorAll("input")];
+  const status = form.querySelector("[role=status]");
+  const wanted = decodeURIComponent(location.hash.slice(1)).split(",").filter(Boolean);
+  const known = wanted.filter((key) => boxes.some((box) => box.value === key));
+  if (known.length) for (const box of boxes) box.checked = known.includes(box.value);
+  const show = () => {
+    for (const box of boxes)
+      for (const cell of document.querySelectorAll(`[data-column="${CSS.escape(box.value)}"]`)) cell.hidden = !box.checked;
+    const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+    status.textContent = `${chosen.length} of ${boxes.length} columns are shown.`;
+    return chosen;
+  };
+  form.addEventListener("change", () => history.replaceState(null, "", "#" + show().join(",")));
+  form.addEventListener("submit", (event) => event.preventDefault());
+  template.replaceWith(template.content);
+  show();
+}
