@@ -1,4 +1,4 @@
-/* Looks for words, or their beginnings, in searchIndex. All words must stand in one part of a page. */
+/* Looks for words, or their beginnings, in the index that search-index.js holds, packed. All words must stand in one part of a page. */
 "use strict";
 
 const MOST = 60;  // results that are shown
@@ -7,8 +7,15 @@ const form = document.getElementById("find");
 const field = document.getElementById("words");
 const count = document.getElementById("count");
 const results = document.getElementById("results");
-const lower = searchIndex.parts.map(([page, , heading, text]) =>
-  [searchIndex.pages[page][1].toLowerCase(), heading.toLowerCase(), text.toLowerCase()]);
+let searchIndex, lower;
+
+async function unpack() {
+  const bytes = Uint8Array.from(atob(packedIndex), (letter) => letter.charCodeAt(0));
+  const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  searchIndex = await new Response(text).json();
+  lower = searchIndex.parts.map(([page, , heading, text]) =>
+    [searchIndex.pages[page][1].toLowerCase(), heading.toLowerCase(), text.toLowerCase()]);
+}
 
 /* Where a word that begins with `word` stands in `text`, from `start` on; -1: nowhere. */
 function find(text, word, start = 0) {
@@ -72,9 +79,11 @@ function search() {
     `${found.length} ${found.length === 1 ? "place" : "places"} found${shown}.`;
 }
 
-form.hidden = false;
 form.addEventListener("submit", (event) => event.preventDefault());
 field.addEventListener("input", search);
-field.value = new URLSearchParams(location.search).get("q") ?? "";
-field.focus();
-search();
+unpack().then(() => {
+  form.hidden = false;
+  field.value = new URLSearchParams(location.search).get("q") ?? "";
+  field.focus();
+  search();
+});

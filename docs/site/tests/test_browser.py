@@ -24,8 +24,8 @@ BROKEN = BROWSER / "broken"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 MINUTES = 600  # seconds, for everything that one browser does; it takes one minute on two idle cores
 pytestmark = pytest.mark.timeout(3 * MINUTES)  # the first test does the work of all, and may wait for another's
-# Of each kind of page the first by name, and these: the largest, and those that do something of their own
-ALSO = ("experiments/e3.html", "experiments/e5.html", "glossary/index.html", "search/index.html", "docs/protocol.html",
+# Of each kind of page the first by name, and these, which have something of their own
+ALSO = ("experiments/e5.html", "glossary/index.html", "search/index.html", "docs/protocol.html",
         "pitfalls/index.html", "pitfalls/edge-reads-once.html", "pairs/epoll_lt-epoll_et.html", "story/epoll_lt.html")
 PRINTED = ("experiments/e2.html", "pairs/select_srv-poll_srv.html")
 CHECKS = ("console", "network", "width", "without scripts", "axe, light", "axe, dark", "keyboard", "search", "chart",

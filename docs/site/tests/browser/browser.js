@@ -37,7 +37,9 @@ class Browser {
 
   /* Collects what the console and the network say, from now on. */
   async listen() {
-    const { Page, Runtime, Log, Network, DOM } = this.client;
+    const { Page, Runtime, Log, Network, DOM, Emulation } = this.client;
+    // The page has the focus from its beginning, whatever the window system does meanwhile.
+    await Emulation.setFocusEmulationEnabled({ enabled: true });
     await Promise.all([Page.enable(), Runtime.enable(), Log.enable(), Network.enable(), DOM.enable()]);
     Runtime.exceptionThrown(({ exceptionDetails }) => this.events.push(
       ["console", exceptionDetails.exception?.description ?? exceptionDetails.text]));

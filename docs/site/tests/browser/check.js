@@ -72,6 +72,9 @@ async function byKeyboard(browser) {
 async function searching(browser) {
   const faults = [];
   const results = () => browser.run(() => [...document.querySelectorAll("#results a")].map((each) => each.href));
+  const unpacked = () => browser.run(async () => {
+    while (document.getElementById("find").hidden) await new Promise((done) => setTimeout(done, 10));
+  });
   const ask = async (words) => {
     await browser.run(() => { const field = document.getElementById("words"); field.focus(); field.select(); });
     await browser.type(words);
@@ -85,8 +88,10 @@ async function searching(browser) {
   const loaded = browser.client.Page.loadEventFired();
   await browser.press("Enter");
   await loaded;
+  await unpacked();
   if (!(await results()).length) faults.push("EPOLLRDHUP is not found from the field on the first page");
   await browser.open(at(plan.search));
+  await unpacked();
   for (const words of ["EPOLLRDHUP", "epollrdh", "역압", "epoll wait"]) {
     if (!(await ask(words)).length) faults.push(`${words} is not found`);
   }
