@@ -19,6 +19,7 @@ import source_pages
 import steps
 import story
 import traces
+from brief import brief
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
@@ -75,7 +76,7 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
                 raise BadSite(f"{path}: there is no static/{name}")
         terms = glossary.terms_of(page) if glossary.AT in pages else []
         body = site.render("base.html", at=path, page=page, sections=sections, terms=terms, glossary=glossary.AT)
-        written[path] = body.encode()
+        written[path] = brief(body).encode()
     check_links(site, written)
     if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")

@@ -66,7 +66,7 @@ def terms() -> list[Term]:
 
 def terms_of(page: Page) -> list[Term]:
     """The terms in its text, in the order of the alphabet. A page of code alone, and the glossary itself, have none."""
-    if page.section not in SECTIONS_WITH_TERMS:
+    if page.section not in SECTIONS_WITH_TERMS or page.path.startswith("source/"):
         return []
     text = page.body.striptags()
     return sorted((term for term in terms() if term.pattern.search(text)), key=lambda term: term.english.lower())

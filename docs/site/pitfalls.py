@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from markupsafe import Markup
 
 import bugs
 import colours
+import traces
 from mutants.manifest import MUTANTS, Mutant
 from page import Page, Site, page_of
 
@@ -32,7 +31,7 @@ def pages(site: Site) -> Iterator[Page]:
         around = [MUTANTS[each] for each in (number - 1, number + 1) if 0 <= each < len(MUTANTS)]
         body = site.render(
             "pitfall.html", at=at, mutant=mutant, text=site.markdown(site.read(name), Path(name), at),
-            diffs=list(_diffs(site, mutant)), trace=_trace(site, mutant.name),
+            diffs=list(_diffs(site, mutant)), trace=traces.of_pitfall(site, mutant.name),
             before=around[0] if number else None, after=around[-1] if number + 1 < len(MUTANTS) else None,
         )  # fmt: skip
         summary = f"A planted bug in {', '.join(mutant.servers)}: {mutant.title}."
@@ -57,11 +56,3 @@ def _line(line: str) -> Markup:
     code = colours.markup(colours.tokens(line[1:], "c"))
     kind = {"+": "gi", "-": "gd"}.get(line[:1])
     return Markup('<span class="{}"><b>{}</b>{}</span>').format(kind, line[:1], code) if kind else code
-
-
-def _trace(site: Site, name: str) -> Markup | None:
-    """What the traces show of it, where that part of the site is there and has one."""
-    if importlib.util.find_spec("traces") is None:
-        return None
-    trace: Markup | None = importlib.import_module("traces").of_pitfall(site, name)
-    return trace

@@ -51,6 +51,14 @@ class Row:
     what: str
     cells: list[list[Line]]
 
+    @property
+    def is_count(self) -> bool:
+        return self.what == EVERY
+
+    @property
+    def differs(self) -> bool:
+        return any(line.sign for cell in self.cells for line in cell)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -151,16 +159,20 @@ def page_of_script(name: str) -> str:
 
 
 def of_pitfall(site: Site, bug: str) -> Markup | None:
-    """For the page of a planted bug: the trace before and after, or None if no trace is kept."""
+    """For the page of a planted bug: the rows of the trace, before and after, that differ, on one server of
+    each claim. None if no trace is kept."""
     claims = of_bug(bug)
     if not claims:
         return None
     at = page_of(f"docs/pitfalls/{bug}.md")
-    pairs = [
-        (claim, table([of_server(site, claim.script, server), of_claim(site, claim, server)]))
-        for claim in claims for server in claim.servers
-    ]  # fmt: skip
-    return site.render("trace_of_bug.html", at=at, pairs=pairs, about=_about, page_of_script=page_of_script)
+    shown = [(claim, _changed(site, claim, claim.servers[0]), [_label(site, each) for each in claim.servers[1:]])
+             for claim in claims]  # fmt: skip
+    return site.render("trace_of_bug.html", at=at, shown=shown, about=_about, page_of_script=page_of_script)
+
+
+def _changed(site: Site, claim: Claim, server: str) -> Table:
+    whole = table([of_server(site, claim.script, server), of_claim(site, claim, server)])
+    return Table(whole.columns, [row for row in whole.rows if row.differs])
 
 
 def _about(script: str) -> str:
