@@ -20,6 +20,7 @@ class Browser {
       "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--mute-audio",
       "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--remote-debugging-port=0",
       `--user-data-dir=${home}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+    for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => { child.kill("SIGKILL"); process.exit(1); });
     const port = await new Promise((resolve, reject) => {
       let said = "";
       child.stderr.on("data", (data) => {

@@ -13,7 +13,7 @@ function tooWide() {
 }
 
 /* Texts of the page that nobody can come to see. What a closed <details> holds can be opened; what a control of the style
-   sheet hides (.plot, [data-view]) can be chosen; [data-needs-script] is a control that only a script serves. */
+   sheet hides (.plot) can be chosen; [data-view] is a choice for wide screens; [data-needs-script] is a control that only a script serves. */
 function hiddenTexts() {
   const shown = new Set(), hidden = [];
   for (const details of document.querySelectorAll("details")) details.open = true;
