@@ -53,7 +53,15 @@ class Block:
 
 
 def blocks(root: Path, file: str) -> list[Block]:
-    return list(_blocks(file, sources.read(root, file)))
+    found: list[Block] = []
+    for block in _blocks(file, sources.read(root, file)):
+        last = found[-1] if found else None
+        if last and last.name == block.name == "includes" and not block.comment:
+            code = f"{last.code}\n\n{block.code}"  # one block, however they are grouped
+            found[-1] = Block(file, last.line, last.comment, last.code_line, code)
+        else:
+            found.append(block)
+    return found
 
 
 def _blocks(file: str, text: str) -> Iterator[Block]:

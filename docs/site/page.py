@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import colours
+import places
 import prose
 from suite import servers
 
@@ -117,9 +118,13 @@ class Site:
         return (self.root / name).read_text(encoding="utf-8")
 
     def source(self, name: str, line: int = 0) -> str:
-        """The page (for href) that shows a file of the project, at a line of it."""
+        """Where the site shows a file of the project, at a line of it (for href): in a story, or on a page that is
+        made because something links to it."""
         if not (self.root / name).is_file():
             raise BadSite(f"there is no file {name}")
+        told = places.of(self.root, name, line)
+        if told is not None:
+            return told
         self.sources.add(name)
         return f"source/{name}.html" + (f"#L{line}" if line else "")
 

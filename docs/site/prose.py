@@ -76,7 +76,7 @@ class _Boxes(Treeprocessor):
         for parent in list(root.iter()):
             for index, child in enumerate(list(parent)):
                 if child.tag == "table":
-                    box = etree.Element("div", {"class": "scroll", "tabindex": "0", "role": "region"})
+                    box = etree.Element("div", {"class": "scroll", "tabindex": "0", "role": "group"})
                     box.set("aria-label", "Table")
                     box.tail, child.tail = child.tail, None
                     parent[index] = box

@@ -11,11 +11,13 @@ import bugs
 import colours
 import csource
 import drawings
+import places
 from csource import Block
 from diagrams import Diagram
 from linking import Linker
 from mutants.manifest import Mutant
 from page import Page, Site
+from places import WHOLE, story_of
 from suite.servers import FIVE, Kind
 
 
@@ -87,15 +89,11 @@ WAY = (
 )  # fmt: skip
 
 
-WHOLE = "epoll_lt"  # whose story has every block that the servers share: the reading guide begins there, too
-
-
 @dataclass(frozen=True)
 class Told:
     block: Block
     place: str  # for href(): on this page, or in the story that has it
     here: bool
-    source: str  # for href(): its lines
     prose: Markup
     code: Markup
     bugs: list[Mutant]
@@ -111,36 +109,28 @@ def pages(site: Site) -> Iterator[Page]:
 
 
 def story(site: Site, kind: Kind) -> Page:
-    at = path_of(kind.name)
-    path = _path(site, kind.directory)
+    at = story_of(kind.name)
+    path = places.path(site.root, kind.directory)
     anchors = csource.anchors(path)
-    shared = {(each.file, each.line): anchor for each, anchor in csource.anchors(_path(site, WHOLE)).items()}
-    places = {
-        each: f"{at}#{anchors[each]}" if _is_told(kind, each) else f"{path_of(WHOLE)}#{shared[each.file, each.line]}"
+    shared = {(each.file, each.line): anchor for each, anchor in csource.anchors(places.path(site.root, WHOLE)).items()}
+    placed = {
+        each: f"{at}#{anchors[each]}" if _is_told(kind, each) else f"{story_of(WHOLE)}#{shared[each.file, each.line]}"
         for each in path
     }
-    linker = Linker(site, at, {block.name: place for block, place in places.items() if block.is_function})
+    linker = Linker(site, at, {block.name: place for block, place in placed.items() if block.is_function})
     left = list(path)
     chapters = []
     for chapter in WAY:
         blocks = [each for name in chapter.functions for each in left if each.is_function and each.name == name]
         left = [each for each in left if each not in blocks]
-        told = [_told(site, linker, each, places[each], _is_told(kind, each)) for each in blocks]
+        told = [_told(site, linker, each, placed[each], _is_told(kind, each)) for each in blocks]
         chapters.append((chapter, _diagram(site, at, chapter, kind), told))
     rest: dict[str, list[Told]] = {}
     for block in left:
-        rest.setdefault(block.file, []).append(_told(site, linker, block, places[block], _is_told(kind, block)))
+        rest.setdefault(block.file, []).append(_told(site, linker, block, placed[block], _is_told(kind, block)))
     body = site.render("story.html", at=at, kind=kind, chapters=chapters, rest=rest, whole=WHOLE)
     summary = f"{kind.label}: one byte's way through {kind.name}."
     return Page(at, f"{kind.name} as a story", "story", body, summary=summary)
-
-
-def path_of(name: str) -> str:
-    return f"story/{name}.html"
-
-
-def _path(site: Site, directory: str) -> list[Block]:
-    return [block for block in csource.path(site.root, directory) if not _is_guard(block)]
 
 
 def _is_told(kind: Kind, block: Block) -> bool:
@@ -150,18 +140,12 @@ def _is_told(kind: Kind, block: Block) -> bool:
     return not block.file.startswith("common/") or kind.name == WHOLE or (kind.name in FIVE and met)
 
 
-def _is_guard(block: Block) -> bool:
-    """Of a header, against being included twice: #ifndef and #define, or #endif."""
-    return block.file.endswith(".h") and not block.comment and block.code.startswith(("#ifndef", "#endif"))
-
-
 def _told(site: Site, linker: Linker, block: Block, place: str, here: bool) -> Told:
     prose = code = Markup("")
     if here:
         prose = linker.comment(block.comment)
         code = Markup("\n").join(linker.code(line) for line in colours.lines(block.code, "c"))
-    source = site.source(block.file, block.code_line or block.line)
-    return Told(block, place, here, source, prose, code, bugs.of_function(site.root, block.file, block.name))
+    return Told(block, place, here, prose, code, bugs.of_function(site.root, block.file, block.name))
 
 
 def _diagram(site: Site, at: str, chapter: Chapter, kind: Kind) -> Markup:

@@ -127,6 +127,18 @@ def test_all_is_named_in_the_first_round(machine):
     )
 
 
+def test_what_the_web_pages_need_is_named(machine):
+    put(machine, "../harness/python", f"#!/bin/sh\necho {machine}/bin/python3\n")
+    put(machine, "python3", '#!/bin/sh\n[ "$2" = "import jinja2" ]\n')
+    assert require(machine, "pytest", "jinja2", "pygments", "markdown") == (
+        1,
+        [
+            "missing: pygments markdown. To install: su -c 'apt-get update && "
+            f"{APT} python3-pygments python3-markdown'"
+        ],
+    )
+
+
 def test_without_what_is_optional_it_goes_on(machine):
     status, lines = require(machine, "--optional", "strace")
     assert status == 0 and lines == [f"missing: strace. To install: su -c 'apt-get update && {APT} strace'"]

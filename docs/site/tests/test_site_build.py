@@ -80,17 +80,17 @@ def test_usage():
 def test_a_document_becomes_a_page():
     site = Site(ROOT)
     text = (
-        "# T\n\n## Who: `a_b`, and why?\n\n[x](reading.md#the-invariants) [y](../common/loop.c) ![p](omission.svg)\n\n"
+        "# T\n\n## Who: `a_b`, and why?\n\n[x](reading.md#the-invariants) [y](../common/clock.c) ![p](omission.svg)\n\n"
         "| a | b |\n| --- | --- |\n| `x < y` | z |\n\n```c\nint a; /* b */\n```\n\n    cd <dir>\n"
     )
     html = site.markdown(text, Path("docs/x.md"), "docs/x.html")
     for expected in (
-        '<h2 id="who-a_b-and-why">', 'href="reading.html#the-invariants"', 'href="../source/common/loop.c.html"',
+        '<h2 id="who-a_b-and-why">', 'href="reading.html#the-invariants"', 'href="../source/common/clock.c.html"',
         'src="../images/docs/omission.svg"', 'aria-label="Table"', "<code>x &lt; y</code>", "<i class=c>/* b */</i>",
         "<code>cd &lt;dir&gt;</code></pre>",
     ):  # fmt: skip
         assert expected in html
-    assert "images/docs/omission.svg" in site.files and "common/loop.c" in site.sources
+    assert "images/docs/omission.svg" in site.files and "common/clock.c" in site.sources
     with pytest.raises(BadSite, match="docs/x.md: there is no nowhere.md"):
         site.markdown("[x](nowhere.md)", Path("docs/x.md"), "docs/x.html")
 

@@ -37,7 +37,8 @@ def test_the_functions_are_those_that_the_compiler_sees(kind):
     for file in sorted({each.file for each in csource.path(ROOT, kind.directory)}):
         lines = (ROOT / file).read_text().split("\n")
         expected = sum(line == "{" for line in lines)
-        assert sum(each.is_function for each in csource.blocks(ROOT, file)) == expected, file
+        found = [each for each in csource.blocks(ROOT, file) if each.is_function]
+        assert len(found) == expected and all(each.code.endswith("\n}") for each in found), file
 
 
 def test_a_comment_becomes_prose():
@@ -85,6 +86,15 @@ def test_a_patch_is_at_home_in_the_functions_that_it_changes():
     assert [each.name for each in bugs.of_function(ROOT, "common/transport.c", "transport_write")]
 
 
+def test_a_line_of_a_server_is_in_a_story():
+    site = page.Site(ROOT)
+    lines = (ROOT / "epoll_et/server.c").read_text().split("\n")
+    line = next(number for number, text in enumerate(lines, 1) if text.startswith("void serve("))
+    assert site.source("epoll_et/server.c", line) == "story/epoll_et.html#server-serve"
+    assert site.source("common/level.c", 1000) == "story/epoll_lt.html#level-serve"
+    assert site.source("common/clock.c", 7) == "source/common/clock.c.html#L7" and site.sources == {"common/clock.c"}
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_lines_that_a_patch_takes_out_are_where_it_is_said(mutant):
     text = bugs.patch(ROOT, mutant.name)
@@ -101,7 +111,8 @@ def test_links_in_a_comment():
         'man2/recv.2.html">recv(2)</a> &lt;b&gt;', '../marks/2.html">[2] Wait</a>',
         '../docs/reading.html#the-invariants">invariant 3</a>',
         '../source/harness/conformance/test_endings.py.html">test_endings.py</a>',
-        '../story/epoll_lt.html#loop-turn">turn()</a>, other(), ', '../source/common/loop.c.html">common/loop.c</a>',
+        '../story/epoll_lt.html#loop-turn">turn()</a>, other(), ',
+        '../story/epoll_lt.html#loop-includes">common/loop.c</a>',
     ):  # fmt: skip
         assert expected in html
     with pytest.raises(page.BadSite, match="there is no test_nowhere.py"):
