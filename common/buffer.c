@@ -33,13 +33,18 @@ void buffer_free(struct buffer *buffer, struct context *context)
  * So from the first large buffer on up to KEPT_BYTES stay, however many buffers there were: what is
  * above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and
  * its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other
- * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
+ * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py
+ *
+ * mallopt(3) overrides the limits of the environment. Whoever has set one there keeps it: so a test
+ * can have all freed memory given back, and see what is still in use. Test: test_adversaries.py */
 static void keep_memory(struct context *context, uint32_t capacity)
 {
     if (context->keeps_memory || capacity < LARGE_BYTES)
         return;
     context->keeps_memory = true;
 #ifdef __GLIBC__
+    if (getenv("MALLOC_TRIM_THRESHOLD_") != NULL || getenv("MALLOC_MMAP_THRESHOLD_") != NULL)
+        return;
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
         (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
