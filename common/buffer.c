@@ -53,9 +53,9 @@ static void keep_memory(struct context *context, uint32_t capacity)
 #endif
 }
 
-/* The sizes of large blocks are a STEP apart. realloc(3) grows a block in place where the next one is
- * free, and frees what is left of that. glibc keeps what is left in a list of small blocks (up to
- * 1,040 bytes) when it is small, and a block in such a list counts as used: 32 bytes high in the
+/* The sizes of large blocks are a STEP apart. realloc(3) grows a block in place where the next one
+ * is free, and frees what is left of that. glibc keeps what is left in a list of small blocks (up
+ * to 1,040 bytes) when it is small, and a block in such a list counts as used: 32 bytes high in the
  * heap kept 40 MB below them from going back to the kernel. Test: test_memory.py */
 static uint32_t block_bytes(uint32_t wanted)
 {

@@ -219,8 +219,8 @@ static void begin_restart(struct loop *loop)
 /* The new program listens. Both processes have the same listener now, with one queue of peers. So
  * this server can close it, and no peer notices: whoever waits in the queue waits for the other
  * one. Its connections go on as before until they end. drain-timeout bounds that, too: then the
- * server ends them as it does at a stop. The line that says so comes last: whoever connects after it
- * reaches the new program.
+ * server ends them as it does at a stop. The line that says so comes last: whoever connects after
+ * it reaches the new program.
  * A new program that fails changes nothing: this server goes on, and a later SIGUSR2 tries again. A
  * program that neither listens nor ends is killed at --restart-timeout. */
 static void continue_restart(struct loop *loop)
