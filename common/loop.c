@@ -219,7 +219,8 @@ static void begin_restart(struct loop *loop)
 /* The new program listens. Both processes have the same listener now, with one queue of peers. So
  * this server can close it, and no peer notices: whoever waits in the queue waits for the other
  * one. Its connections go on as before until they end. drain-timeout bounds that, too: then the
- * server ends them as it does at a stop.
+ * server ends them as it does at a stop. The line that says so comes last: whoever connects after
+ * it reaches the new program.
  * A new program that fails changes nothing: this server goes on, and a later SIGUSR2 tries again. A
  * program that neither listens nor ends is killed at --restart-timeout. */
 static void continue_restart(struct loop *loop)
@@ -232,14 +233,14 @@ static void continue_restart(struct loop *loop)
         enum restart_result result = restart_hear(restart, loop->context.now_ns, &error);
         if (result == RESTART_WAITS)
             return;
-        if (result == RESTART_LISTENS)
-            service_hand_over(service, loop->context.now_ns);
-        else
+        if (result == RESTART_FAILED) {
             service_no_restart(service, error.text, loop->context.now_ns);
-        end_restart(loop);
-        if (result == RESTART_FAILED)
+            end_restart(loop);
             return;
+        }
         stop_accepting(loop);
+        service_hand_over(service, loop->context.now_ns);
+        end_restart(loop);
         restart->deadline_ns = clock_after(loop->context.now_ns, service->options.drain_timeout_ns);
     }
     if (loop->stopping && loop->context.now_ns >= restart->deadline_ns)

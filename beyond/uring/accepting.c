@@ -79,12 +79,13 @@ void accepting_completed(struct accepting *accepting, struct loop *loop,
     }
     if (fd == -ECANCELED)
         return;
+    loop->context.stats->accepts += completion->kind == KIND_ACCEPT;
+    loop->context.stats->would_block += fd == -EAGAIN;
     if (completion->kind == KIND_POLL || fd < 0) {
         loop->peers_wait = true;
         accepting->is_full = completion->kind != KIND_POLL;
         return;
     }
-    loop->context.stats->accepts++;
     accepting->changed = true;
     if (loop->stopping) { /* it was accepted before the accept could be cancelled */
         loop->context.stats->refused++;
