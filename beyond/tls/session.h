@@ -24,6 +24,7 @@ struct session {
     uint8_t write_waits; /* readiness that SSL_write waits for */
     uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
     bool may_receive;    /* the turn has not received yet: see wire.c */
+    bool half_sent;      /* a part of a record of SSL_write is not sent yet */
     bool shaken;         /* the handshake is over */
     bool touched;        /* a byte of the peer has come */
     bool fin;            /* recv(2) has returned 0 */
@@ -74,6 +75,14 @@ static inline bool session_has_bytes(const struct session *session, unsigned wan
 {
     return session->shaken && !session_deaf(session) && (wants & READABLE) &&
            session->read_waits == NOTHING;
+}
+
+/* KeyUpdate has come and asks for an answer, which cannot leave yet: a record is half sent, and it
+ * must come first. SSL_read must not be called then. Before it reads on it sends the answer, and
+ * OpenSSL 3.0 takes that for the rest of the record, and gives the session up. */
+static inline bool session_owes_answer(const struct session *session)
+{
+    return session->half_sent && SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
 /* Sends close_notify once, if the session is in a state for it. Returns false, with close_waits

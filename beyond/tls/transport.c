@@ -111,7 +111,8 @@ static int read_records(struct connection *connection, uint8_t *into, size_t roo
         result = SSL_read_ex(session->ssl, into + *total, room - *total, &count);
         if (result == 1)
             *total += count;
-    } while (result == 1 && *total < room && SSL_has_pending(session->ssl));
+    } while (result == 1 && *total < room && SSL_has_pending(session->ssl) &&
+             !session_owes_answer(session));
     return result;
 }
 
@@ -127,6 +128,10 @@ enum transport_result transport_read(struct connection *connection, struct conte
 
     if (session_deaf(session))
         return discard(connection, context);
+    if (session_owes_answer(session)) {
+        session->read_waits = WRITABLE;
+        return TRANSPORT_WOULD_BLOCK;
+    }
     uint8_t *into = connection_room(connection, context, &room);
     if (into == NULL || (session->ssl == NULL && !session_begin(session, context))) {
         connection_failed(connection, ENOMEM);
@@ -170,6 +175,7 @@ enum transport_result transport_write(struct connection *connection, struct cont
         }
     } while (result == 1 && connection->output > 0);
     session->write_waits = WRITABLE;
+    session->half_sent = result != 1;
     if (result == 1)
         return TRANSPORT_ALL;
     stopped(connection, context, result, &session->write_waits);
