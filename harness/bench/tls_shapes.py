@@ -8,7 +8,7 @@ from bench.shape import GOAL, PILOTS, Shape, limits_text
 PLAIN, TLS = SERVERS = ("epoll_lt", "tls")  # the same loop, with another transport
 MESSAGES = ("payload=64 connections=1", "payload=64 connections=100", "payload=16384 connections=100")
 IDLE = "state=idle connections=1000"
-NEW = "connections=100"
+NEW = "connections=8"
 
 
 def _calls(name: str, point: str, low: float, high: float, limits_from: str) -> Shape:
