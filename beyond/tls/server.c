@@ -184,6 +184,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
     int due = mux->queued;
     uint64_t handshake_ns = handshakes_deadline(&mux->handshakes);
 
+    /* Before it sleeps, which may be for long: nobody looks at the heap meanwhile. */
     memory_give_back(&loop->context, &mux->memory_looked);
     if (own_timer_set(&mux->own, handshake_ns < deadline_ns ? handshake_ns : deadline_ns) < 0)
         return -1;

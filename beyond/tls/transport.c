@@ -36,7 +36,8 @@ static void give_up(struct connection *connection, struct context *context)
 
 /* close_notify or FIN: no more frames. To the connection the input is not over yet, unless FIN of
  * ours is sent. When it is over, and the output has left, the connection closes at once, but
- * close_notify must be sent before. FIN alone may be forged, so the stream counts as truncated, even between two frames (docs/protocol.md). */
+ * close_notify must be sent before. FIN alone may be forged, so the stream counts as truncated,
+ * even between two frames (docs/protocol.md). */
 static void input_ended(struct connection *connection)
 {
     struct session *session = session_of(connection);

@@ -34,7 +34,9 @@ static int failed(BIO *bio, struct session *session, uint8_t direction)
     return 0;
 }
 
-/* One recv(2) a turn, as in common/level.c. The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
+/* One recv(2) a turn, as in common/level.c.
+ *
+ * The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
  * brings less than it had room for has emptied the socket. READ_ON is the exception: FIN or an
  * urgent byte stands behind what came (see epoll_et/server.c, [4]). */
 static int receive(BIO *bio, char *into, size_t size, size_t *received)

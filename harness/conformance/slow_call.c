@@ -1,6 +1,6 @@
 /* Preloaded: makes one recv slow, and logs when calls return. SLOW_TEXT=TEXT: a recv that brings
- * TEXT takes 0.4 seconds; over TLS, an SSL_read_ex. SLOW_LOG=PATH: a line for each accept, send, shutdown and close of a
- * socket, "nanoseconds call descriptor" by CLOCK_MONOTONIC. */
+ * TEXT takes 0.4 seconds; over TLS, an SSL_read_ex. SLOW_LOG=PATH: a line for each accept, send,
+ * shutdown and close of a socket, "nanoseconds call descriptor" by CLOCK_MONOTONIC. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
