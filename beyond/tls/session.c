@@ -34,8 +34,8 @@ bool session_begin(struct session *session, struct context *context)
  * input because SSL_read wants to go on never hears that its answer to KeyUpdate has room now; and
  * level-triggered, it spins on the input that SSL_read does not take meanwhile.
  *
- * After the last byte that counts nothing is read until FIN is sent. FIN of the peer would end the
- * connection, and close_notify must be out before. Test: test_tls.py */
+ * After the last record that counts nothing is read until FIN is sent. FIN of the peer would end
+ * the connection, and close_notify must be out before. Test: test_tls.py */
 unsigned session_read_interest(struct session *session, unsigned wants)
 {
     if (!(wants & READABLE))

@@ -23,6 +23,8 @@ struct session {
     uint8_t read_waits;  /* readiness that SSL_read waits for; NOTHING: it has bytes already */
     uint8_t write_waits; /* readiness that SSL_write waits for */
     uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
+    bool may_receive;    /* the turn has not received yet: see wire.c */
+    bool half_sent;      /* a part of a record of SSL_write is not sent yet */
     bool shaken;         /* the handshake is over */
     bool touched;        /* a byte of the peer has come */
     bool fin;            /* recv(2) has returned 0 */
@@ -49,11 +51,10 @@ static inline struct connection *session_connection(struct session *session)
 /* Makes the SSL. Returns false when memory is short. */
 bool session_begin(struct session *session, struct context *context);
 
-/* Nothing that comes counts any more: it is discarded unread by TLS. */
-static inline bool session_deaf(struct session *session)
+/* What comes now is not TLS any more, or nobody can read it: it is discarded as it is. */
+static inline bool session_deaf(const struct session *session)
 {
-    return session->notified || session->broken ||
-           session_connection(session)->state == CONNECTION_LINGERING;
+    return session->notified || session->broken;
 }
 
 /* The readiness that lets the connection read, and that lets it write; NOTHING if it does not want
@@ -72,7 +73,16 @@ static inline unsigned session_interest(struct session *session, unsigned wants)
  * has received already: the kernel does not know of them. */
 static inline bool session_has_bytes(const struct session *session, unsigned wants)
 {
-    return session->shaken && (wants & READABLE) && session->read_waits == NOTHING;
+    return session->shaken && !session_deaf(session) && (wants & READABLE) &&
+           session->read_waits == NOTHING;
+}
+
+/* KeyUpdate has come and asks for an answer, which cannot leave yet: a record is half sent, and it
+ * must come first. SSL_read must not be called then. Before it reads on it sends the answer, and
+ * OpenSSL 3.0 takes that for the rest of the record, and gives the session up. */
+static inline bool session_owes_answer(const struct session *session)
+{
+    return session->half_sent && SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
 /* Sends close_notify once, if the session is in a state for it. Returns false, with close_waits

@@ -34,16 +34,18 @@ static void give_up(struct connection *connection, struct context *context)
     connection_sent(connection, context, connection->output); /* dropped */
 }
 
-/* close_notify or FIN: no more frames. To the connection the input is not over yet. When it is, and
- * the output has left, it closes at once, but close_notify must be sent before. FIN alone may be
- * forged, so the stream counts as truncated, even between two frames (docs/protocol.md). */
+/* close_notify or FIN: no more frames. To the connection the input is not over yet, unless FIN of
+ * ours is sent. When it is over, and the output has left, the connection closes at once, but
+ * close_notify must be sent before. FIN alone may be forged, so the stream counts as truncated,
+ * even between two frames (docs/protocol.md). */
 static void input_ended(struct connection *connection)
 {
     struct session *session = session_of(connection);
     bool open = connection->state == CONNECTION_OPEN;
 
     connection_ended(connection);
-    connection->input = INPUT_WANTED;
+    if (connection->state != CONNECTION_LINGERING)
+        connection->input = INPUT_WANTED;
     if (open && session->fin && session->touched)
         connection->reason = CLOSE_truncated;
 }
@@ -69,7 +71,7 @@ static void stopped(struct connection *connection, struct context *context, int 
         connection_failed(connection, session->number);
 }
 
-/* After the last byte that counts: the socket is emptied without TLS, until FIN comes. */
+/* After the last record that counts: the socket is emptied without TLS, until FIN comes. */
 static enum transport_result discard(struct connection *connection, struct context *context)
 {
     ssize_t count;
@@ -94,20 +96,24 @@ static enum transport_result discard(struct connection *connection, struct conte
 
 /* SSL_read brings one record at most. Many small records may have come by one recv(2), so it is
  * called until the room is full or OpenSSL has no more. The echoes of all of them then leave as one
- * record, by one send(2). */
+ * record, by one send(2).
+ *
+ * There is one recv(2) here at most. The room for a long frame may be a megabyte, which is dozens
+ * of them: others would wait for all of that. Test: test_fairness.py */
 static int read_records(struct connection *connection, uint8_t *into, size_t room, size_t *total)
 {
     struct session *session = session_of(connection);
     size_t count = 0;
     int result;
 
+    session->may_receive = true;
     do {
         ERR_clear_error();
         result = SSL_read_ex(session->ssl, into + *total, room - *total, &count);
         if (result == 1)
             *total += count;
-    } while (result == 1 && *total < room &&
-             (SSL_has_pending(session->ssl) || connection->watch.ready & READABLE));
+    } while (result == 1 && *total < room && SSL_has_pending(session->ssl) &&
+             !session_owes_answer(session));
     return result;
 }
 
@@ -123,6 +129,10 @@ enum transport_result transport_read(struct connection *connection, struct conte
 
     if (session_deaf(session))
         return discard(connection, context);
+    if (session_owes_answer(session)) {
+        session->read_waits = WRITABLE;
+        return TRANSPORT_WOULD_BLOCK;
+    }
     uint8_t *into = connection_room(connection, context, &room);
     if (into == NULL || (session->ssl == NULL && !session_begin(session, context))) {
         connection_failed(connection, ENOMEM);
@@ -137,7 +147,7 @@ enum transport_result transport_read(struct connection *connection, struct conte
     }
     if (result != 1)
         stopped(connection, context, result, &session->read_waits);
-    if (session->notified || session->fin)
+    if (session->fin || (session->notified && connection->state != CONNECTION_LINGERING))
         input_ended(connection);
     if (session_deaf(session) || session->fin || connection->state == CONNECTION_CLOSED)
         return TRANSPORT_END;
@@ -166,6 +176,7 @@ enum transport_result transport_write(struct connection *connection, struct cont
         }
     } while (result == 1 && connection->output > 0);
     session->write_waits = WRITABLE;
+    session->half_sent = result != 1;
     if (result == 1)
         return TRANSPORT_ALL;
     stopped(connection, context, result, &session->write_waits);

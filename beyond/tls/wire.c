@@ -34,7 +34,9 @@ static int failed(BIO *bio, struct session *session, uint8_t direction)
     return 0;
 }
 
-/* The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
+/* One recv(2) a turn, as in common/level.c.
+ *
+ * The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
  * brings less than it had room for has emptied the socket. READ_ON is the exception: FIN or an
  * urgent byte stands behind what came (see epoll_et/server.c, [4]). */
 static int receive(BIO *bio, char *into, size_t size, size_t *received)
@@ -46,10 +48,12 @@ static int receive(BIO *bio, char *into, size_t size, size_t *received)
 
     *received = 0;
     BIO_clear_retry_flags(bio);
-    if (!(watch->ready & READABLE) || session->fin || session->number != 0) {
+    if (!(watch->ready & READABLE) || !session->may_receive || session->fin ||
+        session->number != 0) {
         BIO_set_retry_read(bio);
         return 0;
     }
+    session->may_receive = false;
     do {
         session->context->stats->reads++;
         count = recv(watch->fd, into, size, 0);
@@ -80,6 +84,10 @@ static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
     if (session->number != 0) {
         BIO_set_retry_write(bio);
         return 0;
+    }
+    if (connection->state == CONNECTION_LINGERING) { /* FIN is sent: an answer to KeyUpdate */
+        *sent = size;
+        return 1;
     }
     do {
         session->context->stats->writes++;

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques
+from bench import loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques, tls_shapes
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -489,5 +489,23 @@ RESTARTS = (
     ),
 )  # fmt: skip
 
+SECRECY = (
+    Experiment(
+        "E20", measures.of_one_size, _by_mode(tls_shapes.MESSAGES, tls_shapes.MESSAGES, tls_shapes.MESSAGES[1:2]),
+        _by_mode(1, 6, 1), _by_mode(Times(0.3, 1.0), Times(0.3, 2.0), Times(0.05, 0.3)), _CONNECTIONS, beside=0.6,
+        servers=tls_shapes.SERVERS,
+    ),
+    Experiment(
+        "E20-memory", measures.memory, _by_mode((tls_shapes.IDLE,), (tls_shapes.IDLE,), _states(50)[:1]),
+        _by_mode(1, 3, 1), _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)), _CONNECTIONS, beside=2,
+        servers=tls_shapes.SERVERS,
+    ),
+    Experiment(
+        "E20-handshakes", measures.churn, _by_mode((tls_shapes.NEW,), (tls_shapes.NEW,), ("connections=10",)),
+        _by_mode(1, 6, 1), _by_mode(Times(0.3, 1.0), Times(0.3, 2.0), Times(0.05, 0.3)), _REPLACED, beside=0.6,
+        servers=tls_shapes.SERVERS,
+    ),
+)  # fmt: skip
+
 # Made only where --only names them: they are not about the five.
-ON_REQUEST = (*LOOPS, *POOLS, *RESTARTS)
+ON_REQUEST = (*LOOPS, *POOLS, *RESTARTS, *SECRECY)

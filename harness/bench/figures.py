@@ -692,6 +692,29 @@ FIGURES: tuple[Kind, ...] = (
         load="Closed loop: one request of 64 bytes under way on each of 16 connections.",
     ),  # fmt: skip
     Bars(
+        "tls_calls", "E20", "System calls a message, without and with TLS", "calls a message", "",
+        "Counted, not timed. epoll_lt and tls have the same loop. The darker part is waits. A frame of 16 KiB with its "
+        "header is two records, each of which is sent by a call of its own.",
+        first="waits", second="calls", parts=("waits", "receives, sends, changes of interest"),
+        load="Closed loop: one request under way on each connection.",
+    ),  # fmt: skip
+    Bars(
+        "tls_cpu", "E20", "CPU time of the server a message, without and with TLS", "µs of CPU time a message", "",
+        "The same runs. With small messages a record costs more than its bytes; with large ones the bytes cost.",
+        first="server_cpu", second="server_cpu", parts=("CPU time", ""),
+        load="Closed loop: one request under way on each connection.",
+    ),  # fmt: skip
+    Bars(
+        "tls_memory", "E20-memory", "Memory of the process for an idle connection", "KiB", "",
+        "Each connection has exchanged one frame of 64 bytes. OpenSSL gives its buffers back; the session stays.",
+        first="server_bytes", second="server_bytes", parts=("the server's process", ""), unit=1024,
+    ),  # fmt: skip
+    Bars(
+        "tls_handshakes", "E20-handshakes", "CPU time of the server for a new connection with one message", "µs", "",
+        "Each connection is made, carries one message and is replaced. A handshake signs once with a key for P-256.",
+        first="server_cpu", second="server_cpu", parts=("CPU time", ""),
+    ),  # fmt: skip
+    Bars(
         "restarts", "E21", "Connections that a restart loses", "connections a restart", "",
         "Counted, not timed: eight peers connect, send a message, wait for its echo, and come again, while epoll_lt is "
         "restarted a hundred times. A peer that is refused, reset or left without its echo is lost.",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from suite import servers
+from suite import servers, tls
 from suite.server import Server
 
 from bench import memory, process
@@ -105,6 +105,7 @@ class Driver:
         return [
             str(servers.program("loadgen")), "--quiet", "--host", host, "--port", str(port), *pin,
             "--connections", str(load.connections), "--seed", str(load.seed), *load.options,
+            *(["--tls"] if tls.options(load.server) else []),
             "--warmup", f"{load.warmup:g}", "--duration", f"{load.duration:g}",
             "--server-pid", str(server.pid), "--json", str(json_path),
         ]  # fmt: skip

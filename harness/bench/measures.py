@@ -181,6 +181,14 @@ def calls_a_message(request: Request) -> Taken:
     return _needs_snapshots(_taken(outcome, **_calls(request.server, connections, outcome)), outcome)
 
 
+def of_one_size(request: Request) -> Taken:
+    """E20: a closed loop with messages of one size; what each costs the server, in calls and in CPU time."""
+    connections = request.number("connections")
+    outcome = _run(request, connections, "--payload", request.number("payload"), *OWN_NETWORK_WORK)
+    figures = {**_cpu(outcome.report), **_calls(request.server, connections, outcome)}
+    return _needs_snapshots(_taken(outcome, throughput=outcome.report["achieved"], **figures), outcome)
+
+
 def batching(request: Request) -> Taken:
     """E6: CPU time of the server for each event that a wait returned."""
     idle, active = request.number("idle"), request.number("active")

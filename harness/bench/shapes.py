@@ -19,7 +19,7 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes
+from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes, tls_shapes
 from bench import technique_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
@@ -267,6 +267,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *_a_million(),
         *loop_shapes.SHAPES,
         *restart_shapes.SHAPES,
+        *tls_shapes.SHAPES,
     )
 
 

@@ -63,6 +63,9 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E16": Figure("instructions", False, "instructions"),
     "E15": Figure("wait", False, "us"),
     "E18": Figure("switches", False, "switches/connection"),
+    "E20": Figure("calls", False, "calls/message"),
+    "E20-memory": Figure("server_bytes", False, "bytes/connection"),
+    "E20-handshakes": Figure("server_cpu", False, "us/message"),
     "E21": Figure("lost", False, "connections/restart"),
 }
 # In E5 these stand in the place of a server. They have another load than the servers.

@@ -4,6 +4,7 @@
  * another M milliseconds.
  * STOP_BEFORE=TEXT stops the process (SIGSTOP) at each send with TEXT in it.
  * STOP_AT_CLOSE, set to anything, stops it where it closes a listening socket.
+ * Over TLS a send has records: the text is looked for in what OpenSSL is given to send.
  */
 #include <dlfcn.h>
 #include <poll.h>
@@ -75,6 +76,16 @@ ssize_t send(int fd, const void *bytes, size_t size, int flags)
         *(void **)&real = dlsym(RTLD_NEXT, "send");
     note_send(bytes, size);
     return real(fd, bytes, size, flags);
+}
+
+int SSL_write_ex(void *ssl, const void *bytes, size_t size, size_t *written)
+{
+    static int (*real)(void *, const void *, size_t, size_t *);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "SSL_write_ex");
+    note_send(bytes, size);
+    return real(ssl, bytes, size, written);
 }
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)

@@ -1,6 +1,6 @@
 /* Preloaded: makes one recv slow, and logs when calls return. SLOW_TEXT=TEXT: a recv that brings
- * TEXT takes 0.4 seconds. SLOW_LOG=PATH: a line for each accept, send, shutdown and close of a
- * socket, "nanoseconds call descriptor" by CLOCK_MONOTONIC. */
+ * TEXT takes 0.4 seconds; over TLS, an SSL_read_ex. SLOW_LOG=PATH: a line for each accept, send,
+ * shutdown and close of a socket, "nanoseconds call descriptor" by CLOCK_MONOTONIC. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,17 +26,35 @@ static void *real(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+static void sleep_if_slow(const void *bytes, size_t count)
+{
+    struct timespec delay = {.tv_nsec = 400000000};
+    const char *text = getenv("SLOW_TEXT");
+
+    if (text != NULL && memmem(bytes, count, text, strlen(text)) != NULL)
+        while (nanosleep(&delay, &delay) != 0)
+            continue;
+}
+
 ssize_t recv(int fd, void *bytes, size_t size, int flags)
 {
     ssize_t (*next)(int, void *, size_t, int) = (ssize_t(*)(int, void *, size_t, int))real("recv");
-    struct timespec delay = {.tv_nsec = 400000000};
-    const char *text = getenv("SLOW_TEXT");
     ssize_t count = next(fd, bytes, size, flags);
 
-    if (count > 0 && text != NULL && memmem(bytes, (size_t)count, text, strlen(text)) != NULL)
-        while (nanosleep(&delay, &delay) != 0)
-            continue;
+    if (count > 0)
+        sleep_if_slow(bytes, (size_t)count);
     return count;
+}
+
+int SSL_read_ex(void *ssl, void *bytes, size_t size, size_t *received)
+{
+    int (*next)(void *, void *, size_t, size_t *) =
+        (int (*)(void *, void *, size_t, size_t *))real("SSL_read_ex");
+    int result = next(ssl, bytes, size, received);
+
+    if (result == 1)
+        sleep_if_slow(bytes, *received);
+    return result;
 }
 
 ssize_t send(int fd, const void *bytes, size_t size, int flags)

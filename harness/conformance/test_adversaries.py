@@ -213,6 +213,8 @@ def test_a_storm_of_resets_in_one_wake_up(start, server_name):
                 peer.socket.sendall(frame(payload(500, i)) * 3)
             elif i % 40 == 3:
                 peer.send_what_fits(frame(payload(5000)) * 1000)
+            elif i % 8 == 4:
+                peer.shake()
         quiet.echo(b"meanwhile")
         with server.frozen():
             for i, peer in enumerate(peers):

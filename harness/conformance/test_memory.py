@@ -104,7 +104,6 @@ def test_large_frames_need_no_new_pages(start, size):
 
 
 @pytest.mark.inside
-@pytest.mark.except_for("half of the burst stays with the heap: a limit of tls, in its README", transport="tls")
 @pytest.mark.cause("memory that a burst needed is never given back")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 @pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")

@@ -53,6 +53,11 @@ class Peer:
     def _say(self, text: str) -> None:
         steps.note(f"{self.name}: {text}")
 
+    def shake(self) -> None:
+        """Over TLS, makes the handshake, for which the server must run."""
+        if isinstance(self.socket, tls.Stream):
+            self.socket.shake()
+
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
         self._say(f"sent {len(data)} bytes {data[:12].hex(' ')}{' …' if len(data) > 12 else ''}")

@@ -192,9 +192,11 @@ class Stream:
             raise self._lost
         while not self._ended:
             try:
-                return self.session.read(size)
+                if data := self.session.read(size):
+                    return data
+                self._ended = True  # close_notify, before ours was sent
             except ssl.SSLZeroReturnError:
-                self._ended = True
+                self._ended = True  # and after
             except ssl.SSLEOFError:
                 raise ConnectionError("the stream was cut: FIN without close_notify") from None
             except ssl.SSLWantReadError:

@@ -16,6 +16,8 @@ from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 
+from key_updates import Client
+
 pytestmark = [pytest.mark.only(transport="tls"), pytest.mark.inside]
 
 TRIGGERS = ("level", "edge")
@@ -282,6 +284,56 @@ def test_a_stranger_and_its_key_updates(start, trigger):
     assert client.wait(waiting.PATIENCE) == 0
     assert b"Verify return code: 0 (ok)" in said
     assert server.stop()["closed"]["end"] == 1
+
+
+@pytest.mark.cause("the answer to KeyUpdate gets between the parts of a record that waits, or is forgotten")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_key_update_while_a_write_waits(start, trigger):
+    """The peer reads nothing: a record is half sent, megabytes are behind it. The server goes on reading, and gets a
+    KeyUpdate. The rest of that record must leave under the old key, and the answer before whatever has the new one.
+    Until then OpenSSL must not read the next KeyUpdate."""
+    server = start("--trigger", trigger, "--high-water", "64000000")
+    client = Client(server.address, 4096, waiting.PATIENCE)
+    stream = b"".join(frame(payload(1 << 20, i)) for i in range(12))
+    client.send(stream)
+    server.wait_statistics(lambda s: s["frames"] == 12 and s["bytes_out"] < s["bytes_in"], "a write that waits")
+    assert server.statistics()["partial_writes"] > 0
+    for turn in range(3):
+        client.update()
+        more = frame(payload(5000, turn))
+        client.send(more)
+        stream += more
+        if turn == 0:
+            server.wait_statistics(lambda s: s["frames"] == 13, "the frame behind the first KeyUpdate taken")
+    at_rest(server)
+    assert client.updates == 0
+    assert client.receive(len(stream)) == stream
+    assert client.updates >= 1, "no answer came"
+    client.send(frame(b"after"))
+    assert client.receive(9) == frame(b"after")
+    client.close()
+    assert server.stop()["closed"]["error"] == 0
+
+
+@pytest.mark.cause("a KeyUpdate that comes after the last frame ends the connection, or its answer is sent behind FIN")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_key_update_while_the_server_lingers(start, trigger):
+    """After an oversize header and the server's FIN: what comes is read, and counted, until the peer ends."""
+    server = start("--trigger", trigger, "--drain-timeout", "60")
+    client = Client(server.address, 65536, waiting.PATIENCE)
+    client.send(frame(b"one") + header(0xFFFFFFFF))
+    assert client.receive(7) == frame(b"one")
+    server.wait_statistics(lambda s: s["bytes_in"] == 11, "the header taken")
+    client.send(b"more")
+    server.wait_statistics(lambda s: s["bytes_in"] == 15, "what comes behind it counted")
+    client.update()
+    client.send(b"behind a KeyUpdate")
+    at_rest(server)
+    assert server.statistics()["connections"] == 1
+    client.close()
+    server.wait_statistics(lambda s: s["connections"] == 0, "the end noticed")
+    closed = server.stop()["closed"]
+    assert closed["oversize"] == 1 and sum(closed.values()) == 1
 
 
 @pytest.mark.cause("tickets are not given out, or not taken")
