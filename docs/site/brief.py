@@ -15,6 +15,6 @@ _TEXT = re.compile(r">[^<>]*&#3[49];[^<>]*<")
 
 
 def brief(html: str) -> str:
-    html = _ENDS.sub("", html)
+    html = _ENDS.sub("\n", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)
     return _TEXT.sub(lambda text: text[0].replace("&#34;", '"').replace("&#39;", "'"), html)

@@ -58,7 +58,7 @@ def test_steps_are_told(tmp_path):
     done = replay("--steps", "frame", script)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [
-        "max_frame 2, 6 bytes in pieces of 3",
+        "lengths, max_frame 2, 6 bytes in pieces of 3",
         "3 bytes: 0 whole, 0 expected",
         "6 bytes: 6 whole, 6 expected",
     ]
