@@ -13,8 +13,6 @@ enum {
     KEPT_BYTES = 32 * 1024 * 1024,
     MAPPED_BYTES = 4 * 1024 * 1024,
     MAPPED_BYTES_32 = 512 * 1024,
-    STEP = 2048,
-    OVERHEAD = 16, /* what malloc(3) adds to a block, at most */
 };
 
 void buffer_free(struct buffer *buffer, struct context *context)
@@ -35,31 +33,17 @@ void buffer_free(struct buffer *buffer, struct context *context)
  * So from the first large buffer on up to KEPT_BYTES stay, however many buffers there were: what is
  * above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and
  * its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other
- * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py
- *
- * mallopt(3) overrides the limits of the environment. Whoever has set one there keeps it: so a test
- * can have all freed memory given back, and see what is still in use. Test: test_adversaries.py */
+ * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
 static void keep_memory(struct context *context, uint32_t capacity)
 {
     if (context->keeps_memory || capacity < LARGE_BYTES)
         return;
     context->keeps_memory = true;
 #ifdef __GLIBC__
-    if (getenv("MALLOC_TRIM_THRESHOLD_") != NULL || getenv("MALLOC_MMAP_THRESHOLD_") != NULL)
-        return;
     (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
     if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
         (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
 #endif
-}
-
-/* The sizes of large blocks are a STEP apart. realloc(3) grows a block in place where the next one
- * is free, and frees what is left of that. glibc keeps what is left in a list of small blocks (up
- * to 1,040 bytes) when it is small, and a block in such a list counts as used: 32 bytes high in the
- * heap kept 40 MB below them from going back to the kernel. Test: test_memory.py */
-static uint32_t block_bytes(uint32_t wanted)
-{
-    return wanted < STEP ? wanted : (wanted + OVERHEAD + STEP - 1) / STEP * STEP - OVERHEAD;
 }
 
 /* Moves what is pending to the front of data. Invariant 10, "the common case copies nothing": every
@@ -75,14 +59,12 @@ static void move_pending(struct buffer *buffer, struct context *context, uint8_t
     buffer->end = pending;
 }
 
-/* Copies what is pending out of the scratch buffer, into memory of hardly more than that size: more
- * may not come for a long time, and ten thousand such buffers may wait. */
+/* Copies what is pending out of the scratch buffer, into memory of exactly that size: more may not
+ * come for a long time, and ten thousand such buffers may wait. */
 bool buffer_own(struct buffer *buffer, struct context *context)
 {
-    uint32_t capacity = block_bytes(buffer->end - buffer->start);
-
-    keep_memory(context, capacity);
-    uint8_t *data = malloc(capacity);
+    keep_memory(context, buffer->end - buffer->start);
+    uint8_t *data = malloc(buffer->end - buffer->start);
 
     if (data == NULL) {
         *buffer = (struct buffer){0};
@@ -90,7 +72,7 @@ bool buffer_own(struct buffer *buffer, struct context *context)
     }
     move_pending(buffer, context, data);
     buffer->borrowed = buffer->lent = false;
-    buffer->capacity = capacity;
+    buffer->capacity = buffer->end;
     context->stats->buffers++;
     return true;
 }
@@ -121,17 +103,16 @@ bool buffer_grow(struct buffer *buffer, struct context *context)
     if (buffer->capacity - buffer->end >= enough)
         return true;
     if (buffer->lent)
-        return move_out(buffer, context, block_bytes(pending + wanted));
+        return move_out(buffer, context, pending + wanted);
     if (buffer->start > 0)
         move_pending(buffer, context, buffer->data);
     if (buffer->capacity - pending >= wanted)
         return true;
-    uint32_t capacity = block_bytes(pending + wanted);
-    keep_memory(context, capacity);
-    uint8_t *data = realloc(buffer->data, capacity);
+    keep_memory(context, pending + wanted);
+    uint8_t *data = realloc(buffer->data, (size_t)pending + wanted);
     if (data == NULL)
         return false;
     buffer->data = data;
-    buffer->capacity = capacity;
+    buffer->capacity = pending + wanted;
     return true;
 }

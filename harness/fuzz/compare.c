@@ -63,7 +63,7 @@ void model_compare_settled(const struct model *model, const struct connection *c
 {
     const struct buffer *buffer = &connection->buffer;
     size_t pending = model_pending(model);
-    size_t most = 2 * ((size_t)options->high_water + options->max_frame + 4) + 2048; /* its STEP */
+    size_t most = 2 * ((size_t)options->high_water + options->max_frame + 4);
 
     model_compare(model, connection);
     CHECK(model_wants(model) != NOTHING || model->state == CONNECTION_CLOSED,
