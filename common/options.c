@@ -61,8 +61,7 @@ static const struct option_row rows[] = {
     {"stats", "PATH", "file for the final statistics (standard error)",
      TEXT_INTO(struct options, stats_path)},
     /* The last one: see option_part. */
-    {"framing", "HOW", "what ends a frame",
-     CHOICE_INTO(struct options, framing, framings)},
+    {"framing", "HOW", "what ends a frame", CHOICE_INTO(struct options, framing, framings)},
 };
 
 static bool consistent(const struct options *options)

@@ -1,7 +1,8 @@
-"""Shorter pages that say the same: without the end tags and the quotes of attributes that HTML lets one leave out, and
-with quotes as they are in text.
+"""Shorter pages that say the same: without the end tags and the quotes of attributes that HTML lets one leave
+out, and with quotes as they are in text.
 
-A table cell and an item of a list end where the next one begins, or their parent ends (HTML Standard, "Optional tags")."""
+A table cell and an item of a list end where the next one begins, or their parent ends (HTML Standard, "Optional
+tags")."""
 
 from __future__ import annotations
 

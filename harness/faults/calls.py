@@ -104,8 +104,8 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "unmaps what was mapped": ("munmap",),
     "takes what the kernel has put into memory": ("ring_completion", "__io_uring_get_cqe"),
     "works in the caller's memory": (
-        "memchr", "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strcspn", "strlen", "strncmp", "strpbrk",
-        "strspn", "strtod", "strtol",
+        "memchr", "memcmp", "memcpy", "memmove", "memset", "strchr", "strcmp", "strcspn", "strlen", "strncmp",
+        "strpbrk", "strspn", "strtod", "strtol",
         "strtoull", "getenv", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
         "sigismember", "__ctype_b_loc", "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
