@@ -10,7 +10,6 @@ enum {
     LEAST_ROOM = 1024, /* enough room is this, or half of what is pending if that is more */
     GOOD_ROOM = 4096,  /* new room is this, or as much again as is pending if that is more */
     LARGE_BYTES = 16 * 1024,
-    KEPT_BYTES = 32 * 1024 * 1024,
     MAPPED_BYTES = 4 * 1024 * 1024,
     MAPPED_BYTES_32 = 512 * 1024,
 };
@@ -30,17 +29,17 @@ void buffer_free(struct buffer *buffer, struct context *context)
  * level-triggered server fills the buffers of many connections in turns, and all of them are empty
  * soon after. It paid 12 page faults for a message of 64 KiB, which cost more than the message.
  *
- * So from the first large buffer on up to KEPT_BYTES stay, however many buffers there were: what is
- * above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its own, and
- * its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)). Other
- * systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
+ * So from the first large buffer on up to BUFFERS_KEPT_BYTES stay, however many buffers there were:
+ * what is above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its
+ * own, and its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)).
+ * Other systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
 static void keep_memory(struct context *context, uint32_t capacity)
 {
     if (context->keeps_memory || capacity < LARGE_BYTES)
         return;
     context->keeps_memory = true;
 #ifdef __GLIBC__
-    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, BUFFERS_KEPT_BYTES);
     if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
         (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);
 #endif

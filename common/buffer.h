@@ -17,6 +17,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* So much freed memory malloc(3) may keep for the next burst. */
+enum { BUFFERS_KEPT_BYTES = 32 * 1024 * 1024 };
+
 struct buffer {
     uint8_t *data; /* NULL while no byte is pending */
     uint32_t start;

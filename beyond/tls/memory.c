@@ -1,11 +1,10 @@
 #include "memory.h"
 
+#include "../../common/buffer.h"
+
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
-
-/* As much freed memory as common/buffer.c lets malloc(3) keep. */
-enum { KEPT_BYTES = 32 * 1024 * 1024 };
 
 /* By itself glibc gives back only what is free at the end of its heap. A plain server has nothing
  * there but buffers. Here sessions that begin in a burst take memory between the buffers, and stay:
@@ -18,11 +17,11 @@ void memory_give_back(const struct context *context, uint64_t *looked)
 {
     const struct stats *stats = context->stats;
 
-    if (stats->bytes_in - *looked < KEPT_BYTES || stats->buffers > 0)
+    if (stats->bytes_in - *looked < BUFFERS_KEPT_BYTES || stats->buffers > 0)
         return;
     *looked = stats->bytes_in;
 #ifdef __GLIBC__
-    if (mallinfo2().fordblks > KEPT_BYTES)
+    if (mallinfo2().fordblks > BUFFERS_KEPT_BYTES)
         (void)malloc_trim(0);
 #endif
 }
