@@ -105,7 +105,7 @@ class Driver:
         return [
             str(servers.program("loadgen")), "--quiet", "--host", host, "--port", str(port), *pin,
             "--connections", str(load.connections), "--seed", str(load.seed), *load.options,
-            *(["--tls"] if tls.options(load.server) else []),
+            *tls.of_loadgen(load.server),
             "--warmup", f"{load.warmup:g}", "--duration", f"{load.duration:g}",
             "--server-pid", str(server.pid), "--json", str(json_path),
         ]  # fmt: skip

@@ -33,7 +33,7 @@ def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
         subprocess.Popen(
             [str(servers.program("loadgen")), "--port", str(server.address[1]), "--duration", f"{seconds:.1f}",
              "--warmup", "0", "--drain", "30", "--seed", str(seed), "--quiet", "--json", "-", *options,
-             *(["--tls"] if tls.options(server.name) else [])],
+             *tls.of_loadgen(server.name)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )

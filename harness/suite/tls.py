@@ -53,6 +53,11 @@ def options(name: str) -> tuple[str, ...]:
     return ("--cert", str(certificate), "--key", str(key), "--handshake-timeout", "0")
 
 
+def of_loadgen(name: str) -> tuple[str, ...]:
+    """That the load generator needs for this server."""
+    return ("--tls",) if options(name) else ()
+
+
 def command(name: str, *more: str) -> list[str]:
     """How to start a server: its program, the options that it cannot do without, and more."""
     return [str(servers.program(name)), *options(name), *more]

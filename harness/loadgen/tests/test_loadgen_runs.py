@@ -17,7 +17,7 @@ from suite import faulty_peers
 from suite import generator
 import pytest
 
-from suite import limits, needs, servers, waiting
+from suite import limits, needs, servers, tls, waiting
 from suite.server import Server
 
 BRIEF = ("--warmup", 0, "--duration", 0.3)
@@ -39,7 +39,8 @@ def peer():
 
 def at(where, *options):
     port = where.address[1] if isinstance(where, Server) else where.port
-    return ("--port", port, *BRIEF, *limits.options(), *options)
+    secrecy = tls.of_loadgen(where.name) if isinstance(where, Server) else ()
+    return ("--port", port, *secrecy, *BRIEF, *limits.options(), *options)
 
 
 def assert_valid(outcome: generator.Outcome) -> dict:
