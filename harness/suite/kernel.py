@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -37,20 +38,17 @@ def is_gone(pid: int) -> bool:
 def group_is_gone(group: int) -> bool:
     """Have all processes of a process group ended? One that nobody has asked for its status yet has: killpg(2) still
     finds it, and when its parent was killed it may stay so for as long as this process lives (adopt_orphans)."""
-    for entry in Path("/proc").glob("[0-9]*") if HAS_PROC else ():
-        try:
-            letter, _parent, of = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:3]
-        except OSError:  # it has just ended
-            continue
-        if int(of) == group and letter not in ("Z", "X"):
+    if not HAS_PROC:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, 0)
             return False
-    if HAS_PROC:
         return True
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has just ended
+            letter, _parent, of = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:3]
+            if int(of) == group and letter not in ("Z", "X"):
+                return False
+    return True
 
 
 PR_SET_CHILD_SUBREAPER = 36
