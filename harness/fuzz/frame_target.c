@@ -91,6 +91,8 @@ static void scan_copy(struct tested *tested, const uint8_t *bytes, size_t size, 
         return;
     uint8_t *end = copy + 1 + size;
     memcpy(end - size, bytes, size); /* at an odd address */
+    if (lines)
+        memset(end - size, '\n', size - fresh); /* which is not to be looked at again */
     struct frame_scan scan = lines ? line_scan(end - size, size, fresh, max_frame)
                                    : frame_scan(end - size, size, max_frame);
     free(copy);
