@@ -4,12 +4,12 @@ they are, and the build fails where the numbers do not agree with the trace."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from page import BadSite
 from readiness import CLOSE, SENDS, Steps
-from stepping import BACK, BUFFERS, FILES, HANDS, KEPT_KERNEL, TABLE, WALKS, Frame, Place, panel
+from stepping import BUFFERS, FILES, KEPT_KERNEL, TABLE, Frame, Place, Rows, Scene
 
 WAIT = Place("beyond/uring/ring.c", "return done(ring, io_uring_submit_and_wait_timeout(")
 ACCEPTING = Place("beyond/uring/accepting.c", "loop_admit(loop, fd);")
@@ -19,17 +19,13 @@ ENTER = re.compile(r"io_uring_enter\((no entry|\d+) ?(?:entry|entries)?\)(?:   (
 
 
 @dataclass
-class Ring:
-    frames: list[Frame] = field(default_factory=list)
+class Ring(Scene):
     entries: list[str] = field(default_factory=lambda: ["read: signals", "accept: listener, stays armed"])
     armed: list[str] = field(default_factory=list)
     done: list[tuple[str, str]] = field(default_factory=list)  # completions that the server has not seen
     open: list[str] = field(default_factory=list)
-    hands: list[tuple[str, str]] = field(default_factory=list)
-    walks: list[tuple[str, str]] = field(default_factory=list)
-    back: list[tuple[str, str]] = field(default_factory=list)
 
-    def _panels(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    def kept(self) -> Iterator[tuple[str, Rows]]:
         base = [("0, 1, 2", "standard streams"), ("listener", "listening socket"), ("ring", "the ring")]
         yield TABLE, [*base, *((name, f"socket of {name}") for name in self.open)]
         files = [("listening socket", "1 descriptor, and the accept that is armed"), ("the ring", "1 descriptor")]
@@ -40,14 +36,6 @@ class Ring:
         kept = [(each.split(": ")[1].split(",")[0], each.split(": ")[0] + " armed") for each in self.armed]
         queue = ", ".join(f"{name}: {what}" for name, what in self.done)
         yield KEPT_KERNEL, [*kept, ("completion queue", queue or "empty")]
-        yield HANDS, self.hands
-        yield WALKS, self.walks
-        yield BACK, self.back
-
-    def show(self, who: str, text: str, call: str = "", place: Place | None = None) -> None:
-        before = self.frames[-1] if self.frames else None
-        panels = tuple(panel(title, rows, before) for title, rows in self._panels())
-        self.frames.append(Frame(who, text, call, place, panels))
 
     def play(self, steps: Steps) -> list[Frame]:
         handed = self._enter()

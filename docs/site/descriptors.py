@@ -3,10 +3,10 @@ results. tests/test_steps.py makes the same calls and compares what the kernel s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from stepping import BACK, FILES, KEPT_KERNEL, Frame, panel
+from stepping import BACK, FILES, KEPT_KERNEL, Film, Frame, Rows
 
 PARENT, CHILD, BYTES = "Descriptors of the process", "Descriptors of the child", "In the pipe"
 CONTENT = "abcdefghijkl"  # of the file that is read
@@ -37,10 +37,9 @@ class File:
 
 
 @dataclass
-class Model:
+class Model(Film):
     """What the kernel keeps. It gives out the lowest free number."""
 
-    frames: list[Frame] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     of: dict[tuple[str, str], str] = field(default_factory=dict)  # a descriptor of a process: its file
     files: dict[str, File] = field(default_factory=dict)
@@ -62,7 +61,7 @@ class Model:
         self.files.setdefault(key, File(kind)).holders.add((PARENT, name))
         self.of[PARENT, name] = key
 
-    def _panels(self, back: Sequence[tuple[str, str]]) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    def _panels(self, back: Rows) -> Iterator[tuple[str, Rows]]:
         for process in (PARENT, CHILD) if self.has_child else (PARENT,):
             rows = [
                 (f"{self.numbers[name]} ({name})", file) for (which, name), file in self.of.items() if which == process
@@ -81,10 +80,8 @@ class Model:
             yield KEPT_KERNEL, [*rows, ("ready list", ", ".join(self.ready) or "empty")]
         yield BACK, back
 
-    def show(self, text: str, call: str, back: Sequence[tuple[str, str]]) -> None:
-        before = self.frames[-1] if self.frames else None
-        panels = tuple(panel(title, rows, before) for title, rows in self._panels(back))
-        self.frames.append(Frame("process", text, call, None, panels))
+    def show(self, text: str, call: str, back: Rows) -> None:
+        self.add("process", text, call, None, self._panels(back))
 
     # -- the calls -----------------------------------------------------------------------------
 

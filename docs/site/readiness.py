@@ -9,9 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from page import BadSite
-from stepping import (
-    BACK, BUFFERS, FILES, HANDS, KEPT_KERNEL, KEPT_USER, TABLE, WALKS, Frame, Place, panel,
-)  # fmt: skip
+from stepping import BUFFERS, FILES, KEPT_KERNEL, KEPT_USER, TABLE, Frame, Place, Rows, Scene
 
 Steps = dict[tuple[str, int], list[str]]
 LISTENER = "listener"
@@ -51,21 +49,17 @@ class Peer:
 
 
 @dataclass
-class Machine:
-    api: Api
-    frames: list[Frame] = field(default_factory=list)
+class Machine(Scene):
+    api: Api = field(kw_only=True)
     waiting: list[str] = field(default_factory=list)  # peers in the queue of the listener
     peers: dict[str, Peer] = field(default_factory=dict)  # that are accepted and open
     early: dict[str, Peer] = field(default_factory=dict)  # connected, not accepted
     watched: dict[str, str] = field(default_factory=lambda: {LISTENER: "IN"})
     ready: list[str] = field(default_factory=list)  # the kernel's list
-    hands: list[tuple[str, str]] = field(default_factory=list)
-    walks: list[tuple[str, str]] = field(default_factory=list)
-    back: list[tuple[str, str]] = field(default_factory=list)
 
     # -- the state as tables -------------------------------------------------------------------
 
-    def _panels(self) -> Iterator[tuple[str, Sequence[tuple[str, str]]]]:
+    def kept(self) -> Iterator[tuple[str, Rows]]:
         kept = {"kqueue": "kqueue"}.get(self.api.name, "epoll") if self.api.keeps else ""
         table = [("0, 1, 2", "standard streams"), (LISTENER, "listening socket")]
         table += [(kept, "the set")] if kept else []
@@ -81,14 +75,6 @@ class Machine:
             yield KEPT_KERNEL, [*self.watched.items(), (self.api.queue, ", ".join(self.ready) or "empty")]
         else:
             yield KEPT_USER, list(self.watched.items())
-        yield HANDS, self.hands
-        yield WALKS, self.walks
-        yield BACK, self.back
-
-    def show(self, who: str, text: str, call: str = "", place: Place | None = None) -> None:
-        before = self.frames[-1] if self.frames else None
-        panels = tuple(panel(title, rows, before) for title, rows in self._panels())
-        self.frames.append(Frame(who, text, call, place, panels))
 
     # -- what happens --------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from page import BadSite, Site
 
@@ -54,6 +54,38 @@ def panel(title: str, rows: Sequence[tuple[str, str]], before: Frame | None) -> 
     }  # fmt: skip
     new = [Row(name, state, before is not None and old.get((title, name)) != state) for name, state in rows]
     return Panel(title, tuple(new) or (Row("nothing", ""),))
+
+
+Rows = Sequence[tuple[str, str]]
+
+
+@dataclass
+class Film:
+    """Frames, while a model makes them."""
+
+    frames: list[Frame] = field(default_factory=list)
+
+    def add(self, who: str, text: str, call: str, place: Place | None, state: Iterable[tuple[str, Rows]]) -> None:
+        before = self.frames[-1] if self.frames else None
+        panels = tuple(panel(title, rows, before) for title, rows in state)
+        self.frames.append(Frame(who, text, call, place, panels))
+
+
+@dataclass
+class Scene(Film):
+    """A server and the kernel below it. What they keep is a subclass's."""
+
+    hands: list[tuple[str, str]] = field(default_factory=list)
+    walks: list[tuple[str, str]] = field(default_factory=list)
+    back: list[tuple[str, str]] = field(default_factory=list)
+
+    def kept(self) -> Iterator[tuple[str, Rows]]:
+        """The panels of what process and kernel keep."""
+        raise NotImplementedError
+
+    def show(self, who: str, text: str, call: str = "", place: Place | None = None) -> None:
+        wait = ((HANDS, self.hands), (WALKS, self.walks), (BACK, self.back))
+        self.add(who, text, call, place, (*self.kept(), *wait))
 
 
 @dataclass(frozen=True)

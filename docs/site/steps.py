@@ -64,7 +64,7 @@ STEPPERS = (
 
 def frames_of(stepper: Stepper) -> list[Frame]:
     steps, _ = parse(golden.path_of(golden.STEPPED, stepper.traced).read_text(encoding="utf-8"))
-    return Ring().play(steps) if stepper.api is None else Machine(stepper.api).play(steps)
+    return Ring().play(steps) if stepper.api is None else Machine(api=stepper.api).play(steps)
 
 
 def pages(site: Site) -> Iterator[Page]:

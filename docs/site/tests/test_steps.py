@@ -91,7 +91,7 @@ def test_a_trace_that_the_model_does_not_expect_ends_the_build(name: str, before
     text = traced(name).replace(before, after, 1)
     assert text != traced(name)
     api = of(name).api
-    machine = Machine(api) if api is not None else steps.Ring()
+    machine = Machine(api=api) if api is not None else steps.Ring()
     with pytest.raises(BadSite):
         machine.play(parse(text)[0])
 
