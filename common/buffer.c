@@ -31,8 +31,9 @@ void buffer_free(struct buffer *buffer, struct context *context)
  *
  * So from the first large buffer on up to BUFFERS_KEPT_BYTES stay, however many buffers there were:
  * what is above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its
- * own, and its memory goes back when it is freed; a 32-bit glibc allows less than that (mallopt(3)).
- * Other systems' allocators keep freed memory for a while by themselves. Test: test_memory.py */
+ * own, and its memory goes back when it is freed; a 32-bit glibc allows less than that
+ * (mallopt(3)). Other systems' allocators keep freed memory for a while by themselves.
+ * Test: test_memory.py */
 static void keep_memory(struct context *context, uint32_t capacity)
 {
     if (context->keeps_memory || capacity < LARGE_BYTES)
