@@ -1,21 +1,22 @@
-"""Shorter pages that say the same: without the end tags and the quotes of attributes that HTML lets one leave
-out, and with quotes as they are in text.
+"""Shorter pages that say the same: without the end tags and the quotes of attributes that HTML lets one leave out, and
+with quotes as they are in text.
 
 A table cell and an item of a list end where the next one begins, or their parent ends (HTML Standard, "Optional
-tags")."""
+tags"). White space behind an end tag is then in the cell, so a script trims what it reads there. Where there was none
+none comes: between words it would be seen."""
 
 from __future__ import annotations
 
 import re
 
 _PARTS = "(?:li|td|th|tr|dt|dd|tbody|thead)"
-_ENDS = re.compile(rf"\s*</{_PARTS}>\s*(?=<(?:/?{_PARTS}\b|/(?:ul|ol|dl|table)>))")
+_ENDS = re.compile(rf"(\s*)</{_PARTS}>(\s*)(?=<(?:/?{_PARTS}\b|/(?:ul|ol|dl|table)>))")
 _TAG = re.compile(r"<[a-z][^<>]*>")
 _QUOTED = re.compile(r'="([\w.,/#:%-]+)"(?=[\s>])')
 _TEXT = re.compile(r">[^<>]*&#3[49];[^<>]*<")
 
 
 def brief(html: str) -> str:
-    html = _ENDS.sub("\n", html)
+    html = _ENDS.sub(lambda end: "\n" if end[1] or end[2] else "", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)
     return _TEXT.sub(lambda text: text[0].replace("&#34;", '"').replace("&#39;", "'"), html)

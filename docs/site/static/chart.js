@@ -6,7 +6,7 @@ for (const chart of document.querySelectorAll("figure.chart")) {
   const pictures = [...chart.querySelectorAll("svg[data-places]")];
   if (pictures.length === 0 || rows.length === 0) continue;
 
-  const names = [...chart.querySelectorAll(".numbers thead th")].map((cell) => cell.textContent);
+  const names = [...chart.querySelectorAll(".numbers thead th")].map((cell) => cell.textContent.trim());
   const boxes = [...chart.querySelectorAll("input[type=checkbox]")];
   const places = pictures.map((picture) => picture.dataset.places.split(" ").map(Number));
 
@@ -24,7 +24,7 @@ for (const chart of document.querySelectorAll("figure.chart")) {
 
   function show() {
     const row = rows[slider.value];
-    const cells = [...row.children].map((cell) => cell.textContent);
+    const cells = [...row.children].map((cell) => cell.textContent.trim());
     slider.setAttribute("aria-valuetext", cells[0]);
     const lines = cells.slice(1).flatMap((text, index) =>
       text && (!boxes[index] || boxes[index].checked) ? [`${names[index + 1]}: ${text}`] : []);
