@@ -206,6 +206,8 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         position += 1 if before in ("", server) else 1.4
         before = server
         label = f"{NAMES[server]} × {factors(point).get('connections', '?')}"
+        if "idle" in factors(point):
+            label = f"{NAMES[server]}, {int(factors(point)['idle']):,} idle"
         if "payload" in factors(point):
             label += f", {factors(point)['payload']} B"
         if server in loops.WAYS:

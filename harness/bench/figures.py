@@ -289,7 +289,10 @@ class Same(Kind):
     def table(self, rows: Sequence[Row]) -> Table:
         found = Table(columns.SAME)
         summaries = {point: summary for (_, point), summary in by_point(rows, "wait").items()}
-        for point, summary in sorted(summaries.items(), key=lambda each: value_of(each[0], "watched")):
+        # Those of one line next to each other: gnuplot joins what follows, and a point of the other line is a gap.
+        order = sorted(summaries, key=lambda point: (factors(point).get("of", ""), value_of(point, "watched")))
+        for point in order:
+            summary = summaries[point]
             watched = value_of(point, "watched")
             line: Line = {"of": factors(point).get("of", ""), "x": watched, "runs": summary.runs}
             for name in ("median", "low", "high"):
@@ -433,6 +436,14 @@ FIGURES: tuple[Kind, ...] = (
         measure="server_cpu", x=_IDLE_AND_ACTIVE, each=("active", "8"),
         load=_CLOSED, setsize=FD_SETSIZE,
     ),  # fmt: skip
+    Bars(
+        "idle_pairs", "E2-cost", "CPU time for each message without idle connections, and beside many", "µs a message",
+        "",
+        "Runs without idle connections and runs with them were made next to each other. The verdict is that of the "
+        "pairs' ratios.",
+        first="server_cpu", second="server_cpu", parts=("CPU time of the server", ""),
+        load="Closed loop: one request of 64 bytes under way on each active connection.",
+    ),  # fmt: skip
     Curves(
         "scaling_throughput", "E1", "Throughput when all connections are active", _ALL_ACTIVE, "replies a second",
         "Every connection has one request under way. A wait then returns many ready descriptors, which share its "
@@ -524,6 +535,14 @@ FIGURES: tuple[Kind, ...] = (
         points={"ready": "1", "place": "first"}, measure="wait", x=_sum_of("watched"), about={"place": "first"},
         ends=False,
         load=_NO_SERVER, setsize=FD_SETSIZE,
+    ),  # fmt: skip
+    Curves(
+        "wait_sleeps", "E4-block", "A wait that finds nothing and may sleep for {block} ms", "descriptors watched",
+        "CPU time of the call",
+        "CPU time of the thread, not the time that passes. With 0 ms the call returns at once. With 20 ms it sleeps: "
+        "poll puts itself on the wait queue of every descriptor, looks at all of them again, and takes itself off.",
+        points={"ready": "0"}, measure="wait", x=_sum_of("watched"), each=("block", "20"), ends=False,
+        load=_NO_SERVER,
     ),  # fmt: skip
     Curves(
         "cycle_active", "E4-cycle", "Wait, scan and read, {watched} descriptors watched",

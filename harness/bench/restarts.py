@@ -22,10 +22,10 @@ from bench import process, steal
 from bench.loads import Failed
 from bench.requests import Request, Taken
 
-WAYS = ("stop_start", "reuseport", "drained", "handed")
+WAYS = ("stop_start", "two_listeners", "drained", "handed")
 LABELS = {
     "stop_start": "stop, then start",
-    "reuseport": "SO_REUSEPORT, then close",
+    "two_listeners": "SO_REUSEPORT, then close",
     "drained": "the same, queue served first",
     "handed": "listening socket handed on",
 }
@@ -144,7 +144,7 @@ class StopStart(Way):
         self._server = self._start()
 
 
-class Reuseport(Way):
+class TwoListeners(Way):
     """Each process has a listener of its own on the same port. The new one listens before the old one stops. But what
     waits in the old one's queue belongs to that queue, and goes with it."""
 
@@ -177,7 +177,7 @@ class Reuseport(Way):
         """The server has stopped, and so it has closed its listener."""
 
 
-class Drained(Reuseport):
+class Drained(TwoListeners):
     """The same, but the queue is served before its listener is closed. New peers go on coming into it until then."""
 
     def _keep(self, listener: socket.socket) -> None:
@@ -222,7 +222,7 @@ class Handed(Way):
         self._server.kill()
 
 
-OF = dict(zip(WAYS, (StopStart, Reuseport, Drained, Handed)))
+OF = dict(zip(WAYS, (StopStart, TwoListeners, Drained, Handed)))
 
 
 @contextlib.contextmanager

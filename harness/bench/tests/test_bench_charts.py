@@ -18,7 +18,9 @@ from suite import module, servers
 pytest.importorskip("numpy")
 pytest.importorskip("jinja2")
 
-from bench import charts, columns, figures, gnuplot, percentiles, published, report, shapes  # noqa: E402
+from bench import (  # noqa: E402
+    charts, columns, figures, gnuplot, loops, percentiles, published, report, restarts, shapes, techniques,
+)  # fmt: skip
 from bench.results import BadResults, Results  # noqa: E402
 from bench.rows import Row, point  # noqa: E402
 
@@ -212,11 +214,24 @@ def test_columns_of_bars():
     assert lines(other_rows(), "calls", "one_shot")[0]["disturbed"] == 1
 
 
+def test_a_bar_says_how_many_are_idle():
+    rows = [row("E2-cost", "epoll_lt", point(idle=idle, active=8), server_cpu=9.0) for idle in (0, 16000)]
+    labels = [line["label"] for line in figure(rows, "idle_pairs").table.lines]
+    assert labels == ["epoll, level-triggered, 0 idle", "epoll, level-triggered, 16,000 idle"]
+
+
+def test_no_two_things_of_a_chart_have_one_name():
+    """A way to restart was called like a way to share a listener, and took its label."""
+    lists = (columns.SERVERS, columns.POLICIES, techniques.ALL, loops.WAYS, restarts.WAYS)
+    together = [name for each in lists for name in each]
+    assert len(set(together)) == len(together)
+
+
 def test_duplicates_stand_beside_sockets_in_nanoseconds_a_descriptor():
     found = figure(other_rows(), "same_sockets").table
     assert [(line["of"], line["x"], line["median"]) for line in found.lines] == [
-        ("sockets", 1000, 60), ("duplicates", 1000, 40), ("sockets", 16000, 60), ("duplicates", 16000, 40)
-    ]  # fmt: skip
+        ("duplicates", 1000, 40), ("duplicates", 16000, 40), ("sockets", 1000, 60), ("sockets", 16000, 60)
+    ], "the points of one line stand next to each other, or gnuplot does not join them"  # fmt: skip
 
 
 def test_other_values_of_a_constant_have_figures_of_their_own():
