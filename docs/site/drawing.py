@@ -238,13 +238,21 @@ def heat_plots(chart: Chart) -> list[HeatPlot]:
 
 
 def _levels(heat: Heat, x: Axis, y: Axis) -> list[tuple[float, str]]:
-    """The cells by how dark they are, which follows the logarithm of their share: 1 in 200 is the lightest."""
+    """The cells by how dark they are, which follows the logarithm of their share: 1 in 200 is the lightest. Neighbours
+    in time that look the same are one rectangle: they are most of the page."""
     paths = [""] * LEVELS
-    for cell in heat.cells:
+    runs: list[tuple[int, float, float, float, float]] = []  # level, low, high, begin, end
+    for cell in sorted(heat.cells, key=lambda cell: (cell.low, cell.begin)):
         level = round((LEVELS - 1) * (1 + max(math.log(cell.share, 200), -1)))
-        left, top, wide = x.at(cell.begin), y.at(cell.high), x.at(cell.end) - x.at(cell.begin)
-        high = y.at(max(cell.low, y.least)) - top
-        paths[level] += f"M{left:g} {top:g}h{wide:.3g}v{high:.3g}h{-wide:.3g}z"
+        before = runs[-1] if runs else None
+        if before is not None and before[:3] == (level, cell.low, cell.high) and before[4] == cell.begin:
+            runs[-1] = (*before[:4], cell.end)
+        else:
+            runs.append((level, cell.low, cell.high, cell.begin, cell.end))
+    for level, low, high, begin, end in runs:
+        left, top = x.at(begin), y.at(high)
+        down = y.at(max(low, y.least)) - top
+        paths[level] += f"M{left:g} {top:g}h{x.at(end) - left:.4g}v{down:.3g}H{left:g}z"
     return [(round(0.2 + 0.8 * level / (LEVELS - 1), 2), path) for level, path in enumerate(paths) if path]
 
 
