@@ -36,6 +36,7 @@ struct mux {
     struct ring ring;
     struct accepting accepting;
     struct signal_reading signals;
+    struct pipe_polling pipe;
     struct watch_queue starved; /* their receives wait for a landing, the oldest first */
 };
 
@@ -83,7 +84,7 @@ static void take(struct mux *mux, const struct completion *completion)
     } else if (is_listener(mux, watch)) {
         accepting_completed(&mux->accepting, mux->loop, completion);
     } else if (watch->of_service) {
-        pipe_polling_completed(&mux->ring, mux->loop, watch, completion);
+        pipe_polling_completed(&mux->pipe, &mux->ring, mux->loop, watch, completion);
     } else {
         bool is_retired = connection->state == CONNECTION_CLOSED;
         if (flight_completed(&mux->ring, connection, &mux->loop->context, completion)) {
@@ -143,7 +144,7 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
     if (is_listener(mux, watch))
         result = accepting_update(&mux->accepting, ring, watch, READABLE);
     else if (watch->of_service)
-        result = pipe_polling_begin(ring, watch);
+        result = pipe_polling_begin(&mux->pipe, ring, watch);
     else
         result = flight_receive(ring, connection_of(watch), &mux->loop->context);
     return result < 0 ? error_set(error, "io_uring_enter", "", errno) : 0;
