@@ -546,21 +546,32 @@ class Restart(Inherited):
 
     def restart(self) -> None:
         """SIGUSR2"""
-        before = sum(1 for line in self.server.lines() if self.said.match(line))
+        before, pipes = len(self._said()), self._pipes()
         self.server.signal(signal.SIGUSR2)
-        deadline = time.monotonic() + PATIENCE
-        quiet = time.monotonic() + 2  # the line itself may be what fails
+        deadline = time.monotonic() + 2 * PATIENCE  # a program that cannot be heard is killed at --restart-timeout
         while time.monotonic() < deadline:
-            found = [match for line in self.server.lines() if (match := self.said.match(line))]
-            children = self._children()
-            if found[before:] or (time.monotonic() > quiet):
-                line = found[-1] if found[before:] else None
-                self.successor = int(line[1]) if line and line[1] else (children[0] if children and not line else 0)
+            # The line itself may be what fails. Then all is over when the restart's pipe is closed and nobody runs.
+            over = kernel.rests(self.server.process.pid) and self._pipes() == pipes
+            said = self._said()[before:]
+            if said or over:
+                children = [] if said else self._children()
+                self.successor = int(said[-1] or 0) if said else next(iter(children), 0)
                 return
             if self.server.process.poll() is not None:
                 raise Gone("during a restart")
-            time.sleep(0.002)
         raise Broken("a restart that neither succeeds nor fails")
+
+    def _said(self) -> list[str | None]:
+        """For each restart the process that listens now, or None if there was no restart."""
+        return [match[1] for line in self.server.lines() if (match := self.said.match(line))]
+
+    def _pipes(self) -> set[str]:
+        """Which pipes the server has open. It has one more while a restart is under way."""
+        try:
+            files = {os.readlink(entry) for entry in Path(f"/proc/{self.server.process.pid}/fd").iterdir()}
+        except OSError:  # it has just closed one, or has ended
+            return set()
+        return {each for each in files if each.startswith("pipe:")}
 
     def _children(self) -> list[int]:
         pid = self.server.process.pid
