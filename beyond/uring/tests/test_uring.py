@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import re
+import signal
 import subprocess
 
 import pytest
 
+from faults.scenario import Subject
 from suite import kernel, needs, servers, waiting
 from suite.frames import header, payload
 from suite.strace import UNDER_STRACE, calls_of
@@ -82,3 +88,25 @@ def test_memory_comes_back_though_peers_came_during_the_burst(start):
         peer.expect_frame(data)
     server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer left")
     assert kernel.memory_bytes(server.pid, "VmRSS") - before < 33 << 20
+
+
+FAULTY = servers.build_dir() / "faults" / "uring"
+
+
+@pytest.mark.skipif(not FAULTY.exists(), reason=f"{servers.build_dir().name}/ has no servers with faults (faults.mk)")
+@pytest.mark.cause("a poll that fails is armed again at once, for ever")
+def test_polls_of_a_restart_that_all_fail(tmp_path):
+    """Nothing tells the server that the new program listens, until it looks at --restart-timeout."""
+    server = Subject(FAULTY, ["--restart-timeout", "1"], tmp_path, {"FAULT": f"uring_poll:*:{errno.ENOMEM}:/1"})
+    try:
+        assert server.ready_line()
+        before = server.statistics()["waits"]
+        server.signal(signal.SIGUSR2)
+        assert server.wait_exit() == 0, "it hands over, and has no connection to wait for"
+        said = re.search(r"process (\d+) listens now", "\n".join(server.lines()))
+        assert said is not None
+        os.kill(int(said[1]), signal.SIGKILL)
+        waits = json.loads(server.lines()[-1])["waits"] - before
+        assert waits < 30, f"{waits} wake-ups"
+    finally:
+        server.end()
