@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <poll.h>
 
+/* TRIES: polls that fail one after the other, and then no more. */
+enum { TRIES = 8 };
+
 /* The end of the pipe is reported without asking for it: POLLHUP (poll(2)). */
-int pipe_polling_begin(struct ring *ring, struct watch *watch)
+static int arm(struct ring *ring, struct watch *watch)
 {
     struct io_uring_sqe *entry = ring_entry(ring, watch, KIND_POLL);
 
@@ -17,21 +20,29 @@ int pipe_polling_begin(struct ring *ring, struct watch *watch)
     return 0;
 }
 
+int pipe_polling_begin(struct pipe_polling *polling, struct ring *ring, struct watch *watch)
+{
+    polling->failures = 0;
+    return arm(ring, watch);
+}
+
 /* A poll is over with its first completion, and armed again at once: if the loop's read(2) fails
  * for now, the pipe is reported again. Mostly the loop has heard enough and removes the pipe, and
  * the entry and its cancellation go to the kernel together.
- * After an error the loop looks, too. But the poll is not armed again: it could fail again at once,
- * and for ever. What comes later is found at --restart-timeout, when restart_hear() reads first. */
-void pipe_polling_completed(struct ring *ring, struct loop *loop, struct watch *watch,
-                            const struct completion *completion)
+ * After an error the loop looks, too. A poll that the kernel had no memory for is armed again, but
+ * not for ever: each failure is a wake-up. What comes after the last one is found at
+ * --restart-timeout, when restart_hear() reads first. */
+void pipe_polling_completed(struct pipe_polling *polling, struct ring *ring, struct loop *loop,
+                            struct watch *watch, const struct completion *completion)
 {
     if (completion->kind != KIND_POLL)
         return;
     watch->held = false;
     if (watch->interest == NOTHING || loop->stopping)
         return;
-    if (completion->result >= 0)
-        (void)pipe_polling_begin(ring, watch);
+    polling->failures = completion->result < 0 ? polling->failures + 1 : 0;
+    if (polling->failures < TRIES)
+        (void)arm(ring, watch);
     loop_ready(loop, watch);
 }
 

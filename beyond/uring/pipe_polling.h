@@ -5,12 +5,16 @@
 #include "../../common/loop.h"
 #include "ring.h"
 
+struct pipe_polling {
+    unsigned failures; /* how many polls have failed one after the other */
+};
+
 /* Arms the poll. Returns 0, or -1 with errno set. */
-int pipe_polling_begin(struct ring *ring, struct watch *watch);
+int pipe_polling_begin(struct pipe_polling *polling, struct ring *ring, struct watch *watch);
 
 /* Takes a completion of the pipe in, and tells the loop if it is worth a look. */
-void pipe_polling_completed(struct ring *ring, struct loop *loop, struct watch *watch,
-                            const struct completion *completion);
+void pipe_polling_completed(struct pipe_polling *polling, struct ring *ring, struct loop *loop,
+                            struct watch *watch, const struct completion *completion);
 
 /* Puts a cancellation of the poll into the queue. The poll is over when watch->held is false.
  * Returns 0, or -1 with errno set. */

@@ -123,6 +123,16 @@ struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind)
     return entry;
 }
 
+int ring_cancel_all(struct ring *ring, void *of, unsigned kind)
+{
+    struct io_uring_sqe *entry = ring_entry(ring, of, kind);
+
+    if (entry == NULL)
+        return -1;
+    io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    return 0;
+}
+
 static int done(struct ring *ring, int result)
 {
     if (result == -ETIME) /* the time is over */

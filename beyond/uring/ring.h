@@ -61,6 +61,9 @@ void ring_close(struct ring *ring);
  * take that. */
 struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind);
 
+/* Puts an entry into the queue that cancels all others. Returns 0, or -1 with errno set. */
+int ring_cancel_all(struct ring *ring, void *of, unsigned kind);
+
 /* Submits all entries, and waits until there is a completion, or until deadline_ns
  * (CLOCK_MONOTONIC, as now_ns; NEVER: no limit). One io_uring_enter(2). Returns how many
  * completions there are, 0 when the time is over, or -1 with errno set. */

@@ -13,6 +13,7 @@
  * send of a connection, accepting.c the accept, signal_reading.c the signals, pipe_polling.c the
  * pipe of a restart. Compare this file with a sibling: make compare A=epoll_et B=uring. The numbers
  * in brackets mark the same places in every server; docs/reading.md goes through them. */
+#include "../../common/burst.h"
 #include "../../common/clock.h"
 #include "../../common/loop.h"
 #include "../../common/transport.h"
@@ -36,7 +37,9 @@ struct mux {
     struct ring ring;
     struct accepting accepting;
     struct signal_reading signals;
+    struct pipe_polling pipe;
     struct watch_queue starved; /* their receives wait for a landing, the oldest first */
+    uint64_t memory_looked;     /* common/burst.h */
 };
 
 /* The ring is made while the server starts: where it may not be made, one line says why, and the
@@ -83,7 +86,7 @@ static void take(struct mux *mux, const struct completion *completion)
     } else if (is_listener(mux, watch)) {
         accepting_completed(&mux->accepting, mux->loop, completion);
     } else if (watch->of_service) {
-        pipe_polling_completed(&mux->ring, mux->loop, watch, completion);
+        pipe_polling_completed(&mux->pipe, &mux->ring, mux->loop, watch, completion);
     } else {
         bool is_retired = connection->state == CONNECTION_CLOSED;
         if (flight_completed(&mux->ring, connection, &mux->loop->context, completion)) {
@@ -110,7 +113,7 @@ void mux_close(struct mux *mux)
 {
     struct connections *all = &mux->loop->connections;
     struct connection *connection;
-    struct io_uring_sqe *entry = NULL;
+    bool cancelled = false;
 
     mux->loop->stopping = true; /* nobody is let in any more */
     while ((connection = TAILQ_FIRST(&all->open)) != NULL ||
@@ -119,11 +122,9 @@ void mux_close(struct mux *mux)
         loop_settle(mux->loop, connection);
     }
     for (int looks = LAST_LOOKS; looks > 0 && mux->ring.flying > 0; looks--) {
-        if (entry == NULL &&
-            (entry = ring_entry(&mux->ring, &mux->signals.watch, KIND_CANCEL)) != NULL)
-            io_uring_prep_cancel64(entry, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+        cancelled = cancelled || ring_cancel_all(&mux->ring, &mux->signals.watch, KIND_CANCEL) == 0;
         take_completions(mux,
-                         entry != NULL ? ring_wait(&mux->ring, NEVER, 0) : ring_submit(&mux->ring));
+                         cancelled ? ring_wait(&mux->ring, NEVER, 0) : ring_submit(&mux->ring));
     }
     ring_close(&mux->ring);
     signal_reading_close(&mux->signals);
@@ -136,16 +137,15 @@ void mux_close(struct mux *mux)
  * restart_hear() reads it. */
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
-    struct ring *ring = &mux->ring;
     int result;
 
     watch->interest = READABLE;
     if (is_listener(mux, watch))
-        result = accepting_update(&mux->accepting, ring, watch, READABLE);
+        result = accepting_update(&mux->accepting, &mux->ring, watch, READABLE);
     else if (watch->of_service)
-        result = pipe_polling_begin(ring, watch);
+        result = pipe_polling_begin(&mux->pipe, &mux->ring, watch);
     else
-        result = flight_receive(ring, connection_of(watch), &mux->loop->context);
+        result = flight_receive(&mux->ring, connection_of(watch), &mux->loop->context);
     return result < 0 ? error_set(error, "io_uring_enter", "", errno) : 0;
 }
 
@@ -198,8 +198,9 @@ void mux_remove(struct mux *mux, struct watch *watch)
 int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct watch *watch;
-    int count = loop_woke(loop, ring_wait(&mux->ring, deadline_ns, loop->context.now_ns));
 
+    burst_over(&loop->context, &mux->memory_looked);
+    int count = loop_woke(loop, ring_wait(&mux->ring, deadline_ns, loop->context.now_ns));
     take_completions(mux, count);
     for (unsigned landings = mux->ring.landings_free;
          landings > 0 && (watch = TAILQ_FIRST(&mux->starved)) != NULL; landings--) {

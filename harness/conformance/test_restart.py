@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.inside,
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="follows the processes as Linux shows them"),
 ]
-DRAINS_LONG = ("--drain-timeout", "60")
+DRAINS_LONG = ("--drain-timeout", "3600")
 
 
 @pytest.fixture

@@ -319,9 +319,10 @@ def test_a_slow_but_steady_reader_is_not_idle(start):
     longer than the timeout. They must wait at the server: a receive buffer that grows by itself (tcp(7),
     tcp_moderate_rcvbuf) may take the last of them, which have then all arrived, and no byte moves any more."""
     server = start("--idle-timeout", "1.5", "--high-water", "16000000", "--low-water", "100")
-    peer = server.connect(receive_buffer=131_072)
     size, count = 1_000_000, 7
-    peer.send(b"".join(frame(payload(size, i)) for i in range(count)))
+    data = b"".join(frame(payload(size, i)) for i in range(count))
+    peer = server.connect(receive_buffer=131_072)
+    peer.send(data)
     for i in range(count):
         expected = frame(payload(size, i))
         came = bytearray()

@@ -134,6 +134,9 @@ class Subject:
         self.clients: list[Client] = []
         self.asked = 0  # how many lines of statistics were asked for
         self._error_path = directory / "stderr"
+        reading, writing = os.pipe()
+        if wrapper:  # the server is told of this pipe, as by an old server that waits for it
+            environment = {**environment, "READY_FD": str(writing)}
         with self._error_path.open("wb") as errors:
             self.process = subprocess.Popen(
                 [*wrapper, str(program), "--port", "0", *options],
@@ -141,7 +144,10 @@ class Subject:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env={**os.environ, **environment},
+                pass_fds=(writing,) if wrapper else (),
             )
+        os.close(writing)
+        self._told = open(reading, "rb", buffering=0)
         assert self.process.stdout is not None  # for mypy: it is a pipe
         self.output = self.process.stdout
         self.address = ("", 0)
@@ -152,6 +158,12 @@ class Subject:
         if not ready:
             raise Broken("the server runs, but it has printed no ready line")
         return self.output.readline().decode()
+
+    def hear(self) -> str:
+        """The next line on the pipe of whoever takes over, or "" if it was closed."""
+        if not select.select([self._told], [], [], PATIENCE)[0]:
+            raise Broken("the server runs, but it has not said on its pipe that it listens")
+        return self._told.readline().decode()
 
     def step(self, text: str) -> None:
         self.steps.append(text)
@@ -222,6 +234,7 @@ class Subject:
             self.process.kill()
         self.process.wait()
         self.output.close()
+        self._told.close()
 
 
 class Scenario:
@@ -447,20 +460,18 @@ class Timeouts(Scenario):
         server.signal(signal.SIGTERM)
 
 
-# As a server is started that takes over from another: with a listener, and with a pipe that somebody reads.
+# As a server is started that takes over from another: with a listener, and with a pipe that somebody reads. Before the
+# server says on the pipe that it listens, this says where.
 AS_SUCCESSOR = """
-import os, socket, sys
-listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-reading, writing = os.pipe()
-for fd, number in ((os.dup(listener.fileno()), 30), (os.dup(reading), 31), (os.dup(writing), 32)):
+import fcntl, os, socket, sys
+listener, ready = socket.create_server(("127.0.0.1", 0), backlog=100), int(os.environ["READY_FD"])
+os.write(ready, b"%d\\n" % listener.getsockname()[1])
+moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 5) for fd in (listener.fileno(), ready)]
+for fd, number in zip(moved, (3, 4)):
     os.dup2(fd, number)
-os.closerange(3, 30)
-for fd, number in ((30, 3), (31, 5), (32, 4)):
-    os.dup2(fd, number)
-os.closerange(30, 40)
+if ready > 4:
+    os.close(ready)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", READY_FD="4")
-with open(os.path.join(os.path.dirname(os.environ["FAULT_REPORT"]), "port"), "w") as file:
-    file.write(str(listener.getsockname()[1]))
 os.execv(sys.argv[1], sys.argv[1:])
 """
 
@@ -473,10 +484,11 @@ class Inherited(Scenario):
 
     @staticmethod
     def first(server: Subject) -> str:
-        """It is the pipe that somebody reads. If the ready line cannot be printed, the server runs without it."""
-        if select.select([server.output], [], [], 2)[0]:
-            return server.ready_line()
-        return f"listening on 127.0.0.1:{(server.directory / 'port').read_text()}\n"
+        """It is the pipe that says whether the server runs. If it cannot print its ready line, it runs without it."""
+        port, listens = server.hear(), server.hear() == "\n"
+        printed = not listens or select.select([server.output], [], [], 0)[0]
+        line = server.ready_line() if printed else ""
+        return line or (f"listening on 127.0.0.1:{port}" if listens else "")
 
     def run(self) -> None:
         self.server.step("SIGUSR2 and a frame")
@@ -534,21 +546,32 @@ class Restart(Inherited):
 
     def restart(self) -> None:
         """SIGUSR2"""
-        before = sum(1 for line in self.server.lines() if self.said.match(line))
+        before, pipes = len(self._said()), self._pipes()
         self.server.signal(signal.SIGUSR2)
-        deadline = time.monotonic() + PATIENCE
-        quiet = time.monotonic() + 2  # the line itself may be what fails
+        deadline = time.monotonic() + 2 * PATIENCE  # a program that cannot be heard is killed at --restart-timeout
         while time.monotonic() < deadline:
-            found = [match for line in self.server.lines() if (match := self.said.match(line))]
-            children = self._children()
-            if found[before:] or (time.monotonic() > quiet):
-                line = found[-1] if found[before:] else None
-                self.successor = int(line[1]) if line and line[1] else (children[0] if children and not line else 0)
+            # The line itself may be what fails. Then all is over when the restart's pipe is closed and nobody runs.
+            over = kernel.rests(self.server.process.pid) and self._pipes() == pipes
+            said = self._said()[before:]
+            if said or over:
+                children = [] if said else self._children()
+                self.successor = int(said[-1] or 0) if said else next(iter(children), 0)
                 return
             if self.server.process.poll() is not None:
                 raise Gone("during a restart")
-            time.sleep(0.002)
         raise Broken("a restart that neither succeeds nor fails")
+
+    def _said(self) -> list[str | None]:
+        """For each restart the process that listens now, or None if there was no restart."""
+        return [match[1] for line in self.server.lines() if (match := self.said.match(line))]
+
+    def _pipes(self) -> set[str]:
+        """Which pipes the server has open. It has one more while a restart is under way."""
+        try:
+            files = {os.readlink(entry) for entry in Path(f"/proc/{self.server.process.pid}/fd").iterdir()}
+        except OSError:  # it has just closed one, or has ended
+            return set()
+        return {each for each in files if each.startswith("pipe:")}
 
     def _children(self) -> list[int]:
         pid = self.server.process.pid

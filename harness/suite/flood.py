@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite import kernel
 from suite.frames import frame
 from suite.peer import Peer
 from suite.server import Server
@@ -30,10 +31,11 @@ class Flood:
         before = self.server.statistics()["pauses"]
 
         def paused(statistics: dict) -> bool:
-            sent = self.more()
             # By completion a burst is received before its first byte is sent: a pause alone does not say that the
-            # server reads no more.
-            return statistics["pauses"] > before and (not burst(self.server.name) or sent == 0)
+            # server reads no more. It must also sleep, and take nothing then: if it is busy it may have had no turn.
+            sleeps = not burst(self.server.name) or kernel.rests(self.server.pid)
+            sent = self.more()
+            return statistics["pauses"] > before and (not burst(self.server.name) or (sleeps and sent == 0))
 
         self.server.wait_statistics(paused, "one more connection paused")
         return self

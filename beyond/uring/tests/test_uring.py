@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import re
+import signal
 import subprocess
 
 import pytest
 
-from suite import needs, servers, waiting
-from suite.frames import payload
+from faults.scenario import Subject
+from suite import kernel, needs, servers, waiting
+from suite.frames import header, payload
 from suite.strace import UNDER_STRACE, calls_of
 
 pytestmark = [
@@ -59,3 +65,48 @@ def test_waits_are_the_calls_that_wait(start, tmp_path):
     entered = sum(1 for name, words, *_ in calls if name == "io_uring_enter" and int(words.split(", ")[2]) > 0)
     assert counted["waits"] <= entered <= counted["waits"] + 4, "the last waits are those of the stop"
     assert counted["reads"] >= 30 and counted["writes"] >= 30
+
+
+@needs.descriptors(1100)
+@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@pytest.mark.cause("a small block at the end of the heap keeps all that a burst needed")
+def test_memory_comes_back_though_peers_came_during_the_burst(start):
+    """They are accepted while the heap is large, and stay. So what stands behind them lies high in the heap."""
+    server = start()
+    before = kernel.memory_bytes(server.pid, "VmRSS")
+    data = payload(600_000)
+    peers = [server.connect() for _ in range(100)]
+    for peer in peers:
+        peer.send(header(len(data)) + data[:-1])
+    server.wait_statistics(lambda s: s["bytes_in"] == len(peers) * (len(data) + 3), "all but one byte of each frame")
+    later = server.connect_many(1000)
+    for peer in later:
+        peer.echo(b"here")
+    assert kernel.memory_bytes(server.pid, "VmRSS") - before > 55_000_000
+    for peer in peers:
+        peer.send(data[-1:])
+        peer.expect_frame(data)
+    server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer left")
+    assert kernel.memory_bytes(server.pid, "VmRSS") - before < 33 << 20
+
+
+FAULTY = servers.build_dir() / "faults" / "uring"
+
+
+@pytest.mark.skipif(not FAULTY.exists(), reason=f"{servers.build_dir().name}/ has no servers with faults (faults.mk)")
+@pytest.mark.cause("a poll that fails is armed again at once, for ever")
+def test_polls_of_a_restart_that_all_fail(tmp_path):
+    """Nothing tells the server that the new program listens, until it looks at --restart-timeout."""
+    server = Subject(FAULTY, ["--restart-timeout", "1"], tmp_path, {"FAULT": f"uring_poll:*:{errno.ENOMEM}:/1"})
+    try:
+        assert server.ready_line()
+        before = server.statistics()["waits"]
+        server.signal(signal.SIGUSR2)
+        assert server.wait_exit() == 0, "it hands over, and has no connection to wait for"
+        said = re.search(r"process (\d+) listens now", "\n".join(server.lines()))
+        assert said is not None
+        os.kill(int(said[1]), signal.SIGKILL)
+        waits = json.loads(server.lines()[-1])["waits"] - before
+        assert waits < 30, f"{waits} wake-ups"
+    finally:
+        server.end()
