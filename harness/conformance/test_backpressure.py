@@ -28,8 +28,10 @@ def test_reading_stops_at_the_high_water_mark(start):
     assert first["bytes_in"] == second["bytes_in"], "read on while paused"
     assert second["pauses"] == first["pauses"] and (first["pauses"] == 1 or servers.burst(server.name))
     pending = second["bytes_in"] - second["bytes_out"]
-    # The mark, and what the read that crossed it may have brought beyond: 64 KiB or as much as was pending.
-    assert 100_000 <= pending <= 2 * (100_000 + len(FRAME)) + servers.burst(server.name)
+    # The mark, and what the read that crossed it may have brought beyond: 64 KiB or as much as was pending. By
+    # completion a pause may come before the first byte has left. What leaves then may go down to the low mark.
+    least = 50_000 if servers.burst(server.name) else 100_000
+    assert least <= pending <= 2 * (100_000 + len(FRAME)) + servers.burst(server.name)
 
 
 @pytest.mark.cause("reading goes on above the high-water mark: output grows without end")
