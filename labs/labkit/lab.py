@@ -1,7 +1,7 @@
 """A lab, as its lab.toml says it (labs/format.md).
 
-labs/4-edge/ and its like hold lab.toml, handout.md, instructor.md, tests/ and hidden/ (scripts or cases), bugs/ (patches
-that harness/mutants/ does not have), answers.py, and for a program expected.py.
+labs/4-edge/ and its like hold lab.toml, handout.md, instructor.md, tests/ and hidden/ (scripts or cases), bugs/
+(patches that harness/mutants/ does not have), answers.py, and for a program expected.py.
 """
 
 from __future__ import annotations
