@@ -9,12 +9,15 @@ import os
 import resource
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close(2) resets, which leaves no TIME_WAIT behind
 
 HAS_PROC = sys.platform.startswith("linux")
 NO_PROC = "reads /proc, which only Linux has"

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
-from suite.script import Action, Script
+from suite.script import MOST_TOLD, Action, Script, describe
 from suite.strace import UNDER_STRACE, whole_lines
 from suite.stranger import StrangersServer
 
@@ -33,7 +33,6 @@ MUCH = 100_000  # bytes of strace's lines: one that only gets no processor write
 RESTLESS_STILL = 0.5  # the same for one that did not in the step before
 UNANSWERED = 2.0  # seconds more than idle-timeout, in which a server with a bug may close a silent peer
 MOST_SHOWN = 40  # calls of one step
-MOST_TOLD = 8  # peers that connect at once, one by one
 OFTEN = "   again and again"
 
 
@@ -113,6 +112,7 @@ class Recording(Play):
     """One script, one server."""
 
     server: TracedServer
+    kind_of_peer = Watcher
 
     def __init__(self, server: TracedServer, script: Script, trace: Path):
         self.steps: list[Step] = []
@@ -232,9 +232,7 @@ class Recording(Play):
 
     def _peer(self, number: int) -> ScriptedPeer:
         if number not in self.peers:
-            narrow = number in self.script.narrow
-            peer = self.peers[number] = Watcher(number, self.server.address, narrow, self.script.idle_timeout)
-            self._ports[peer.socket.getsockname()[1]] = peer.name
+            self._ports[super()._peer(number).socket.getsockname()[1]] = f"peer {number}"
         return self.peers[number]
 
     @staticmethod
@@ -278,39 +276,6 @@ def _leave_room(pid: int, room: int) -> None:
     """The server can open so many descriptors more."""
     most = kernel.descriptors(pid) + room
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
-
-
-def describe(action: Action) -> str:
-    """In words; nothing for an action that only says when others meet."""
-    who = f"peer {action.peer}"
-    if action.do == "send":
-        return f"{who} sends {_of_frames(action)}"
-    words = {
-        "flood": f"{who} sends {action.bytes:,} bytes in frames of {action.size:,}",
-        "oversize": f"{who} announces a frame that is too long, and sends some bytes more",
-        "half_close": f"{who} ends its stream (FIN)",
-        "reset": f"{who} resets the connection",
-        "close": f"{who} closes",
-        "stop_reading": f"{who} reads no more",
-        "read_again": f"{who} reads again",
-        "urgent": f"{who} sends an urgent byte",
-        "stall": "the server is stopped for longer than its idle-timeout, and goes on",
-        "stop": "SIGTERM",
-        "idle": "nobody does anything, for longer than the idle-timeout",
-    }
-    return words.get(action.do, "")
-
-
-def _of_frames(action: Action) -> str:
-    count, same = len(action.frames), len(set(action.frames)) == 1
-    sizes = ", ".join(f"{size:,}" for size in action.frames)
-    if not action.frames:
-        return f"what it held back, but for {action.hold} bytes" if action.hold else "what it held back"
-    if count > MOST_TOLD and same:
-        return f"{count} frames of {action.frames[0]:,} bytes"
-    what = "a frame" if count == 1 else "frames"
-    frames = f"{what} of {sizes} {'byte' if action.frames == (1,) else 'bytes'}"
-    return frames + (f", but for the last {action.hold} bytes" if action.hold else "")
 
 
 def record(name: str, script: Script, *more: str) -> Trace:
