@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "frame.h"
+#include "line.h"
 
 #include <errno.h>
 
