@@ -37,7 +37,6 @@ class Target(Interface):
 
     tells: bool
     implementation: str
-    process: Any
 
     @property
     def address(self) -> tuple[str, int]: ...
@@ -71,7 +70,7 @@ class ScriptedPeer:
         self._held = b""
         self._outbox = bytearray()
         self._connected = time.monotonic()
-        self.socket = socket.socket()
+        self.socket = socket.socket(socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET)
         if number in script.narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_WINDOW)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, NARROW_SEGMENT)

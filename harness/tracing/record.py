@@ -20,13 +20,13 @@ from pathlib import Path
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
 from suite.script import MOST_TOLD, Action, Script, describe
-from suite.strace import UNDER_STRACE, whole_lines
+from suite.strace import UNDER_STRACE
 from suite.stranger import StrangersServer
 
-from tracing.calls import STRACE, Call, Namer
+from tracing.calls import STRACE, Call
+from tracing.reader import Reader
 from tracing.steady import steady
 
-FROM_US = ("SIGSTOP", "SIGCONT")
 SILENCE = 0.5  # seconds without an answer, while the server sleeps
 RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
 MUCH = 100_000  # bytes of strace's lines: one that only gets no processor writes less
@@ -116,13 +116,11 @@ class Recording(Play):
 
     def __init__(self, server: TracedServer, script: Script, trace: Path):
         self.steps: list[Step] = []
-        self._trace = trace
-        self._read = 0
         self._meanwhile: list[str] = []
         self._ports: dict[int, str] = {}
-        self._namer = Namer(self._ports)
+        self._reader = Reader(trace, self._ports)
         super().__init__(server, script)
-        self._calls()  # those of the start are left out, but they name the descriptors
+        self._reader.calls()  # those of the start are left out, but they name the descriptors
         if script.room is not None:
             _leave_room(server.pid, script.room)
 
@@ -172,11 +170,11 @@ class Recording(Play):
             self._pump()
             now, total = time.monotonic(), sum(peer.moved for peer in self.peers.values())
             if total != moved:
-                moved, since, written = total, now, self._written()
+                moved, since, written = total, now, self._reader.written()
             if kernel.ran(self.server.process.pid) is None:
                 rested = now
-            quiet = now - max(since, rested) > SILENCE or now - since > RESTLESS and self._written() - written > MUCH
-            if quiet or self.server.process.poll() is not None:
+            runs = now - since > RESTLESS and self._reader.written() - written > MUCH
+            if runs or now - max(since, rested) > SILENCE or self.server.process.poll() is not None:
                 break
             time.sleep(0.001)
 
@@ -184,20 +182,16 @@ class Recording(Play):
         """Does it sleep within a while?"""
         before = not self.steps or self.steps[-1].sleeps
         until = time.monotonic() + (RESTLESS if before else RESTLESS_STILL)
-        written = self._written()
-        while time.monotonic() < until or self._written() - written < MUCH:
+        written = self._reader.written()
+        while time.monotonic() < until or self._reader.written() - written < MUCH:
             if self.server.process.poll() is not None or kernel.rests(self.server.process.pid):
                 return True
             time.sleep(0.001)
         return False
 
-    def _written(self) -> int:
-        """By strace, in bytes."""
-        return self._trace.stat().st_size
-
     def _note(self, what: str) -> None:
         self._meanwhile = []
-        self.steps.append(Step(what, self._calls()))
+        self.steps.append(Step(what, self._reader.calls()))
 
     def _idle(self) -> None:
         """One with a bug may close nobody."""
@@ -238,27 +232,6 @@ class Recording(Play):
     @staticmethod
     def _needs_peer(action: Action) -> bool:
         return action.do not in ("settle", "freeze", "thaw", "stall", "stop", "idle")
-
-    def _calls(self) -> list[Call]:
-        """The calls that have ended since the last look. A wait that our own SIGSTOP and SIGCONT have ended is not of
-        the server's making."""
-        with self._trace.open(encoding="utf-8", errors="replace") as stream:
-            stream.seek(self._read)
-            text = stream.read()
-        whole = text.rpartition("\n")[0]
-        self._read += len(whole.encode()) + 1 if whole else 0
-        found: list[Call] = []
-        interrupted: list[Call] = []
-        for entry in whole_lines(whole.splitlines()):
-            call = self._namer.take(entry)
-            if isinstance(call, Call):
-                found.append(call)
-                interrupted = []
-            elif call is not None and call.name not in FROM_US:
-                found += interrupted  # another signal would have ended it as well
-            elif call is not None and found and found[-1].waits and found[-1].fails == "EINTR":
-                interrupted = [found.pop()]
-        return found
 
 
 def _together(happened: list[str]) -> str:

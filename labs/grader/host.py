@@ -30,6 +30,7 @@ class Running(Interface):
 
     def alive(self) -> bool: ...
     def signal(self, number: int) -> None: ...  # to the program alone
+    def limit(self, which: int, soft: int, hard: int) -> None: ...  # resource.prlimit of it
     def wait(self, seconds: float) -> int | None: ...  # its exit status, negative for a signal; None: it still runs
     def output(self) -> tuple[bytes, bytes]: ...  # standard output and standard error so far, bounded
 
