@@ -275,8 +275,7 @@ static uint64_t since_begin(const struct traffic *traffic, const struct request 
 static void record(struct traffic *traffic, const struct request *request, uint64_t received_ns)
 {
     traffic->tally.answered++;
-    histogram_record(traffic->latencies.response, received_ns - request->scheduled_ns);
-    histogram_record(traffic->latencies.service, received_ns - request->sent_ns);
+    latencies_answered(&traffic->latencies, request->scheduled_ns, request->sent_ns, received_ns);
     timeline_record(traffic->timeline, traffic->timeline->answered, since_begin(traffic, request),
                     received_ns - request->scheduled_ns);
 }
@@ -354,11 +353,11 @@ void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns)
         traffic->tally.unanswered++;
         if (!belongs(traffic, request->scheduled_ns, now_ns))
             continue;
-        histogram_record(traffic->latencies.censored, now_ns - request->scheduled_ns);
+        bool sent = number < flow->sending || (number == flow->sending && flow->send_offset > 0);
+        latencies_unanswered(&traffic->latencies, request->scheduled_ns,
+                             sent ? request->sent_ns : LATENCIES_NOT_SENT, now_ns);
         timeline_record(traffic->timeline, traffic->timeline->unanswered,
                         since_begin(traffic, request), now_ns - request->scheduled_ns);
-        if (number < flow->sending || (number == flow->sending && flow->send_offset > 0))
-            histogram_record(traffic->latencies.censored_service, now_ns - request->sent_ns);
     }
     for (size_t i = 0; i < missing; i++)
         tally_error(&traffic->tally, ERROR_lost,
