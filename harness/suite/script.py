@@ -88,6 +88,19 @@ ERRORS = (
     "EINTR", "EAGAIN", "ECONNABORTED", "ECONNRESET", "EPIPE", "EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EIO", "EPERM",
     "ETIMEDOUT", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "ENOSPC",
 )  # fmt: skip
+# That can be made to fail. The first four stand for every system call that does that.
+CALLS = (
+    "accept", "recv", "send", "wait", "accept4", "recvfrom", "recvmsg", "sendto", "sendmsg", "read", "write", "close",
+    "shutdown", "epoll_ctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "pselect6", "setsockopt", "getsockopt",
+    "ioctl", "timerfd_settime",
+)  # fmt: skip
+SAME = {
+    "accept": ("accept", "accept4"),
+    "recv": ("recvfrom", "recvmsg"),
+    "send": ("sendto", "sendmsg"),
+    "wait": ("select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
+}
+MOST_COUNTED = 65535  # strace's own limit
 SIZE = re.compile(r"(?:(\d{1,3})\*)?(max|high|low)(?:([+-])(\d{1,7}))?")
 
 
@@ -230,9 +243,15 @@ class _Reader:
         sent = sum(action.sends for action in script.actions)
         if sent > MOST_BYTES:
             raise self.bad(f"the peers send {sent:,} bytes; {MOST_BYTES:,} are the most")
-        for number, action in enumerate(script.actions[:-1], 1):
-            if action.do in LAST:
-                raise self.bad(f"action {number}: {action.do!r} has to be the last action")
+        fail: set[str] = set()
+        for number, action in enumerate(script.actions, 1):
+            self.where = f"action {number}: "
+            if action.do in LAST and number < len(script.actions):
+                raise self.bad(f"{action.do!r} has to be the last action")
+            names = set(SAME.get(action.call, (action.call,))) if action.do == "inject" else set()
+            if names & fail:
+                raise self.bad(f"{action.call!r} is made to fail by an action before this one already")
+            fail |= names
         if script.actions[-1].do == "idle" and not (script.idle_timeout or script.max_lifetime):
             raise self.bad('"idle" needs an "idle_timeout" or a "max_lifetime"')
 
@@ -260,6 +279,8 @@ class _Reader:
             raise self.bad(f"'least' is {action.least} and 'most' is {action.most}")
         if action.do == "expect_calls" and not action.least and action.most is None:
             raise self.bad("'expect_calls' needs a 'least' or a 'most'")
+        if action.when + (action.times - 1) * action.every > MOST_COUNTED:
+            raise self.bad(f"calls are counted up to {MOST_COUNTED:,}")
         if action.do == "flood" and action.size > self.protocol.max_frame:
             raise self.bad(f"'size' is {action.size:,}, more than max-frame ({self.protocol.max_frame:,})")
         if any(size > self.protocol.max_frame for size in action.frames):
@@ -276,11 +297,11 @@ class _Reader:
             "hex": lambda: self._hex(value),
             "descriptors": lambda: self._number(value, "'descriptors'", 1024),
             "name": lambda: self._name(value),
-            "call": lambda: self._identifier(value, "'call'"),
+            "call": lambda: self._one_of(value, "'call'", CALLS),
             "error": lambda: self._one_of(value, "'error'", ERRORS),
-            "when": lambda: self._number(value, "'when'", 1 << 16, 1),
-            "every": lambda: self._number(value, "'every'", 1 << 16, 1),
-            "times": lambda: self._number(value, "'times'", 1 << 16),
+            "when": lambda: self._number(value, "'when'", MOST_COUNTED, 1),
+            "every": lambda: self._number(value, "'every'", MOST_COUNTED, 1),
+            "times": lambda: self._number(value, "'times'", MOST_COUNTED),
             "least": lambda: self._number(value, "'least'", 1 << 30),
             "text": lambda: self._word(value, "'text'", 100),
             "status": lambda: self._number(value, "'status'", 255),

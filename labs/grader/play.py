@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from suite import kernel, waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
-from suite.script import Action, Script, describe, load
+from suite.script import SAME, Action, Script, describe, load
 
 from grader.host import Host, HostFault, Launch, Refused, Running
 from grader.result import Outcome
@@ -36,13 +36,7 @@ REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
 MOST_SHOWN = 6  # calls, or lines of a program that has crashed
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)  # the observer's own trouble
 
-# A call of a script: the system calls that do that.
-SAME = {
-    "accept": ("accept", "accept4"),
-    "recv": ("recvfrom", "recvmsg"),
-    "send": ("sendto", "sendmsg"),
-    "wait": ("select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2"),
-}
+# Calls on a socket that do what the call of that name does.
 OF_SOCKETS = {"recv": ("read", "readv", "recvmsg", "recvmmsg"), "send": ("write", "writev", "sendmsg", "sendmmsg")}
 NO_ROOM = ("EMFILE", "ENFILE", "ENOBUFS", "ENOMEM")  # of accept(2): the peer waits, or is refused
 HARMLESS = ("EINTR", "EAGAIN", "ECONNABORTED")
