@@ -83,6 +83,8 @@ class Lab:
     tests: tuple[Test, ...]
     bugs: tuple[Bug, ...]
     questions: tuple[Question, ...]
+    needs: tuple[str, ...]  # functions that the hand-in files call: what the lab is about
+    refuses: tuple[str, ...]  # functions that they do not call: another API than that of the lab
 
     @property
     def name(self) -> str:
@@ -124,6 +126,8 @@ def _lab(directory: Path, content: dict[str, Any]) -> Lab:
         **{name: content[name] for name in ("number", "title", "about", "hours", "kind", "program", "starter")},
         directory=directory,
         sources=tuple(content.get("sources", ())),
+        needs=tuple(content.get("needs", ())),
+        refuses=tuple(content.get("refuses", ())),
         files=tuple(
             HandIn(each["path"], each["source"], tuple(Cut(**cut) for cut in each.get("cut", ())))
             for each in content["file"]
