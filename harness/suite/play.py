@@ -28,7 +28,7 @@ CERTAIN_TO_FIT = 16_000  # bytes that the kernel of a stopped server takes for i
 def options(script: Script, protocol: Protocol = ECHO) -> tuple[str, ...]:
     """Of the server that a script is played against. drain-timeout outlasts every script."""
     marks = ("--high-water", protocol.high_water, "--low-water", protocol.low_water)
-    times = ("--drain-timeout", 600, "--idle-timeout", script.idle_timeout)
+    times = ("--drain-timeout", 600, "--idle-timeout", f"{script.idle_timeout:g}")
     return tuple(map(str, ("--max-frame", protocol.max_frame, *marks, *times)))
 
 
@@ -314,7 +314,7 @@ class Play:
         if self._frozen is not None:
             return
         everyone = self.peers.values()
-        self._until(lambda: all(each.answered() for each in everyone), "every echo that is due")
+        self._until(lambda: all(each.answered() for each in everyone), "every reply that is due")
         self._until(lambda: all(each.delivered() for each in everyone), "delivery")
         self._look()
 
@@ -375,7 +375,7 @@ class Play:
 
     def _state(self) -> str:
         return "; ".join(
-            f"{peer.name}: {peer.model.received} of {peer.model.whole} bytes echoed"
+            f"{peer.name}: {peer.model.received} of {peer.model.whole} bytes came back"
             f"{', ended' if peer.model.saw_end else ', its end awaited' if peer.model.ends else ''}"
             for peer in self.peers.values()
             if not peer.gone
@@ -414,7 +414,7 @@ class Play:
             peer.reading = True
             if not peer.gone and not self._stopping:
                 peer.half_close()
-        self._until(lambda: all(each.answered() for each in self.peers.values()), "every echo and every end")
+        self._until(lambda: all(each.answered() for each in self.peers.values()), "every reply and every end")
         for peer in self.peers.values():
             peer.socket.close()
             peer.gone = True

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from suite import kernel, waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
-from suite.script import SAME, Action, Script, describe, load
+from suite.script import SAME, Action, Script, load
 
+from grader import telling
 from grader.host import Host, HostFault, Launch, Refused, Running
 from grader.result import Outcome
 from grader.stillness import SILENCE, Stillness, cpu_seconds, stays_asleep
@@ -262,8 +263,7 @@ class LabPlay(player.Play):
     def _act(self, action: Action) -> None:
         if action.of_peer and self.server.stops and action.peer not in self.peers:
             return  # nobody listens
-        told = describe(action) or f"everyone waits: {_WAITS[action.do]}" if action.do in _WAITS else describe(action)
-        self.steps.append(told or action.do.replace("_", " "))
+        self.steps.append(telling.step(action))
         if self._counted and action.do != "expect_calls":
             self._window, self._counted = [], False
         extra = getattr(self, f"_do_{action.do}", None)
@@ -374,8 +374,7 @@ class LabPlay(player.Play):
         self._settle()
         grown = self.server.memory() - self._memory
         if action.most is not None and grown > action.most:
-            most = f"at most {action.most:,} bytes more than at the start"
-            raise Failure(f"the server holds {most}", f"{grown:,} bytes more")
+            raise Failure(f"the server holds {telling.of_memory(action)}", f"{grown:,} bytes more")
 
     def _do_expect_served(self, action: Action) -> None:
         peer = self._peer(action.peer)
@@ -418,7 +417,7 @@ class LabPlay(player.Play):
         most = len(found) if action.most is None else action.most
         if not action.least <= len(found) <= most:
             first = "; ".join(call.text for call in found[:MOST_SHOWN])
-            raise Failure(_of_calls(action), f"{len(found)} calls" + (f": {first}" if found else ""))
+            raise Failure(telling.of_calls(action), f"{len(found)} calls" + (f": {first}" if found else ""))
 
     def _look_at_calls(self) -> None:
         self._settle()
@@ -446,12 +445,13 @@ class LabPlay(player.Play):
         if self._for_the_dead and self.server.gone():
             return self.server.end()
         moved = sum(peer.moved for peer in self.peers.values())
-        return self._still.look(moved)
+        why = self._still.look(moved)
+        return f"the server does not go on: {why}" if why else ""
 
     def _in_vain(self, what: str, why: str) -> str:
         self.noisy = not why
-        state = self._state() or "nothing"
-        raise Failure(what, f"{state}; {why or f'nothing more within {self.patience:.0f} s'}")
+        lacking = telling.missing([(each.name, each.model) for each in self.peers.values() if not each.gone])
+        raise Failure(what, f"{lacking}{'; ' * bool(lacking)}{why or f'nothing more within {self.patience:.0f} s'}")
 
     def _settle(self) -> None:
         if self._frozen is None:
@@ -492,6 +492,8 @@ class LabPlay(player.Play):
     def _finish(self) -> None:
         if self._ended:
             return
+        self.steps.append("every peer that is left reads to the end" if self.server.stops else
+                          "every peer that is left ends its stream, and reads to the end")
         for peer in self.peers.values():
             peer.optional = False
         super()._finish()
@@ -507,9 +509,6 @@ class LabPlay(player.Play):
         self._rest()
         if self.server.gone():
             raise Failure("the server runs", self.server.end())
-
-
-_WAITS = {"settle": "for all that is due"}
 
 
 def _takes_room(action: Action) -> bool:
@@ -528,15 +527,6 @@ def is_call(call: Call, name: str) -> bool:
     return call.name == short
 
 
-def _of_calls(action: Action) -> str:
-    what = f"calls of {action.name}" + (f" with \"{action.text}\"" if action.text else "")
-    if action.most is None:
-        return f"{action.least} or more {what}"
-    if action.most == action.least:
-        return f"{action.least} {what}" if action.least else f"no {what}"
-    return f"{action.least} to {action.most} {what}" if action.least else f"at most {action.most} {what}"
-
-
 # -- one script ----------------------------------------------------------------------------------------------
 
 
@@ -552,7 +542,7 @@ def faults(script: Script) -> tuple[str, ...]:
 
 
 def options(script: Script, protocol: Protocol) -> tuple[str, ...]:
-    return ("--port", "0", *player.options(script, protocol), "--max-lifetime", str(script.max_lifetime))
+    return ("--port", "0", *player.options(script, protocol), "--max-lifetime", f"{script.max_lifetime:g}")
 
 
 def traced(script: Script) -> bool:
@@ -593,12 +583,13 @@ def _run(subject: Subject, script: Script, protocol: Protocol, launch: Launch, s
         game.run()
     except AssertionError as failure:
         expected, came = _explained(failure, subject)
-        return Outcome(False, game.steps if game else steps, expected, came, game is not None and game.noisy)
+        told = telling.steps(game.steps) if game else steps
+        return Outcome(False, told, expected, came, game is not None and game.noisy)
     except OSError as error:
         if error.errno in OURS or not subject.gone():
             raise
-        return Outcome(False, game.steps if game else steps, "the server runs", subject.end())
-    return Outcome(True, game.steps)
+        return Outcome(False, telling.steps(game.steps) if game else steps, "the server runs", subject.end())
+    return Outcome(True, telling.steps(game.steps))
 
 
 def _reader(launch: Launch, ports: dict[int, str]) -> Reader | None:
