@@ -26,7 +26,12 @@ class Running(Interface):
     """A program that runs."""
 
     pid: int  # in the observer's process namespace
-    address: tuple[str, int]  # of a server: where it listens, as the kernel says (/proc/net), not as the program says
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Of a server: where it listens, as the kernel says (/proc/net), not as the program says. Waits until it does,
+        or raises Refused."""
+        ...
 
     def alive(self) -> bool: ...
     def signal(self, number: int) -> None: ...  # to the program alone

@@ -30,17 +30,20 @@ class Level:
 
     def words(self) -> list[str]:
         """For the command line of the process in the namespace."""
-        return [self.why_weak, "-" if self.user is None else str(self.user)]
+        return [self.why_weak, "" if self.user is None else "user", "network" if self.network else ""]
 
-    @staticmethod
-    def of_words(why: str, user: str) -> Level:
-        return Level(why, (), None if user == "-" else int(user))
+
+def enter(why_weak: str, user: str, network: str) -> Level:
+    """In the process that grades one submission. Of several at a time, each has another number, and so another user."""
+    if network:
+        _loopback_up()
+    return Level(why_weak, (), FIRST_USER + os.getpid() if user else None)
 
 
 def find() -> Level:
     """Everything is tried: a kernel, a container or a security module may forbid it, and no file tells of all."""
     root = os.geteuid() == 0 and _becomes_another()
-    user = FIRST_USER + os.getpid() if root else None
+    user = FIRST_USER if root else None
     network = ("unshare", "-n", "--") if root else ("unshare", "-Urn", "--")
     refused = _refused([*network, "true"])
     if refused:
@@ -78,7 +81,7 @@ def may_trace_others() -> bool:
     return False
 
 
-def loopback_up() -> None:
+def _loopback_up() -> None:
     """A new network namespace has a loopback interface, which is down (netdevice(7))."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh22x", b"lo", _UP)

@@ -21,12 +21,13 @@ from grader.host import HostFault, Launch, Refused
 from grader.listeners import descendants, listening
 from grader.local import ending
 from grader.profile import MIB
-from grader.stillness import Stillness
+from grader.stillness import SILENCE, Stillness
 
 if TYPE_CHECKING:
     from grader.sandbox import SandboxHost
 
 ENDS_WITHIN = 30.0  # seconds: how long the kernel may take to end what was killed, on a busy machine
+LAST_WORDS = 1.0  # seconds: somebody who has survived may hold the pipe
 LOOKS = 0.05  # seconds between two looks at what it uses
 DEAF = 2  # programs of one submission that did not listen: the next ones are given up sooner
 DEAF_SILENCE = 0.1  # seconds
@@ -94,6 +95,8 @@ class Sandboxed:
         """Whoever has been killed because it used too much has the status of SIGKILL."""
         if not self._over.wait(seconds):
             return None
+        for pipe in self._pipes:  # what it wrote last
+            pipe.thread.join(LAST_WORDS)
         return os.waitstatus_to_exitcode(self._status) if self._status is not None else -signal.SIGKILL
 
     def output(self) -> tuple[bytes, bytes]:
@@ -210,7 +213,7 @@ class Sandboxed:
 
     def _wait_for_listener(self) -> tuple[str, int]:
         user = None if self.host.traces_others else self.host.level.user
-        still = Stillness(self.pid, *(() if self.host.deaf_starts < DEAF else (DEAF_SILENCE,)))
+        still = Stillness(self.pid, SILENCE if self.host.deaf_starts < DEAF else DEAF_SILENCE)
         until = time.monotonic() + waiting.PATIENCE
         while True:
             if not self.alive():

@@ -1,0 +1,52 @@
+"""A result for the terminal."""
+
+from __future__ import annotations
+
+from labkit.lab import PARTS
+
+from grader.result import Item, Result
+
+WORDS = {
+    "build": "Build",
+    "visible": "Visible tests",
+    "hidden": "Hidden tests",
+    "own": "Own tests",
+    "questions": "Questions",
+}
+
+
+def line(item: Item) -> str:
+    return f"{'pass' if item.passed else 'FAIL'}  {item.points:>3} of {item.of:<3} {item.name}: {item.title}"
+
+
+def report(result: Result) -> str:
+    """The table of the items, why each of them failed, and the table of the parts."""
+    head = f"Lab {result.lab}, {result.title}: {result.submission}"
+    lines = [head + (f", variant {result.variant}" if result.variant else ""), f"sandbox: {result.sandbox}", ""]
+    for part, name in WORDS.items():
+        items = [item for item in result.items if item.part == part]
+        lines += [name, *(f"  {line(item)}" for item in items), ""] if items else []
+    lines += [text for item in result.items if not item.passed for text in failure(item)]
+    lines += [*(f"note: {note}" for note in result.notes), ""] if result.notes else []
+    if result.fault:
+        lines += [f"NOT GRADED: {result.fault}", "No points are taken: this is not the submission's fault."]
+        return "\n".join(lines)
+    lines += [f"{WORDS[part]:<15}{result.of_part(part)[0]:>4} of {of}" for part, of in PARTS.items()]
+    lines.append(f"{'Points':<15}{result.points:>4} of {sum(PARTS.values())}")
+    return "\n".join(lines)
+
+
+def failure(item: Item) -> list[str]:
+    """What a student learns from. A hidden test shows its pitfall and nothing else; result.json has all of it."""
+    lines = [f"{item.name}: {item.title}"]
+    if item.part == "hidden":
+        return [*lines, f"  read: {item.pitfall or 'the handout, and the causes of the visible tests'}", ""]
+    lines += [f"  {number}. {step}" for number, step in enumerate(item.steps, 1)]
+    for name, text in (("expected", item.expected), ("came", item.came), ("possible cause", item.cause),
+                       ("read", item.pitfall), ("note", item.note)):  # fmt: skip
+        if text:
+            first, *others = text.splitlines()
+            lines += [f"  {name}: {first}", *(f"    {other}" for other in others)]
+    if item.trace:
+        lines += ["  calls:", *(f"    {each}" for each in item.trace.splitlines())]
+    return [*lines, ""]
