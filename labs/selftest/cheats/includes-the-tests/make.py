@@ -1,0 +1,13 @@
+"""Where the hidden tests are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def make(directory: Path, facts: Any) -> None:
+    places = [*sorted((facts.lab.directory / "hidden").iterdir()), facts.lab.directory / "lab.toml", Path("/etc/shadow")]
+    asks = " || ".join(f'__has_include("{each}")' for each in places)
+    source = directory / "frame.c"
+    source.write_text(source.read_text().replace("@ASKS@", asks))
