@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NoReturn
 
 from labkit import lab as labs
 
@@ -40,8 +41,15 @@ def main(arguments: Sequence[str]) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """What is wrong is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="labs/run grader", description=__doc__)
+    parser = _Parser(prog="labs/run grader", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     one = commands.add_parser("grade", help="grades one submission, and shows why it lost points")
     one.add_argument("--dir", required=True, type=Path, help="the submission: a directory, a .zip or a .tar.gz")

@@ -80,7 +80,7 @@ class SandboxHost:
               for word in ("--dev-bind-try", f"/dev/{name}", f"/dev/{name}")),
             "--perms", "1777", "--size", str(self.profile.folder), "--tmpfs", "/tmp",
             "--ro-bind", str(self._launch), LAUNCH,
-            *(word for place, source in shown.items() for word in ("--ro-bind", str(source), place)),
+            *(word for place, source in shown.items() for word in ("--ro-bind", str(source.absolute()), place)),
             "--remount-ro", "/", "--chdir", "/tmp",
         ]  # fmt: skip
 
