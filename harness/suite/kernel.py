@@ -158,6 +158,15 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def descriptor_limits(pid: int) -> tuple[int, int]:
+    """Soft and hard, also of another user's process."""
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max open files"):
+            soft, hard = (sys.maxsize if word == "unlimited" else int(word) for word in line.split()[3:5])
+            return soft, hard
+    raise AssertionError(f"process {pid} has no limit of open files")
+
+
 SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 BACKLOG_CAPS = ("kern.ipc.somaxconn", "kern.ipc.soacceptqueue", "kern.somaxconn")  # macOS, FreeBSD, OpenBSD
 

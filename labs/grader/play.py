@@ -29,10 +29,12 @@ if TYPE_CHECKING:
     from tracing.calls import Call
     from tracing.reader import Reader
 
-# Seconds of processor time: a program that has used so much for nothing does not fall asleep.
-BUSY, STILL_BUSY = 1.0, 0.1
-RESTLESS = 50  # times that it slept and woke up again, for nothing
-MUCH_TRACE = 20 << 20  # bytes of strace's lines while nothing moves
+# A program that has all behind it, and has then used so many seconds of processor time, or made calls that strace needs so
+# many bytes for, or slept and woken up again so many times, does not fall asleep.
+BUSY, TRACED, RESTLESS = 0.3, 1 << 20, 50
+KNOWN = 10  # once that is known, a part of it is enough
+MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves
+LONGEST = 6  # times the patience with one wait, for all waits of a script
 REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
 MOST_SHOWN = 6  # calls, or lines of a program that has crashed
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)  # the observer's own trouble
@@ -64,6 +66,7 @@ class Subject:
         self.may_cut = 0  # connections that an injected fault may cost
         self.stops = 0  # signals that ask it to stop
         self._dead: int | None = None
+        self._at_first: tuple[int, int] | None = None
 
     def over(self, connected: Any) -> Any:
         return connected
@@ -138,9 +141,11 @@ class Subject:
             return "stopped" if kernel.state(self.running.pid) in ("T", "t") else ""
         return ""
 
-    def leave_room(self, room: int | None, at_first: tuple[int, int]) -> None:
+    def leave_room(self, room: int | None) -> None:
         """It can open so many descriptors more; None: as many as at first."""
-        soft, hard = at_first
+        with self._looking():
+            self._at_first = self._at_first or descriptor_limits(self.running.pid)
+        soft, hard = self._at_first
         if room is not None:
             with self._looking():
                 taken = {int(name) for name in os.listdir(f"/proc/{self.running.pid}/fd")}
@@ -156,8 +161,22 @@ class Subject:
         because = getattr(self.running, "killed_because", "")
         if because:
             return f"the sandbox ended it: {because}"
-        said = self.running.output()[1].decode(errors="replace").splitlines()
-        return "\n".join([f"the server ended: {ending(status)}", *(line[:200] for line in said[-MOST_SHOWN:])])
+        return "\n".join([f"the server ended: {ending(status)}", *last_words(self.running.output()[1])])
+
+
+def last_words(err: bytes) -> list[str]:
+    """What it said on standard error, without the statistics: a sanitizer's report, for instance."""
+    lines = [line for line in err.decode(errors="replace").splitlines() if line.strip() and not line.startswith("{")]
+    return [line[:200] for line in lines[-MOST_SHOWN:]]
+
+
+def descriptor_limits(pid: int) -> tuple[int, int]:
+    """Soft and hard. Everybody may read them there."""
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max open files"):
+            soft, hard = line.split()[3:5]
+            return int(soft), int(hard)
+    raise HostFault(f"/proc/{pid}/limits has no limit of descriptors")
 
 
 def ending(status: int | None) -> str:
@@ -234,12 +253,13 @@ class LabPlay(player.Play):
         self._short = False  # of descriptors
         self._ended = False  # no peer is looked at any more
         self._restless = False
+        self._until_when = time.monotonic() + LONGEST * waiting.PATIENCE
+        self._moved = (-1, 0)  # bytes of the peers, and of the trace at that time
         self._status: int | None = None  # that it has to end with
         super().__init__(subject, script, protocol=protocol)
         silence = SILENCE + script.idle_timeout + script.max_lifetime
         silence += REFUSAL * any(_takes_room(action) for action in script.actions)
         self._still = Stillness(subject.running.pid, silence, self._around)
-        self._limits = resource.prlimit(subject.running.pid, resource.RLIMIT_NOFILE)
         self._rest()
         self._memory = subject.memory()
         if script.room is not None:
@@ -291,7 +311,7 @@ class LabPlay(player.Play):
 
     def _limit(self, room: int | None) -> None:
         self._short = room is not None
-        self.server.leave_room(room, self._limits)
+        self.server.leave_room(room)
 
     def _do_inject(self, action: Action) -> None:
         """strace does it, and has been told so at the start."""
@@ -434,6 +454,9 @@ class LabPlay(player.Play):
     def _until(self, condition: Any, what: str, dead: bool = True) -> None:
         """Gives up when the server has ended, unless that is what is waited for (`dead`)."""
         self._for_the_dead = dead
+        if time.monotonic() > self._until_when:
+            self.noisy = True
+            raise Failure(what, f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s")
         try:
             super()._until(condition, what)
         finally:
@@ -444,9 +467,17 @@ class LabPlay(player.Play):
     def _hopeless(self) -> str:
         if self._for_the_dead and self.server.gone():
             return self.server.end()
+        if time.monotonic() > self._until_when:
+            return f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s"
         moved = sum(peer.moved for peer in self.peers.values())
-        why = self._still.look(moved)
+        why = self._still.look(moved) or self._calls_for_nothing(moved)
         return f"the server does not go on: {why}" if why else ""
+
+    def _calls_for_nothing(self, moved: int) -> str:
+        written = self._reader.written() if self._reader else 0
+        if moved != self._moved[0]:
+            self._moved = moved, written
+        return "it makes calls again and again" if written - self._moved[1] > MUCH_TRACE else ""
 
     def _in_vain(self, what: str, why: str) -> str:
         self.noisy = not why
@@ -471,15 +502,15 @@ class LabPlay(player.Play):
             return ""
         pid, until, woke = self.server.running.pid, time.monotonic() + waiting.PATIENCE, 0
         began, written = cpu_seconds(pid), self._reader.written() if self._reader else 0
-        most = STILL_BUSY if self._restless and not strict else BUSY
+        share = KNOWN if self._restless and not strict else 1
         while not self.server.gone():
             self._pump()
             still = stays_asleep(pid) if strict else kernel.rests(pid)
             if still:
                 return ""
             woke += strict and still is False
-            much = self._reader is not None and self._reader.written() - written > MUCH_TRACE * most / BUSY
-            self._restless = cpu_seconds(pid) - began > most or much or woke > RESTLESS
+            calls = self._reader.written() - written if self._reader else 0
+            self._restless = cpu_seconds(pid) - began > BUSY / share or calls > TRACED / share or woke > RESTLESS
             if self._restless:
                 return "it wakes up again and again" if woke > RESTLESS else "it runs, and has nothing to do"
             if time.monotonic() > until:
@@ -566,8 +597,8 @@ def _played(host: Host, program: Path, script: Script, protocol: Protocol, launc
             try:
                 subject = Subject(running)
             except Refused as refused:
-                said = refused.err.decode(errors="replace").splitlines()[-MOST_SHOWN:]
-                return Outcome(False, steps, "the server starts, and listens", "\n".join([str(refused), *said]))
+                said = "\n".join([str(refused), *last_words(refused.err)])
+                return Outcome(False, steps, "the server starts, and listens", said)
             return _run(subject, script, protocol, launch, steps)
     except OSError as error:
         raise HostFault(f"{type(error).__name__}: {error}") from None
