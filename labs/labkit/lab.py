@@ -132,10 +132,14 @@ def _lab(directory: Path, content: dict[str, Any]) -> Lab:
             HandIn(each["path"], each["source"], tuple(Cut(**cut) for cut in each.get("cut", ())))
             for each in content["file"]
         ),
-        tests=tuple(Test(**{"pitfall": "", **each}) for each in content["test"]),
-        bugs=tuple(Bug(**{**each, "loses": tuple(each["loses"])}) for each in content["bug"]),
+        tests=tuple(Test(**_with(each, pitfall=each.get("pitfall", ""))) for each in content["test"]),
+        bugs=tuple(Bug(**_with(each, loses=tuple(each["loses"]))) for each in content["bug"]),
         questions=tuple(Question(**each) for each in content["question"]),
     )
+
+
+def _with(entry: dict[str, Any], **values: Any) -> dict[str, Any]:
+    return {**entry, **values}
 
 
 def _check(path: Path, lab: Lab) -> None:
@@ -149,11 +153,12 @@ def _check(path: Path, lab: Lab) -> None:
     for part, points in sums.items():
         if points != PARTS[part]:
             raise BadLab(f"{path}: the points of '{part}' are {points} in all, not {PARTS[part]}")
-    names = [each.name for each in (*lab.tests, *lab.bugs, *lab.questions)]
+    graded: list[Test | Bug | Question] = [*lab.tests, *lab.bugs, *lab.questions]
+    names = [each.name for each in graded]
     for name in names:
         if not name or names.count(name) > 1:
             raise BadLab(f"{path}: the name '{name}' stands there more than once, or is empty")
-    for each in (*lab.tests, *lab.bugs, *lab.questions):
+    for each in graded:
         if each.points < 1:
             raise BadLab(f"{path}: '{each.name}' has {each.points} points: everything that is graded weighs something")
     for test in lab.tests:

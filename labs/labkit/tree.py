@@ -138,7 +138,7 @@ def _write(directory: Path, files: Tree) -> None:
 def _run(command: list[str], **more: str | Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, **more)  # type: ignore[call-overload]
     if result.returncode != 0:
-        complaint = [line for line in (result.stderr + result.stdout).splitlines() if "error" in line or "FAILED" in line]
+        complaint = [line for line in result.stderr.splitlines() if "error" in line]
         raise CannotBuild(f"{command[0]}: {(complaint or [result.stderr or str(result.returncode)])[0]}")
 
 
