@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from tracing.calls import Call
     from tracing.reader import Reader
 
-# A program that has all behind it, and has then used so many seconds of processor time, or made calls that strace needs so
-# many bytes for, or slept and woken up again so many times, does not fall asleep.
+# A program that has answered all, and has then used so many seconds of processor time, or made calls that strace needs
+# so many bytes for, or slept and woken up again so many times, does not fall asleep.
 BUSY, TRACED, RESTLESS = 0.3, 1 << 20, 50
 KNOWN = 10  # once that is known, a part of it is enough
 MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves

@@ -11,7 +11,7 @@ from suite import kernel
 SILENCE = 0.6  # seconds in which it sleeps and does not run once
 LOOK_EVERY = 0.02  # seconds
 WAKES = 25  # for nothing
-MUCH = 2.0  # seconds of processor time
+MUCH = 1.0  # seconds of processor time
 STILL_LOOKS = 20  # one every two milliseconds
 
 
@@ -63,7 +63,7 @@ class Stillness:
         if self._wakes >= WAKES and now - self._since > 5 * self.silence:
             return "it wakes up again and again"
         if cpu_seconds(self.pid) - self._cpu > MUCH:
-            return f"it has used {MUCH:.0f} s of processor time"
+            return f"it has used {MUCH:.0f} s of processor time for nothing"
         return ""
 
 
