@@ -54,28 +54,19 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="labs/run selftest", description=__doc__)
-    parser.add_argument("--labs", type=_numbers, default=[], help="their numbers, as '1 4' (all)")
-    parser.add_argument("--repeat", type=int, default=20, help="how often the same is graded, half of it busy (20)")
-    parser.add_argument("--jobs", type=int, default=2, help="how many are graded at a time (2)")
+    parser.add_argument("--labs", nargs="+", type=_number, default=[], metavar="LAB", help="their numbers (all)")
+    parser.add_argument("--repeat", type=_number, default=20, help="how often the same is graded, half of it busy (20)")
+    parser.add_argument("--jobs", type=_number, default=2, help="how many are graded at a time (2)")
     parser.add_argument("--variant", default="self-test", help="the word of the protocol; cheats have their own")
-    parser.add_argument("--steps", type=_steps, default=list(STEPS), help=f"of {' '.join(STEPS)} (all)")
-    parser.add_argument("--cheats", type=str.split, default=[], help="their names (all of the labs that are chosen)")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="(all)")
+    parser.add_argument("--cheats", nargs="+", default=[], help="their names (all of the labs that are chosen)")
     return parser
 
 
-def _numbers(text: str) -> list[int]:
-    words = text.replace(",", " ").split()
-    if not all(word.isdecimal() for word in words):
-        raise argparse.ArgumentTypeError(f"LABS={text!r}: numbers, with blanks between them")
-    return [int(word) for word in words]
-
-
-def _steps(text: str) -> list[str]:
-    words = text.replace(",", " ").split()
-    unknown = [word for word in words if word not in STEPS]
-    if unknown or not words:
-        raise argparse.ArgumentTypeError(f"STEPS={text!r}: some of {' '.join(STEPS)}")
-    return words
+def _number(word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) <= 1000:
+        raise argparse.ArgumentTypeError(f"{word!r}: a number from 1 to 1000")
+    return int(word)
 
 
 if __name__ == "__main__":

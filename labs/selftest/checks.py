@@ -122,22 +122,33 @@ def _play(bench: Bench, lab: Lab, test: Test, program: Path) -> Outcome:
 
 
 def repeats_of(bench: Bench, lab: Lab, options: argparse.Namespace) -> None:
-    """The reference, which must pass, and a program of which some items fail."""
-    submission = bench.place("repeated")
-    solutions.reference(lab, bench.word, submission)
-    solutions.add_the_rest(lab, bench.word, submission)
-    idle, busy = options.repeat - options.repeat // 2, options.repeat // 2
+    """The reference, of which every item passes; and, a quarter as often, the starter, of which most fail."""
+    for write, times in ((solutions.reference, options.repeat), (solutions.starter, options.repeat // 4)):
+        submission = bench.place(write.__name__)
+        write(lab, bench.word, submission)
+        if write is solutions.reference:
+            solutions.add_the_rest(lab, bench.word, submission)
+        _repeat(bench, lab, submission, times)
+
+
+def _repeat(bench: Bench, lab: Lab, submission: Path, times: int) -> None:
+    who = f"{submission.name}, {times} times"
 
     def once(_: int) -> Result:
         return bench.grade(lab, bench.word, submission)
 
-    results = [once(0) for _ in range(idle)]
+    results = [once(0) for _ in range(times - times // 2)]
     with busy_machine():
-        results += bench.in_parallel(once, range(busy))
+        results += bench.in_parallel(once, range(times // 2))
     different = [result for result in results if as_graded(result) != as_graded(results[0])]
-    bench.row(lab, f"reference, {options.repeat} times", f"{len(different)} differ")
-    if any(result.fault for result in results) or different:
-        bench.wrong(lab, "repeats", "; ".join(shown(i) for r in different for i in r.items if not i.passed) or "a fault")
+    if results:
+        bench.row(lab, who, f"{len(different)} differ")
+    for result in (result for result in results if result.fault):
+        bench.wrong(lab, who, f"not graded: {result.fault}")
+    for result in different:
+        for item, first in zip(result.items, results[0].items):
+            if item.passed != first.passed:
+                bench.wrong(lab, who, f"not as the first time: {shown(item)}")
 
 
 # -- cheats ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from labkit import cut, tree
-from labkit.lab import BadLab, HandIn, Lab
+from labkit.lab import BadLab, Lab
 from labkit.protocol import of_word
 from suite.protocol import Protocol
 
@@ -75,11 +75,14 @@ def right_ones(lab: Lab) -> list[Path]:
 
 
 def right(lab: Lab, word: str, solution: Path, into: Path) -> None:
+    right_files(lab, of_word(word), solution, into)
+
+
+def right_files(lab: Lab, protocol: Protocol, solution: Path, into: Path) -> None:
     """In `solution` stand whole files (server.c), and functions that take the place of those with the same name in the
     project's file (transport_write.c)."""
-    protocol = of_word(word)
-    reference(lab, word, into)
-    replaced = set()
+    _copy(tree.solution(lab, protocol), into)
+    replaced: set[str] = set()
     for hand_in in lab.files:
         path = into / hand_in.path
         if hand_in.source == "common/frame.c":
@@ -89,23 +92,17 @@ def right(lab: Lab, word: str, solution: Path, into: Path) -> None:
             shutil.copyfile(solution / hand_in.path, path)
             replaced.add(hand_in.path)
         else:
-            path.write_text(_with_functions(hand_in, path.read_text(), solution, replaced))
+            path.write_text(_with_functions(path.read_text(), solution, replaced))
     unused = {path.name for path in solution.glob("*.c")} - replaced
     if unused:
         raise BadLab(f"{solution}: {', '.join(sorted(unused))}: there is no such file and no such function in this lab")
 
 
-def _with_functions(hand_in: HandIn, text: str, solution: Path, replaced: set[str]) -> str:
+def _with_functions(text: str, solution: Path, replaced: set[str]) -> str:
     lines = text.splitlines()
     for each in cut.functions(lines)[::-1]:  # from below, so that numbers of lines above stay
         new = solution / f"{each.name}.c"
         if new.is_file():
             lines[each.comment : each.last + 1] = new.read_text().splitlines()
             replaced.add(new.name)
-    del hand_in
     return "\n".join(lines) + "\n"
-
-
-def planted(lab: Lab, protocol: Protocol) -> dict[str, Path]:
-    """The program with each planted bug."""
-    return {bug.name: tree.patched(lab, protocol, bug) for bug in lab.bugs}
