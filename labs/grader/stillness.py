@@ -19,10 +19,12 @@ class Stillness:
     """Begins anew whenever something has moved. `silence`: how long a right program may sleep before it goes on by
     itself, as for a timeout. `around`: what else may move, such as bytes in the kernel; asked seldom."""
 
-    def __init__(self, pid: int, silence: float = SILENCE, around: Callable[[], object] = lambda: None):
+    def __init__(self, pid: int, silence: float = SILENCE, around: Callable[[], object] = lambda: None,
+                 computes: float = MUCH):
         self.pid = pid
         self.silence = silence
         self._around = around
+        self._computes = computes  # seconds of processor time that a right program may need at once
         self._seen: object = self  # differs from whatever moves
         self._state: object = None
         self._begin()
@@ -62,8 +64,8 @@ class Stillness:
     def _does_nothing(self, now: float) -> str:
         if self._wakes >= WAKES and now - self._since > 5 * self.silence:
             return "it wakes up again and again"
-        if cpu_seconds(self.pid) - self._cpu > MUCH:
-            return f"it has used {MUCH:.0f} s of processor time for nothing"
+        if cpu_seconds(self.pid) - self._cpu > self._computes:
+            return f"it has used {self._computes:.0f} s of processor time for nothing"
         return ""
 
 
