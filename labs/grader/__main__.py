@@ -192,6 +192,7 @@ def _cell(options: argparse.Namespace) -> int:
     try:
         grade.grade(task)
     except HostFault as fault:
+        traceback.print_exc()
         task.result.fault = str(fault)
     except Exception as error:  # a fault of ours takes no points either
         traceback.print_exc()

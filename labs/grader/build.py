@@ -31,7 +31,7 @@ from grader.submission import Submission
 SYMBOLS = "symbols"
 SHELL = Path("/usr/bin/sh")
 GIVEN, HANDED = f"{SEES}/given", f"{SEES}/handed"
-MOST_CPU = 120.0  # seconds of processor time, of all compilers
+MOST_CPU = 30.0  # seconds of processor time, of all compilers; an honest lab takes two
 PATIENCE = 600.0  # seconds, on a machine that does nothing for us
 MOST_LINES = 12  # of the compiler, that are shown
 DIRECTIVE = re.compile(rb"^[ \t]*(?:#|%:)[ \t]*(line\b|pragma\b(?![ \t]+once\b)|\d+)", re.MULTILINE)

@@ -117,7 +117,8 @@ int main(int count, char **words)
         return 2;
     }
     int status = (int)number(words[STATUS]);
-    if (fcntl(status, F_SETFD, FD_CLOEXEC) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+    if (fcntl(status, F_SETFD, FD_CLOEXEC) != 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
         perror("launch");
         return 1;
     }
