@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shutil
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -17,6 +19,7 @@ from grader import report_text
 from grader.host import HostFault
 from grader.local import LocalHost
 from grader.result import Item, Outcome
+from labkit import calls
 from suite.protocol import Protocol
 
 TOOLS = Path(__file__).resolve().parent.parent
@@ -38,6 +41,8 @@ class Kit:
     files: list[str]
     tests: list[dict[str, Any]]
     questions: list[str]
+    needs: list[str]
+    refuses: list[str]
 
 
 def load() -> Kit:
@@ -92,6 +97,9 @@ def check(kit: Kit, names: list[str]) -> int:
     if unknown := [name for name in names if name not in known]:
         return _refuse(f"T={unknown[0]}: there is no such test; there are {', '.join(known)}")
     print(_head(kit))
+    if why := _another_lab(kit):
+        print(f"Your program is not what this lab is about: {why}.")
+        return 1
     items = []
     for test in kit.tests:
         if not names or test["name"] in names:
@@ -106,6 +114,15 @@ def check(kit: Kit, names: list[str]) -> int:
     print(f"Visible tests: {sum(item.points for item in items)} of {sum(item.of for item in items)} points.")
     print(_next_after_check(kit, failed, items))
     return 1 if failed else 0
+
+
+def _another_lab(kit: Kit) -> str:
+    """The grader looks at this, too."""
+    objects = [f"build/{name.removesuffix('.c')}.o" for name in kit.files]
+    if not shutil.which(calls.NM[0]):
+        return ""
+    symbols = subprocess.run([*calls.NM, *objects], cwd=KIT, capture_output=True, text=True).stdout
+    return calls.another_lab(symbols, kit.needs, kit.refuses)
 
 
 def _head(kit: Kit) -> str:

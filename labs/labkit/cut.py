@@ -60,9 +60,11 @@ def functions(lines: list[str]) -> list[Function]:
         first = brace - 1
         while first > 0 and lines[first].startswith((" ", "\t")):  # the rest of its parameters
             first -= 1
-        name = re.match(r"[A-Za-z_][\w\s*]*?(\w+)\(", lines[first])
+        name = re.match(r"(?:[A-Za-z_][\w\s*]*[\s*])?([A-Za-z_]\w*)\(", lines[first])
         if name is None or "}" not in lines[brace:]:
             continue
+        if name.start(1) == 0 and first > 0:  # its type has a line of its own
+            first -= 1
         comment = first
         if comment > 0 and lines[comment - 1].endswith("*/"):
             while not lines[comment := comment - 1].startswith("/*"):

@@ -113,6 +113,8 @@ def _tools(lab: Lab, protocol: Protocol, word: str) -> Files:
             if not test.hidden
         ],
         "questions": [question.name for question in lab.questions],
+        "needs": lab.needs,
+        "refuses": lab.refuses,
     }
     found["tools/kit.json"] = (json.dumps(kit, indent=1, ensure_ascii=False) + "\n").encode()
     return found
@@ -238,17 +240,15 @@ def _answers(lab: Lab, protocol: Protocol, word: str) -> str:
 
 
 def _example(lab: Lab) -> str:
-    """A test of one's own to begin with. It passes on every right program."""
+    """A test of one's own to begin with. It passes on every right program, and catches next to nothing."""
     if lab.kind == "program":
         return lab.script_path(next(test for test in lab.tests if not test.hidden)).read_text()
     actions = (
-        {"do": "send", "peer": 0, "frames": [5, 0, 300]},
-        {"do": "settle"},
-        {"do": "send", "peer": 0, "frames": [20], "hold": 3},
+        {"do": "send", "peer": 0, "frames": [5]},
         {"do": "settle"},
         {"do": "half_close", "peer": 0},
     )
-    about = "two whole turns, then an end inside a frame: an example, to be changed"
+    about = "one frame, its reply, and the end: an example, to be changed"
     lines = ",\n".join(f"    {json.dumps(action)}" for action in actions)
     return f'{{\n  "schema": "script/2",\n  "about": "{about}",\n  "actions": [\n{lines}\n  ]\n}}\n'
 
