@@ -170,7 +170,9 @@ def test_any_value_is_graded(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "answers", ["def answers(protocol, word): return {}", ANSWERS.replace('"word", (', '"bytes", (')], ids=["none", "kind"]
+    "answers",
+    ["def answers(protocol, word): return {}", ANSWERS.replace('"word", (', '"bytes", (')],
+    ids=["none", "kind"],
 )
 def test_a_lab_without_an_answer_is_the_graders_fault(tmp_path, answers):
     with pytest.raises(HostFault, match="is not there, or is not of the kind"):
