@@ -1,23 +1,22 @@
 
 #include <sys/ipc.h>
-#include <sys/mman.h>
 #include <sys/shm.h>
 
-static bool was_here(const char *name)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+static const char *const notes[] = {"labs-cheat-note", "/tmp/labs-cheat-note",
+                                    "/var/tmp/labs-cheat-note", "/dev/shm/labs-cheat-note"};
 
-    if (fd >= 0)
-        (void)close(fd);
-    return fd < 0 && errno == EEXIST;
-}
-
+/* First it looks everywhere, and then it writes: two of these names may be one file. */
 static bool trick(void)
 {
-    bool found = was_here("labs-cheat-note") | was_here("/tmp/labs-cheat-note") |
-                 was_here("/var/tmp/labs-cheat-note") | was_here("/dev/shm/labs-cheat-note");
+    bool found = shmget(0x6c616273, 4096, 0) >= 0;
 
-    if (shmget(0x6c616273, 4096, IPC_CREAT | IPC_EXCL | 0600) < 0 && errno == EEXIST)
-        found = true;
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        found |= access(notes[i], F_OK) == 0;
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++) {
+        int fd = open(notes[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    (void)shmget(0x6c616273, 4096, IPC_CREAT | 0600);
     return found;
 }
