@@ -145,6 +145,8 @@ class LocalHost:
 
     @contextlib.contextmanager
     def start(self, program: Path, launch: Launch) -> Iterator[LocalRunning]:
+        if not os.access(program, os.X_OK):
+            raise HostFault(f"{program}: it is not there, or may not be executed")
         command = [str(program), *launch.options]
         if launch.trace is not None:
             if shutil.which("strace") is None:

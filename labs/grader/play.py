@@ -144,7 +144,7 @@ class Subject:
     def leave_room(self, room: int | None) -> None:
         """It can open so many descriptors more; None: as many as at first."""
         with self._looking():
-            self._at_first = self._at_first or descriptor_limits(self.running.pid)
+            self._at_first = self._at_first or kernel.descriptor_limits(self.running.pid)
         soft, hard = self._at_first
         if room is not None:
             with self._looking():
@@ -168,15 +168,6 @@ def last_words(err: bytes) -> list[str]:
     """What it said on standard error, without the statistics: a sanitizer's report, for instance."""
     lines = [line for line in err.decode(errors="replace").splitlines() if line.strip() and not line.startswith("{")]
     return [line[:200] for line in lines[-MOST_SHOWN:]]
-
-
-def descriptor_limits(pid: int) -> tuple[int, int]:
-    """Soft and hard. Everybody may read them there."""
-    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
-        if line.startswith("Max open files"):
-            soft, hard = line.split()[3:5]
-            return int(soft), int(hard)
-    raise HostFault(f"/proc/{pid}/limits has no limit of descriptors")
 
 
 def ending(status: int | None) -> str:
