@@ -396,6 +396,8 @@ class LabPlay(player.Play):
         )
         if peer.model.refused:
             raise Failure(f"the server serves {peer.name}", "it was refused")
+        if peer.model.idled:
+            raise Failure(f"the server serves {peer.name}", "it was closed as idle")
 
     def _do_expect_refused(self, action: Action) -> None:
         peer = self._peer(action.peer)
