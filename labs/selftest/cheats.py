@@ -92,7 +92,7 @@ def write(cheat: Cheat, into: Path, out: Path, neighbour: int) -> Path:
     return archive if cheat.archive else submission
 
 
-def may_lose(cheat: Cheat, lab: Lab) -> dict[str, bool]:
+def must_lose(cheat: Cheat, lab: Lab) -> dict[str, bool]:
     """Of each item by its name: must it be lost? Otherwise it must be had."""
     parts = {"build": "build", **{test.name: "hidden" if test.hidden else "visible" for test in lab.tests}}
     parts |= {bug.name: "own" for bug in lab.bugs} | {each.name: "questions" for each in lab.questions}

@@ -34,7 +34,7 @@ def solutions_of(bench: Bench, lab: Lab, options: argparse.Namespace) -> None:
         submission = bench.place(name)
         write(submission)
         solutions.add_the_rest(lab, bench.word, submission)
-        _expect_all(bench, lab, name, bench.grade(lab, bench.word, submission))
+        expect_all(bench, lab, name, bench.grade(lab, bench.word, submission))
 
     whole("reference", lambda into: solutions.reference(lab, bench.word, into))
     for number, right in enumerate(solutions.right_ones(lab), 1):
@@ -54,7 +54,7 @@ def _points(result: Result) -> str:
     return "not graded" if result.fault else str(result.points)
 
 
-def _expect_all(bench: Bench, lab: Lab, who: str, result: Result) -> None:
+def expect_all(bench: Bench, lab: Lab, who: str, result: Result) -> None:
     bench.row(lab, who, _points(result))
     _sane(bench, lab, who, result)
     for item in result.items:
@@ -164,7 +164,7 @@ def cheats_of(bench: Bench, lab: Lab, options: argparse.Namespace) -> None:
     honest = bench.place("honest")
     solutions.reference(lab, "", honest)
     with neighbour() as port:
-        bench.in_parallel(lambda cheat: _cheat(bench, lab, cheat, port), [c for c in chosen if not c.bomb])
+        bench.in_parallel(lambda cheat: cheat_of(bench, lab, cheat, port), [c for c in chosen if not c.bomb])
         for cheat in (each for each in chosen if each.bomb):
             if bench.level.why_weak:
                 print(f"lab {lab.number}: cheat {cheat.name}: left out: only a full sandbox holds it", flush=True)
@@ -176,7 +176,7 @@ def _beside_a_bomb(bench: Bench, lab: Lab, cheat: Cheat, port: int, honest: Path
     results: list[Result] = []
     beside = threading.Thread(target=lambda: results.append(bench.grade(lab, "", honest)))
     beside.start()
-    _cheat(bench, lab, cheat, port)
+    cheat_of(bench, lab, cheat, port)
     beside.join()
     lost = [item for result in results for item in result.items if not item.passed]
     lost = [item for item in lost if item.part not in ("own", "questions")]
@@ -185,7 +185,7 @@ def _beside_a_bomb(bench: Bench, lab: Lab, cheat: Cheat, port: int, honest: Path
         bench.wrong(lab, cheat.name, f"an honest one beside it lost something: {words}")
 
 
-def _cheat(bench: Bench, lab: Lab, cheat: Cheat, port: int) -> None:
+def cheat_of(bench: Bench, lab: Lab, cheat: Cheat, port: int) -> None:
     into, out = bench.place("cheats"), bench.place("out") / "result"
     into.mkdir()
     out.mkdir(parents=True)
@@ -195,9 +195,9 @@ def _cheat(bench: Bench, lab: Lab, cheat: Cheat, port: int) -> None:
     bench.row(lab, f"cheat {cheat.name}", _points(result))
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
     _sane(bench, lab, cheat.name, result)
-    must_lose = cheats.may_lose(cheat, lab)
+    lost = cheats.must_lose(cheat, lab)
     for item in result.items:
-        if item.passed == must_lose.get(item.name, False):
+        if item.passed == lost.get(item.name, False):
             bench.wrong(lab, cheat.name, f"must {'not have' if item.passed else 'have'} its points: {shown(item)}")
     for left in _left_over(cheat, out):
         bench.wrong(lab, cheat.name, f"left {left}")
