@@ -186,7 +186,7 @@ include harness/mutants/mutants.mk
 include harness/coverage.mk
 include harness/soak/soak.mk
 include harness/tracing/tracing.mk
-include labs/labs.mk
+-include labs/labs.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

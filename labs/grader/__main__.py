@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import glob
+import io
 import resource
 import sys
 import time
@@ -26,6 +27,9 @@ RESULTS = labs.ROOT / "results" / "labs"
 
 
 def main(arguments: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):  # the name of a directory may be no UTF-8
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)

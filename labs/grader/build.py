@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit import tree
+from labkit.calls import NM, another_lab
 from labkit.lab import PARTS, Lab
 from labkit.protocol import Protocol
 from suite import kernel
@@ -85,7 +86,7 @@ def _build(
     program = place / lab.program
     program.write_bytes(made.pop(lab.program))
     program.chmod(0o755)
-    item.came = _other_lab(lab, made.pop(SYMBOLS).decode(errors="replace"))
+    item.came = another_lab(made.pop(SYMBOLS).decode(errors="replace"), lab.needs, lab.refuses)
     if item.came:
         item.cause = "the lab is about one API: read in the handout which one"
         return None
@@ -125,7 +126,7 @@ def _script(lab: Lab, given: str, handed: str, work: str) -> str:
         ["-E" if word == "-c" else re.sub(r"\.o$", ".i", word) for word in command] for command in compiled
     ]
     objects = [command[command.index("-o") + 1] for command in compiled]
-    symbols = f"{shlex.join([_found('nm'), '-u', '-P', *objects])} > {work}/{SYMBOLS}"
+    symbols = f"{shlex.join([_found(NM[0]), *NM[1:], *objects])} > {work}/{SYMBOLS}"
     names = [lab.program, SYMBOLS, *(Path(command[command.index("-o") + 1]).name for command in preprocess)]
     pack = ["tar", "-C", work, "-cf", "-", *names]
     lines = [f"mkdir -p {work}", *map(shlex.join, commands), *map(_quiet, preprocess), symbols, shlex.join(pack)]
@@ -177,17 +178,6 @@ def _shown(said: str) -> str:
     lines = said.strip().splitlines()
     more = [f"and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
     return "\n".join([*(line[:300] for line in lines[:MOST_LINES]), *more])
-
-
-def _other_lab(lab: Lab, symbols: str) -> str:
-    """Does it call what this lab is not about? `symbols`: what its objects take from elsewhere (nm(1)). A function that
-    checks its arguments has another name (`__poll_chk`)."""
-    called = {re.sub(r"^__(\w+)_chk$", r"\1", line.split()[0]).split("@")[0] for line in symbols.splitlines() if line}
-    refused = [name for name in lab.refuses if name in called]
-    if refused:
-        return f"it calls {', '.join(refused)}, which this lab does without: no test is run"
-    missing = [name for name in lab.needs if name not in called]
-    return f"it does not call {', '.join(missing)}, which this lab is about: no test is run" if missing else ""
 
 
 def _silences(submission: Submission, lab: Lab, preprocessed: Mapping[str, bytes]) -> str:

@@ -14,7 +14,7 @@ from types import ModuleType
 from labkit.lab import PARTS, Lab, Test
 from labkit.protocol import Protocol, of_word
 
-from grader import cases, own, play, questions
+from grader import cases, explain, own, play, questions
 from grader import submission as submissions
 from grader.build import build
 from grader.host import HostFault
@@ -86,6 +86,8 @@ def _test(task: Task, test: Test, program: Path | None) -> Item:
     item.steps, item.expected, item.came = outcome.steps, outcome.expected, outcome.came
     if item.passed:
         item.cause = item.pitfall = ""
+    elif not test.hidden and task.lab.kind == "server":
+        item.trace = explain.trace(task.lab, task.protocol, task.host, program, task.lab.script_path(test))
     return item
 
 

@@ -61,7 +61,7 @@ def _sources() -> Iterator[Path]:
 
 def _left_out(path: Path) -> bool:
     parts = path.relative_to(ROOT).parts[:-1]
-    of_a_lab = parts[0] == "labs" and len(parts) > 1 and parts[1][:1].isdigit()
+    of_a_lab = parts[:1] == ("labs",) and parts[1:2] and parts[1][:1].isdigit()
     return bool(LEFT_OUT & set(parts)) and not of_a_lab
 
 

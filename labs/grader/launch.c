@@ -23,6 +23,9 @@
 
 enum { STATUS = 1, FILTER, UID, MEMORY, PROCESSES, DESCRIPTORS, FILE_SIZE, CPU, PROGRAM };
 
+/* The observer, and whoever else works on the machine, come first. */
+enum { NICE = 10 };
+
 static rlim_t number(const char *word)
 {
     return (rlim_t)strtoull(word, NULL, 10);
@@ -81,7 +84,8 @@ static void run(char **words, int status)
 {
     (void)setsid();
     usual_signals();
-    if (limit_all(words) != 0 || become(words[UID]) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+    if (setpriority(PRIO_PROCESS, 0, NICE) != 0 || limit_all(words) != 0 ||
+        become(words[UID]) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
         prctl(PR_SET_DUMPABLE, 1) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
         filter_install(words[FILTER]) != 0)
         return;

@@ -16,12 +16,12 @@ class Profile:
     filter: str = "server"  # launch.c
     memory: int = 512 * MIB  # address space of each process
     all_memory: int = 256 * MIB  # resident, of all processes together
-    processes: int = 64
+    processes: int = 24
     descriptors: int = 4096
     file: int = 8 * MIB
     files: int = 500  # in /tmp
     folder: int = 16 * MIB  # /tmp itself
-    cpu: int = 60  # seconds, of each process
+    cpu: int = 60  # seconds, of each process and of all together
     output: int = MOST_OUTPUT
 
 

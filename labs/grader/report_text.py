@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+
 from labkit.lab import PARTS
 
 from grader.result import Item, Result
@@ -13,21 +16,29 @@ WORDS = {
     "own": "Own tests",
     "questions": "Questions",
 }
+CONTROL = re.compile(r"[^\n\t -~\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+WIDTH = 110
+
+
+def plain(text: str) -> str:
+    """What a submission has written must not move the cursor of who reads it."""
+    return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def line(item: Item) -> str:
-    return f"{'pass' if item.passed else 'FAIL'}  {item.points:>3} of {item.of:<3} {item.name}: {item.title}"
+    title = textwrap.shorten(f"{item.name}: {item.title}", WIDTH, placeholder=" …")
+    return f"{'pass' if item.passed else 'FAIL'}  {item.points:>3} of {item.of:<3} {title}"
 
 
 def report(result: Result) -> str:
     """The table of the items, why each of them failed, and the table of the parts."""
     head = f"Lab {result.lab}, {result.title}: {result.submission}"
-    lines = [head + (f", variant {result.variant}" if result.variant else ""), f"sandbox: {result.sandbox}", ""]
+    lines = [plain(head + (f", variant {result.variant}" if result.variant else "")), f"sandbox: {result.sandbox}", ""]
     for part, name in WORDS.items():
         items = [item for item in result.items if item.part == part]
         lines += [name, *(f"  {line(item)}" for item in items), ""] if items else []
     lines += [text for item in result.items if not item.passed for text in failure(item)]
-    lines += [*(f"note: {note}" for note in result.notes), ""] if result.notes else []
+    lines += [*(f"note: {plain(note)}" for note in result.notes), ""] if result.notes else []
     if result.fault:
         lines += [f"NOT GRADED: {result.fault}", "No points are taken: this is not the submission's fault."]
         return "\n".join(lines)
@@ -41,12 +52,12 @@ def failure(item: Item) -> list[str]:
     lines = [f"{item.name}: {item.title}"]
     if item.part == "hidden":
         return [*lines, f"  read: {item.pitfall or 'the handout, and the causes of the visible tests'}", ""]
-    lines += [f"  {number}. {step}" for number, step in enumerate(item.steps, 1)]
+    lines += [f"  {number}. {plain(step)}" for number, step in enumerate(item.steps, 1)]
     for name, text in (("expected", item.expected), ("came", item.came), ("possible cause", item.cause),
                        ("read", item.pitfall), ("note", item.note)):  # fmt: skip
         if text:
-            first, *others = text.splitlines()
+            first, *others = plain(text).split("\n")
             lines += [f"  {name}: {first}", *(f"    {other}" for other in others)]
     if item.trace:
-        lines += ["  calls:", *(f"    {each}" for each in item.trace.splitlines())]
+        lines += ["  calls:", *(f"    {each}" for each in plain(item.trace).split("\n"))]
     return [*lines, ""]

@@ -21,7 +21,7 @@ from grader.host import HostFault, Launch, Refused
 from grader.listeners import descendants, listening
 from grader.local import ending
 from grader.profile import MIB
-from grader.stillness import SILENCE, Stillness
+from grader.stillness import Stillness, cpu_seconds
 
 if TYPE_CHECKING:
     from grader.sandbox import SandboxHost
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 ENDS_WITHIN = 30.0  # seconds: how long the kernel may take to end what was killed, on a busy machine
 LAST_WORDS = 1.0  # seconds: somebody who has survived may hold the pipe
 LOOKS = 0.05  # seconds between two looks at what it uses
-DEAF = 2  # programs of one submission that did not listen: the next ones are given up sooner
-DEAF_SILENCE = 0.1  # seconds
+DEAF = 3  # programs of one submission that did not listen: the next ones are not waited for
 
 
 @dataclass
@@ -212,8 +211,10 @@ class Sandboxed:
         return descendants(self._first)[1:]
 
     def _wait_for_listener(self) -> tuple[str, int]:
+        if self.host.deaf_starts >= DEAF:
+            raise self._refused(f"the program did not listen on any TCP port, {DEAF} times: it is not tried again")
         user = None if self.host.traces_others else self.host.level.user
-        still = Stillness(self.pid, SILENCE if self.host.deaf_starts < DEAF else DEAF_SILENCE)
+        still = Stillness(self._first)
         until = time.monotonic() + waiting.PATIENCE
         while True:
             if not self.alive():
@@ -222,9 +223,10 @@ class Sandboxed:
             found = listening(self.processes(), user)
             if found is not None:
                 return found
-            why = still.look(self.pid) or ("not in time" if time.monotonic() > until else "")
-            if why:
-                self.host.deaf_starts += 1
+            why = still.look(self.pid)
+            self.host.deaf_starts += bool(why)
+            if why or time.monotonic() > until:
+                why = why or f"not within {waiting.PATIENCE:.0f} s"
                 raise self._refused(f"the program does not listen on any TCP port ({why})")
             time.sleep(0.002)
 
@@ -239,11 +241,13 @@ class Sandboxed:
         return Refused(why, *self.output())
 
     def _watch(self) -> None:
-        """Of what no limit of the kernel counts: the memory of all processes together, and files of no size."""
+        """Of what no limit of the kernel counts: memory and time of all processes together, and files of no size."""
         while not self._over.wait(LOOKS) and not self._end:
             pids = self.processes()
             if sum(map(_resident, pids)) > self.host.profile.all_memory:
                 self._kill_for(f"its processes used more than {self.host.profile.all_memory // MIB} MiB of memory")
+            if cpu_seconds(self._first) > self.host.profile.cpu:
+                self._kill_for(f"its processes used more than {self.host.profile.cpu} s of processor time")
             if not self.host.level.why_weak and _files(self.pid) > self.host.profile.files:
                 self._kill_for(f"it made more than {self.host.profile.files} files")
 
