@@ -187,7 +187,7 @@ static size_t compose(struct traffic *traffic, const struct flow *flow, size_t m
     for (uint64_t number = flow->sending; number < limit && used < most; number++) {
         uint64_t identity = flow_identity(traffic, flow, number);
         uint32_t size = size_at(traffic, identity);
-        size_t part = PAYLOAD_HEADER_BYTES + (size_t)size - offset;
+        size_t part = payload_frame_size(size) - offset;
         if (part > most - used)
             part = most - used;
         payload_frame(identity, size, offset, traffic->output + used, part);
@@ -216,7 +216,7 @@ static void note_bytes(struct traffic *traffic, struct flow *flow, size_t count,
     traffic->tally.bytes_out += count;
     while (count > 0) {
         uint32_t size = size_at(traffic, flow_identity(traffic, flow, flow->sending));
-        size_t left = PAYLOAD_HEADER_BYTES + (size_t)size - flow->send_offset;
+        size_t left = payload_frame_size(size) - flow->send_offset;
         if (flow->send_offset == 0)
             note_sent(traffic, flow, sent_ns);
         if (count < left) {

@@ -1,4 +1,5 @@
-"""frame.c and frame.h of a protocol, from labs/protocol/*.j2. Those of docs/protocol.md are the project's own."""
+"""The C of a protocol, from labs/protocol/*.j2: frame.c and frame.h of a server, and what the load generator knows of
+frames. That of docs/protocol.md is the project's own."""
 
 from __future__ import annotations
 
@@ -9,7 +10,12 @@ import jinja2
 from labkit.lab import LABS, ROOT
 from suite.protocol import ECHO, Protocol
 
-FILES = ("frame.c", "frame.h")
+FILES = {
+    "common/frame.c": "frame.c",
+    "common/frame.h": "frame.h",
+    "harness/loadgen/payload_bytes.c": "payload_bytes.c",
+    "harness/loadgen/wire_format.h": "wire_format.h",
+}
 COLUMNS = 100
 
 REPLIES = {
@@ -32,10 +38,10 @@ def shape(protocol: Protocol) -> tuple[object, ...]:
     )
 
 
-def render(protocol: Protocol, name: str) -> str:
-    """frame.c or frame.h of this protocol, laid out as the project's other sources are."""
-    if shape(protocol) == shape(ECHO):
-        return (ROOT / "common" / name).read_text()
+def text(protocol: Protocol, path: str) -> str:
+    """A file of the project, by its path in it, laid out as the others are."""
+    if path not in FILES or shape(protocol) == shape(ECHO):
+        return (ROOT / path).read_text()
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(LABS / "protocol"),
         trim_blocks=True,
@@ -43,7 +49,7 @@ def render(protocol: Protocol, name: str) -> str:
         undefined=jinja2.StrictUndefined,
     )
     templates.filters["comment"] = _comment
-    return templates.get_template(f"{name}.j2").render(
+    return templates.get_template(f"{FILES[path]}.j2").render(
         protocol=protocol,
         changes=protocol.transform != "echo",
         fields=_fields(protocol),

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from labkit import cut, sources
-from labkit.lab import LABS, ROOT, BadLab, Bug, HandIn, Lab
+from labkit.lab import ROOT, BadLab, Bug, HandIn, Lab
 from suite import servers
 from suite.protocol import Protocol
 
@@ -35,7 +35,7 @@ WARNINGS = (
     *("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"),
 )
 LINK_FLAGS = ("-pie", "-Wl,-z,relro,-z,now")
-LIBRARIES = ("-lm",)
+LIBRARIES = ("-lm", "-pthread")
 
 Tree = Mapping[str, str]  # the text of each file, by its path in the project
 
@@ -68,20 +68,18 @@ def extra_flags(lab: Lab, given: str) -> tuple[str, ...]:
 
 def texts(lab: Lab, protocol: Protocol) -> dict[str, str]:
     """The sources and the headers that they include."""
+    return _with_headers(source_files(lab), protocol)
+
+
+def _with_headers(paths: Iterable[str], protocol: Protocol) -> dict[str, str]:
     found: dict[str, str] = {}
-    waiting = source_files(lab)
+    waiting = list(paths)
     while waiting:
         path = waiting.pop()
         if path not in found:
-            found[path] = _text(path, protocol)
+            found[path] = sources.text(protocol, path)
             waiting += included(path, found[path])
     return found
-
-
-def _text(path: str, protocol: Protocol) -> str:
-    if PurePosixPath(path).parent == PurePosixPath("common") and PurePosixPath(path).name in sources.FILES:
-        return sources.render(protocol, PurePosixPath(path).name)
-    return (ROOT / path).read_text()
 
 
 def included(path: str, text: str) -> list[str]:
@@ -145,7 +143,7 @@ def _run(command: list[str], **more: str | Path) -> None:
 # -- building what is trusted ------------------------------------------------------------------------
 
 
-def _object(lab: Lab, tree: Tree, path: str) -> Path:
+def _object(tree: Tree, path: str, extra: tuple[str, ...]) -> Path:
     """One compiled file."""
     reached = {path}
     waiting = [path]
@@ -154,7 +152,7 @@ def _object(lab: Lab, tree: Tree, path: str) -> Path:
         new = {each for each in included(name, tree[name]) if each in tree} - reached
         reached |= new
         waiting += new
-    flags = (*COMMON_FLAGS, *extra_flags(lab, "."), "-w")
+    flags = (*COMMON_FLAGS, *extra, "-w")
     what = _hash(_compiler_version(), *flags, path, *(f"{name}\0{tree[name]}" for name in sorted(reached)))
 
     def fill(new: Path) -> None:
@@ -169,9 +167,9 @@ def _object_name(path: str) -> str:
     return path.replace("/", "-").removesuffix(".c") + ".o"
 
 
-def _objects(lab: Lab, tree: Tree, paths: Iterable[str]) -> list[Path]:
+def _objects(tree: Tree, paths: Iterable[str], extra: tuple[str, ...] = ()) -> list[Path]:
     with ThreadPoolExecutor(2) as workers:
-        return list(workers.map(lambda path: _object(lab, tree, path), paths))
+        return list(workers.map(lambda path: _object(tree, path, extra), paths))
 
 
 def _archive(into: Path, objects: list[Path]) -> None:
@@ -180,19 +178,22 @@ def _archive(into: Path, objects: list[Path]) -> None:
 
 def _program(lab: Lab, tree: Tree) -> Path:
     """As the Makefile does: the objects of the program's own directory, and what they need of common/."""
-    paths = [path for path in source_files(lab) if path in tree]
-    own = [path for path in paths if not path.startswith("common/")]
-    parts = _objects(lab, tree, own)
-    others = _objects(lab, tree, [path for path in paths if path not in own])
-    what = _hash(*map(str, (*parts, *others)), *LINK_FLAGS)
+    return _linked(lab.program, tree, source_files(lab), extra_flags(lab, "."))
+
+
+def _linked(name: str, tree: Tree, paths: Iterable[str], extra: tuple[str, ...] = ()) -> Path:
+    paths = list(paths)
+    parts = _objects(tree, [path for path in paths if not path.startswith("common/")], extra)
+    others = _objects(tree, [path for path in paths if path.startswith("common/")], extra)
+    what = _hash(name, *map(str, (*parts, *others)), *LINK_FLAGS, *LIBRARIES)
 
     def fill(new: Path) -> None:
         _archive(new / "common.a", others)
-        program = str(new / lab.program)
+        program = str(new / name)
         _run([*COMPILER, *LINK_FLAGS, "-o", program, *map(str, parts), str(new / "common.a"), *LIBRARIES])
         (new / "common.a").unlink()
 
-    return _place("programs", what, fill) / lab.program
+    return _place("programs", what, fill) / name
 
 
 def reference(lab: Lab, protocol: Protocol) -> Path:
@@ -227,7 +228,7 @@ def _part(patch: str, tree: Tree) -> str:
 
 def starter_text(hand_in: HandIn, protocol: Protocol) -> str:
     """A file of the kit, as the student gets it."""
-    text = _text(hand_in.source, protocol)
+    text = sources.text(protocol, hand_in.source)
     return cut.starter(hand_in.source, text, hand_in.cut, drop_unused=hand_in.source == "common/frame.c")
 
 
@@ -238,7 +239,7 @@ def starter(lab: Lab, protocol: Protocol) -> Path:
 
 def solution(lab: Lab, protocol: Protocol) -> Path:
     """A directory with the files to hand in, as the project has them."""
-    return _hand_ins("solutions", {each.path: _text(each.source, protocol) for each in lab.files})
+    return _hand_ins("solutions", {each.path: sources.text(protocol, each.source) for each in lab.files})
 
 
 def _hand_ins(kind: str, files: Tree) -> Path:
@@ -252,7 +253,7 @@ def given(lab: Lab, protocol: Protocol) -> Path:
     tree = texts(lab, protocol)
     headers = {path: text for path, text in tree.items() if path.endswith(".h")}
     handed_in = {each.source for each in lab.files}
-    objects = _objects(lab, tree, (path for path in source_files(lab) if path not in handed_in))
+    objects = _objects(tree, (path for path in source_files(lab) if path not in handed_in), extra_flags(lab, "."))
     what = _hash(*(f"{path}\0{text}" for path, text in sorted(headers.items())), *map(str, objects))
 
     def fill(new: Path) -> None:
@@ -290,4 +291,14 @@ def built(lab: Lab, protocol: Protocol, submission: Path) -> Path:
     return _place("submissions", what, fill) / lab.program
 
 
-__all__ = ("CannotBuild", "built", "compile_commands", "given", "patched", "reference", "solution", "starter", "LABS")
+# -- the load generator ------------------------------------------------------------------------------
+
+LOADGEN_COMMON = ("clock", "option_table", "json", "address", "error", "standard_streams")
+
+
+def loadgen(protocol: Protocol) -> Path:
+    """The load generator of this variant: it sends its frames, and checks the replies. It does not speak TLS, and has
+    no self-test (whose built-in server sends back what it gets)."""
+    paths = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "harness" / "loadgen").glob("*.c"))]
+    paths += [f"common/{name}.c" for name in LOADGEN_COMMON]
+    return _linked("loadgen", _with_headers(paths, protocol), paths)

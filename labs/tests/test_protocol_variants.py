@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from labkit.protocol import KEYS, SHAPES, of_word
-from labkit.sources import FILES, render, shape
+from labkit.sources import shape, text
 from suite.protocol import ECHO, LENGTHS, ORDERS, TRANSFORMS, Protocol
 
 STRICT = "-std=c17 -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes".split()
@@ -31,8 +31,8 @@ def keyed(protocol: Protocol, dice: random.Random) -> Protocol:
 
 def compiled(protocol: Protocol, directory: Path):
     """frame_scan() of this protocol, and no warning."""
-    for name in FILES:
-        (directory / name).write_text(render(protocol, name))
+    for name in ("frame.c", "frame.h"):
+        (directory / name).write_text(text(protocol, f"common/{name}"))
     library = directory / "frame.so"
     command = ["cc", *STRICT, "-Werror", "-shared", "-fPIC", "-o", library, directory / "frame.c"]
     result = subprocess.run(command, capture_output=True, text=True)
