@@ -89,7 +89,8 @@ static const int refused[] = {
     __NR_quotactl,
 };
 
-/* Each fails with ENOSYS: whoever asks has another way. The filter cannot see the flags of clone3. */
+/* Each fails with ENOSYS: whoever asks has another way. The filter cannot see the flags of
+ * clone3. */
 static const int unknown[] = {
     __NR_clone3,
     __NR_io_uring_setup,

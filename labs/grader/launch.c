@@ -1,11 +1,13 @@
-/* The last of our own programs before one that nobody trusts. It is process 1 in the sandbox, or its parent where there
- * is no sandbox: it starts the program under limits and a filter of system calls, stopped, and tells how it ended.
+/* The last of our own programs before one that nobody trusts. It is process 1 in the sandbox, or
+ * its parent where there is no sandbox: it starts the program under limits and a filter of system
+ * calls, stopped, and tells how it ended.
  *
  * Usage: launch STATUS_FD FILTER UID MEMORY PROCESSES DESCRIPTORS FILE CPU PROGRAM [ARGUMENT...]
  *
- * FILTER is "server" or "program" (filter_install), UID "-" or the user to become, MEMORY and FILE are bytes, CPU is
- * seconds. On STATUS_FD it writes "exec ERRNO" if the program cannot be executed, and "end STATUS" (wait(2)) when it
- * has ended. As process 1 it then ends itself, and with it every process of its namespace. */
+ * FILTER is "server" or "program" (filter_install), UID "-" or the user to become, MEMORY and
+ * FILE are bytes, CPU is seconds. On STATUS_FD it writes "exec ERRNO" if the program cannot be
+ * executed, and "end STATUS" (wait(2)) when it has ended. As process 1 it then ends itself, and
+ * with it every process of its namespace. */
 #include "filter.h"
 
 #include <errno.h>
@@ -43,7 +45,8 @@ static int limit(__rlimit_resource_t resource, rlim_t most)
     return setrlimit(resource, &(struct rlimit){most, most});
 }
 
-/* The soft limit of descriptors is the usual one, whatever the grader's is: select(2) depends on it. */
+/* The soft limit of descriptors is the usual one, whatever the grader's is: select(2) depends on
+ * it. */
 static int limit_all(char **words)
 {
     rlim_t descriptors = number(words[DESCRIPTORS]);
@@ -78,8 +81,8 @@ static void usual_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Returns only if something has failed, with errno set. The stop is here so that strace(1) can attach before the
- * program has run; the observer lets it go on. */
+/* Returns only if something has failed, with errno set. The stop is here so that strace(1) can
+ * attach before the program has run; the observer lets it go on. */
 static void run(char **words, int status)
 {
     (void)setsid();

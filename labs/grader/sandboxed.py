@@ -316,6 +316,6 @@ def _resident(pid: int) -> int:
 def _files(pid: int) -> int:
     """In /tmp of the sandbox."""
     with contextlib.suppress(OSError):
-        tmp = os.statvfs(f"/proc/{pid}/root/tmp")
+        tmp = os.statvfs(Path(f"/proc/{pid}", "root", "tmp"))
         return tmp.f_files - tmp.f_ffree
     return 0
