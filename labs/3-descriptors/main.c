@@ -33,7 +33,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { INPUT_BYTES = 64 * 1024, WORDS = 6, LINE_BYTES = 128, MOST_EVENTS = INTERESTS };
+enum {
+    INPUT_BYTES = 64 * 1024,
+    WORDS = 6,
+    LINE_BYTES = 128,
+    FRAME_BYTES = 160,
+    MOST_EVENTS = INTERESTS
+};
 
 static struct model model;
 
@@ -355,27 +361,42 @@ static size_t read_input(uint8_t *bytes)
     return size;
 }
 
+/* Takes one frame: more and more bytes, until frame_scan() finds that it is whole, or refuses it.
+ * Returns how many bytes it has, 0 when there is none. */
+static size_t take_frame(uint8_t *bytes, size_t size)
+{
+    size_t most = size < FRAME_BYTES ? size : FRAME_BYTES;
+
+    for (size_t count = 1; count <= most; count++) {
+        const struct frame_scan scan = frame_scan(bytes, count, LINE_BYTES);
+        if (scan.oversize)
+            (void)puts("refused");
+        if (scan.oversize || scan.whole > 0)
+            return scan.whole < count ? scan.whole : count;
+    }
+    return 0;
+}
+
+/* The line stands behind the number, and ends with '\n'. What may follow it is the check byte. */
+static void operate_frame(const uint8_t *frame, size_t size)
+{
+    char line[LINE_BYTES] = "";
+
+    for (size_t i = FRAME_HEADER_BYTES; i < size && i < LINE_BYTES && frame[i] != '\n'; i++)
+        line[i - FRAME_HEADER_BYTES] = (char)frame[i];
+    operate(line);
+}
+
 int main(void)
 {
     static uint8_t bytes[INPUT_BYTES];
     size_t size = read_input(bytes);
-    size_t at = 0;
+    size_t at = 0, taken;
 
     begin();
-    const struct frame_scan scan = frame_scan(bytes, size, LINE_BYTES);
-    while (at < scan.whole) {
-        size_t whole = FRAME_HEADER_BYTES + frame_missing(bytes + at, FRAME_HEADER_BYTES);
-        char line[LINE_BYTES] = "";
-        for (size_t i = 0; i + 1 < LINE_BYTES && FRAME_HEADER_BYTES + i < whole; i++) {
-            char byte = (char)bytes[at + FRAME_HEADER_BYTES + i];
-            if (byte == '\n')
-                break;
-            line[i] = byte;
-        }
-        operate(line);
-        at += whole;
+    while ((taken = take_frame(bytes + at, size - at)) > 0) {
+        operate_frame(bytes + at, taken);
+        at += taken;
     }
-    if (scan.oversize)
-        (void)puts("refused");
     return fflush(stdout) == 0 ? 0 : 1;
 }
