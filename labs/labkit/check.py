@@ -15,12 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from grader import report_text
-from grader.host import HostFault
+from grader import cases, play, report_text
+from grader.host import HostFault, Launch
 from grader.local import LocalHost
 from grader.result import Item, Outcome
 from labkit import calls
 from suite.protocol import Protocol
+from suite.script import BadScript
 
 TOOLS = Path(__file__).resolve().parent.parent
 KIT = TOOLS.parent
@@ -58,11 +59,7 @@ def _play(kit: Kit, path: Path) -> Outcome:
     """Of a script, or of a case."""
     program = KIT / "build" / kit.program
     if kit.kind == "server":
-        from grader import play
-
         return play.play(LocalHost(), program, path, kit.protocol)
-    from grader import cases
-
     return cases.run(LocalHost(), program, path, _module("expected"), kit.protocol)
 
 
@@ -80,6 +77,8 @@ def _graded(kit: Kit, item: Item, path: Path) -> Item:
         outcome = _play(kit, path)
     except HostFault as fault:
         outcome = Outcome(False, came=f"the test could not be played: {fault}")
+    except (BadScript, cases.BadCase) as error:
+        outcome = Outcome(False, came=f"this is no test: {error}")
     item.passed, item.steps, item.expected, item.came = outcome.passed, outcome.steps, outcome.expected, outcome.came
     item.points = item.of if item.passed else 0
     if item.passed:
@@ -192,8 +191,6 @@ def own(kit: Kit, names: list[str]) -> int:
 
 def _show(kit: Kit, paths: list[Path]) -> int:
     """The right output would be the answer of the lab: the grader has it, the kit does not."""
-    from grader.host import Launch
-
     module, wrong = _module("stdin"), 0
     for path in paths:
         print(f"own/{path.name}: your program prints")
@@ -202,7 +199,7 @@ def _show(kit: Kit, paths: list[Path]) -> int:
             with LocalHost().start(KIT / "build" / kit.program, Launch(stdin=data)) as running:
                 running.wait(60.0)
                 print("".join(f"    {line}\n" for line in running.output()[0].decode(errors="replace").splitlines()))
-        except Exception as error:  # of a case that makes no sense, each lab has its own
+        except (OSError, ValueError, cases.BadCase) as error:
             print(f"    this is no case: {error}")
             wrong = 1
     print("Work the right output out by hand, and compare. The grader knows it.")

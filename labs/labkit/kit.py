@@ -95,7 +95,7 @@ def _page(name: str) -> str:
 
 def _tools(lab: Lab, protocol: Protocol, word: str) -> Files:
     """What make check runs: our modules that it imports, and kit.json."""
-    modules = closure([CHECK, "grader.play" if lab.kind == "server" else "grader.cases"])
+    modules = closure([CHECK])
     found = {f"tools/{name}": path.read_bytes() for name, path in modules.items()}
     if lab.kind == "program":
         found |= {f"tools/lab/{path.name}": path.read_bytes() for path in _case_modules(lab)}
