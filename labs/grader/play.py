@@ -35,6 +35,7 @@ BUSY, TRACED, RESTLESS = 0.3, 1 << 20, 50
 KNOWN = 10  # once that is known, a part of it is enough
 MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves
 LONGEST = 6  # times the patience with one wait, for all waits of a script
+ENDS_WITHIN = 5.0  # seconds from the end of its sockets to the end of a process, on a busy machine
 REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
 MOST_SHOWN = 6  # calls, or lines of a program that has crashed
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)  # the observer's own trouble
@@ -88,6 +89,13 @@ class Subject:
             self._dead = self.running.wait(seconds)
         return self._dead
 
+    def ends_now(self) -> bool:
+        """Its sockets are closed a moment before it has ended. Or it goes on, and sleeps."""
+        pid, until = self.running.pid, time.monotonic() + ENDS_WITHIN
+        while self.running.alive() and not kernel.rests(pid) and time.monotonic() < until:
+            time.sleep(0.005)
+        return self.gone()
+
     def gone(self) -> bool:
         return self.status() is not None or not self.running.alive()
 
@@ -104,6 +112,16 @@ class Subject:
         if any(each.unsent and each.peer_port in reading for each in there):
             return object()
         return sorted((each.peer_port, each.state, each.unsent, each.unread) for each in there)
+
+    def open_sockets(self) -> int:
+        """The kernel forgets a connection that is over, also if its descriptor was never closed. 0 where nobody may
+        look."""
+        count = 0
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{self.running.pid}/fd"):
+                with contextlib.suppress(FileNotFoundError):
+                    count += os.readlink(entry.path).startswith("socket:")
+        return count
 
     def memory(self) -> int:
         with self._looking():
@@ -253,6 +271,7 @@ class LabPlay(player.Play):
         self._still = Stillness(subject.running.pid, silence, self._around)
         self._rest()
         self._memory = subject.memory()
+        self._sockets = subject.open_sockets()
         if script.room is not None:
             self._limit(script.room)
 
@@ -533,6 +552,10 @@ class LabPlay(player.Play):
         self._rest()
         if self.server.gone():
             raise Failure("the server runs", self.server.end())
+        more = self.server.open_sockets() - self._sockets
+        if more > 0:
+            came = f"{more} socket{'s' * (more > 1)} more than at the start {'are' if more > 1 else 'is'} open"
+            raise Failure("the server closes the descriptor of each connection that is over", came)
 
 
 def _takes_room(action: Action) -> bool:
@@ -630,7 +653,8 @@ TOO_EARLY = re.compile(r"(peer \d+): (\d+ bytes came, only \d+ make up whole fra
 
 def _explained(failure: AssertionError, subject: Subject) -> tuple[str, str]:
     """What was expected, and what came. A server that crashes resets its connections: that it has crashed says more."""
-    if subject.stops == 0 and (subject.gone() or "reset" in str(failure) and subject.status(0.5) is not None):
+    ended = "reset" in str(failure) or "ended the stream" in str(failure)
+    if subject.stops == 0 and (subject.gone() or ended and subject.ends_now()):
         return (failure.expected if isinstance(failure, Failure) else "the server runs"), subject.end()
     if isinstance(failure, Failure):
         return failure.expected, failure.came
