@@ -56,8 +56,9 @@ def grade(lab: Lab, protocol: Protocol, own_paths: Sequence[Path]) -> list[Item]
     return [_graded(bug, judge.catches(bug, own_paths), len(own_paths)) for bug in lab.bugs]
 
 
-def _item(bug: Bug, **more: str) -> Item:
-    return Item(bug.name, "own", bug.title, bug.points, expected="one of your tests fails with this bug", **more)
+def _item(bug: Bug, came: str = "", note: str = "") -> Item:
+    expected = "one of your tests fails with this bug"
+    return Item(bug.name, "own", bug.title, bug.points, expected=expected, came=came, note=note)
 
 
 def _refused(bug: Bug, refusal: Refusal) -> Item:
