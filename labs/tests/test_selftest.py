@@ -141,6 +141,14 @@ def test_the_other_frame_c_says_what_the_model_says(protocol, tmp_path):
         assert held.raw[: came.whole] == protocol.replies(stream)
 
 
+@pytest.mark.parametrize("page", ["README.md", "instructors.md"])
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_the_pages_say_how_long_a_lab_takes(lab, page):
+    rows = [line.split("|") for line in (labs.LABS / page).read_text().splitlines() if line.startswith("| ")]
+    mine = [row for row in rows if row[1].strip().lstrip("[").startswith(f"{lab.number} ")]
+    assert [row[-2].strip() if page == "README.md" else row[3].strip() for row in mine] == [f"{lab.hours}"]
+
+
 # -- the runner --------------------------------------------------------------------------------------------------
 
 
