@@ -240,6 +240,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):
-        sys.exit("this needs Python 3.11 or later; PYTHON=python3.12 names another one")
     sys.exit(main())

@@ -54,7 +54,7 @@ def files(lab: Lab, word: str) -> Files:
     found["answers.toml"] = _answers(lab, protocol, word).encode()
     found["own/example.json"] = _example(lab).encode()
     found["LICENSE"] = (ROOT / "LICENSE").read_bytes()
-    if (ROOT / SCRIPTS).exists():
+    if lab.kind == "server":
         found["own/README.md"] = (ROOT / SCRIPTS).read_bytes()
     return found
 
@@ -242,7 +242,7 @@ def _answers(lab: Lab, protocol: Protocol, word: str) -> str:
 def _example(lab: Lab) -> str:
     """A test of one's own to begin with. It passes on every right program, and catches next to nothing."""
     if lab.kind == "program":
-        return lab.script_path(next(test for test in lab.tests if not test.hidden)).read_text()
+        return (lab.directory / "example.json").read_text()
     actions = (
         {"do": "send", "peer": 0, "frames": [5]},
         {"do": "settle"},
