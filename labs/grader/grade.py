@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from labkit.lab import PARTS, Lab, Test
+from labkit.lab import PARTS, ROOT, Lab, Test
 from labkit.protocol import Protocol, of_word
 
 from grader import cases, explain, own, play, questions
 from grader import submission as submissions
 from grader.build import build
 from grader.host import HostFault
-from grader.level import Level
+from grader.level import Level, can_read
 from grader.noise import Noise
 from grader.profile import PROGRAM, SERVER
 from grader.result import Item, Outcome, Result
@@ -58,6 +58,8 @@ def grade(task: Task) -> Result:
     the grader or of the machine."""
     submission = submissions.take(task.source, task.lab)
     task.result.notes += submission.notes
+    if task.level.why_weak and (task.level.user is None or can_read(ROOT)):
+        task.result.notes.append(f"the submission can read the tests, because any user can enter {ROOT}")
     with build(task.lab, task.protocol, submission, task.level) as built:
         task.add(built.item)
         for test in sorted(task.lab.tests, key=lambda test: test.hidden):

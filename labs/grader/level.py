@@ -74,6 +74,11 @@ def _becomes_another() -> bool:
     return _refused(["setpriv", f"--reuid={FIRST_USER}", f"--regid={FIRST_USER}", "--clear-groups", "true"]) == ""
 
 
+def can_read(folder: Path) -> bool:
+    """Can any user of this machine?"""
+    return all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
+
+
 def may_trace_others() -> bool:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):

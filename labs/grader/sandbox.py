@@ -23,6 +23,7 @@ from grader.listeners import descendants
 from grader.profile import SERVER, Profile
 from grader.sandboxed import ENDS_WITHIN, Sandboxed
 
+SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # at the weak level everybody writes there
 LAUNCH = "/launch"
 SEES = "/lab"  # in the sandbox: the program, or what the compiler works on
 
@@ -95,6 +96,12 @@ class SandboxHost:
         subprocess.run(
             [*self.user_prefix(), *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=ENDS_WITHIN
         )
+
+    def forget(self) -> None:
+        """Nothing that one program leaves reaches the next."""
+        if self.level.user is not None:
+            places = [path for path in SHARED if Path(path).is_dir()]
+            self.as_user(["find", *places, "-xdev", "-user", str(self.level.user), "-delete"])
 
     def kill_all(self, first: int) -> None:
         """kill(2) of -1 ends all processes of a user at once, so that none can be made meanwhile. Without a user of its

@@ -277,6 +277,8 @@ class Sandboxed:
                     self._outer.stdin.close()
             if self._first:
                 _until(lambda: not Path(f"/proc/{self._first}").exists(), "the sandbox does not end")
+        if self.host.level.why_weak:
+            self.host.forget()
         if self._tracer is not None:
             self._wait(self._tracer, "strace")
         if self._reader is not None:

@@ -105,6 +105,14 @@ def test_who_grades_is_not_reached_by_signals(of, hostile):
     run(of, hostile, "signal-all")
 
 
+@pytest.mark.skipif(USER is None, reason="only root can be another user")
+def test_the_weak_level_keeps_nothing_from_one_program_to_the_next(hostile):
+    ours = hostile.with_name("ours")
+    ours.write_text("stays")
+    run(WEAK, hostile, "disk-bomb")
+    assert not list(Path("/tmp").glob("big-*")) and ours.exists()
+
+
 # -- what it may use ---------------------------------------------------------------------------------------------
 
 
