@@ -12,7 +12,7 @@ import tarfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from grader import cases, play, report_text
@@ -60,7 +60,17 @@ def _play(kit: Kit, path: Path) -> Outcome:
     program = KIT / "build" / kit.program
     if kit.kind == "server":
         return play.play(LocalHost(), program, path, kit.protocol)
-    return cases.run(LocalHost(), program, path, _module("expected"), kit.protocol)
+    return cases.run(LocalHost(), program, path, _expected(path), kit.protocol)
+
+
+def _expected(path: Path) -> Any:
+    """What a case becomes. Where that would be the answer, there is no program for it, and a case of ours has two files."""
+    if (TOOLS / "lab" / "expected.py").exists():
+        return _module("expected")
+    return SimpleNamespace(
+        stdin=lambda case, protocol: path.with_suffix(".in").read_bytes(),
+        expected=lambda case, protocol: path.with_suffix(".out").read_bytes(),
+    )
 
 
 def _module(name: str) -> ModuleType:
