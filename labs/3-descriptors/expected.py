@@ -115,10 +115,14 @@ def expected(case: dict[str, Any], protocol: Protocol) -> bytes:
 
 def explain(case: dict[str, Any], protocol: Protocol, came: bytes) -> list[str]:
     """The operations up to the first answer that differs."""
-    right, given = expected(case, protocol).decode().splitlines(), came.decode(errors="backslashreplace").splitlines()
+    given = came.decode(errors="backslashreplace").splitlines()
     lines = []
-    for operation, one, other in zip(operations(case), right, [*given, *["no line"] * len(right)]):
-        lines.append(f"{operation}: {one}" + (f", not {other}" if other != one else ""))
-        if other != one:
+    for at, (operation, right) in enumerate(zip(operations(case), expected(case, protocol).decode().splitlines())):
+        if at >= len(given):
+            lines.append(f"{operation}: expected {right}, but your program prints no more lines")
             break
+        if given[at] != right:
+            lines.append(f"{operation}: expected {right}, came {given[at]}")
+            break
+        lines.append(f"{operation}: {right}")
     return lines[-10:]
