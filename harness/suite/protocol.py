@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import textwrap
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -24,6 +25,11 @@ class Scan(NamedTuple):
     whole: int  # bytes that make up whole frames
     frames: int
     refused: bool  # the server ends the connection because of what comes after them
+
+
+def _wrapped(paragraph: str) -> str:
+    hanging = "  " if paragraph.startswith("- ") else ""
+    return textwrap.fill(paragraph, 118, subsequent_indent=hanging, break_on_hyphens=False)
 
 
 @dataclass(frozen=True)
@@ -150,23 +156,22 @@ class Protocol:
             refused.append(f"has a number below {self.overhead}")
         if self.check:
             refused.append("has a wrong check byte")
-        return "\n".join(
-            [
-                "A frame is",
-                "",
-                *fields,
-                "",
-                f"The server answers each frame with one frame. {self._reply()}",
-                "",
-                f"The server refuses a frame that {', or '.join(refused)}. It answers the frames before that one, "
-                "sends FIN, discards what still comes, and closes when the peer closes too.",
-                "",
-                *self._example(b"abc\x81"),
-                "",
-                f"The tests start the server with `--max-frame {self.max_frame} --high-water {self.high_water} "
-                f"--low-water {self.low_water}`.",
-            ]
-        )
+        parts = [
+            "A frame is",
+            "",
+            *fields,
+            "",
+            f"The server answers each frame with one frame. {self._reply()}",
+            "",
+            f"The server refuses a frame that {', or '.join(refused)}. It answers the frames before that one, sends "
+            "FIN, discards what still comes, and closes when the peer closes too.",
+            "",
+            *self._example(b"abc\x81"),
+            "",
+            f"The tests start the server with `--max-frame {self.max_frame} --high-water {self.high_water} --low-water "
+            f"{self.low_water}`.",
+        ]
+        return "\n".join(part if part.startswith(" ") else _wrapped(part) for part in parts)
 
     def _reply(self) -> str:
         sentence = {

@@ -64,7 +64,8 @@ def _play(kit: Kit, path: Path) -> Outcome:
 
 
 def _expected(path: Path) -> Any:
-    """What a case becomes. Where that would be the answer, there is no program for it, and a case of ours has two files."""
+    """What a case becomes. Where that would be the answer, the kit has no program for it. A case of ours has two files
+    beside it."""
     if (TOOLS / "lab" / "expected.py").exists():
         return _module("expected")
     return SimpleNamespace(

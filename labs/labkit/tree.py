@@ -23,7 +23,7 @@ from labkit.lab import ROOT, BadLab, Bug, HandIn, Lab
 from suite import servers
 from suite.protocol import Protocol
 
-BUILT = Path(os.environ.get("BUILD_DIR") or ROOT / "build") / "labs"
+BUILT = ROOT / (os.environ.get("BUILD_DIR") or "build") / "labs"
 COMPILER = os.environ.get("CC", "cc").split()
 
 # As the Makefile compiles the servers.
