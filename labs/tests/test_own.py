@@ -144,7 +144,7 @@ PROGRAMS = {
     "wrong": "import sys; sys.stdout.write(sys.stdin.read())",
     "short": "import sys; sys.stdout.write(sys.stdin.read().upper()[:4])",
     "more": "import sys; sys.stdout.write(sys.stdin.read().upper() + 'more')",
-    "status": "import sys; print(sys.stdin.read().upper(), end='', flush=True); print('why', file=sys.stderr); sys.exit(3)",
+    "status": "import sys; print(sys.stdin.read().upper(), flush=True); print('why', file=sys.stderr); sys.exit(3)",
     "crash": "import os, sys; sys.stdout.write(sys.stdin.read().upper()); sys.stdout.flush(); os.abort()",
     "sleeps": "import time; time.sleep(600)",
     "loud": "import os\nwhile True: os.write(1, b'x' * 65536)",
