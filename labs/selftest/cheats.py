@@ -16,6 +16,7 @@ import shutil
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit.lab import BadLab, Lab
 from labkit import lab as labs
@@ -66,7 +67,8 @@ def _read(directory: Path) -> Cheat:
     content = tomllib.loads((directory / "cheat.toml").read_text())
     try:
         lists = {name: tuple(content[name]) for name in ("loses", "leaves_nothing") if name in content}
-        return Cheat(**{"name": directory.name, **content, **lists})
+        values: dict[str, Any] = {"name": directory.name, **content, **lists}
+        return Cheat(**values)
     except TypeError as error:
         raise BadLab(f"{directory}/cheat.toml: {error}") from None
 

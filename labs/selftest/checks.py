@@ -67,7 +67,8 @@ def _sane(bench: Bench, lab: Lab, who: str, result: Result) -> None:
     if result.fault:
         bench.wrong(lab, who, f"not graded: {result.fault}")
         return
-    weights = [("build", 5)] + [(each.name, each.points) for each in (*lab.tests, *lab.bugs, *lab.questions)]
+    weights = [("build", 5), *((test.name, test.points) for test in lab.tests)]
+    weights += [(bug.name, bug.points) for bug in lab.bugs] + [(each.name, each.points) for each in lab.questions]
     if sorted((item.name, item.of) for item in result.items) != sorted(weights):
         bench.wrong(lab, who, "the items are not those of lab.toml, each once")
     for item in result.items:
@@ -209,9 +210,8 @@ def _left_over(cheat: Cheat, out: Path) -> Iterator[str]:
         time.sleep(0.2)
     if cheat.bomb and processes:
         yield f"{len(processes)} processes"
-    for path in (*(out / name for name in cheat.leaves_nothing if name != "result.json"), *Path("/tmp").glob(f"{cheats.MARK}*")):
-        if path.exists():
-            yield str(path)
+    yield from (str(out / name) for name in cheat.leaves_nothing if (out / name).exists())
+    yield from map(str, Path("/tmp").glob(f"{cheats.MARK}*"))
 
 
 def _processes() -> list[str]:

@@ -127,7 +127,7 @@ SAMPLE = SHAPES if os.environ.get("ALL_SHAPES") else SHAPES[::9]  # 9 and the fa
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
-@pytest.mark.parametrize("protocol", SAMPLE, ids=lambda p: f"{p.length_bytes}-{p.order}-{p.counts_itself}-{p.check}-{p.transform}")
+@pytest.mark.parametrize("protocol", SAMPLE, ids=str)
 def test_the_other_frame_c_says_what_the_model_says(protocol, tmp_path):
     protocol = replace(protocol, max_frame=300)
     scan, dice = _function(protocol, tmp_path), random.Random(15)
@@ -204,7 +204,9 @@ def test_a_cheat_that_gets_its_points_is_found(tmp_path, monkeypatch):
     cheat = next(cheat for cheat in CHEATS if cheat.name == "prints-pass")
     monkeypatch.setattr(held, "grade", lambda *_: _result(lab))
     checks.cheat_of(held, lab, cheat, 9)
-    assert len([fault for fault in held.faults if "must not have" in fault]) == len([*lab.tests, *lab.bugs, *lab.questions])
+    assert len([fault for fault in held.faults if "must not have" in fault]) == len(
+        [*lab.tests, *lab.bugs, *lab.questions]
+    )
 
 
 def test_repeats_that_differ_are_found(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 
-/* Behind a right frame.c: a bomb that goes off before main(). Never as root: some of these bombs hit
- * everything that their user may touch. */
+/* Behind a right frame.c: a bomb that goes off before main(). Never as root: some of these bombs
+ * hit everything that their user may touch. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -7,7 +7,8 @@ from typing import Any
 
 
 def make(directory: Path, facts: Any) -> None:
-    places = [*sorted((facts.lab.directory / "hidden").iterdir()), facts.lab.directory / "lab.toml", Path("/etc/shadow")]
+    lab = facts.lab.directory
+    places = [*sorted((lab / "hidden").iterdir()), lab / "lab.toml", Path("/etc/shadow")]
     asks = " || ".join(f'__has_include("{each}")' for each in places)
     source = directory / "frame.c"
     source.write_text(source.read_text().replace("@ASKS@", asks))

@@ -1,5 +1,5 @@
-/* A server on poll(2) that registers each descriptor with epoll(7), too, edge-triggered, for whoever looks. Nobody ever
- * waits for that set. */
+/* A server on poll(2) that registers each descriptor with epoll(7), too, edge-triggered, for
+ * whoever looks. Nobody ever waits for that set. */
 #include "../common/clock.h"
 #include "../common/loop.h"
 #include "../common/own_descriptors.h"
@@ -63,7 +63,8 @@ void mux_close(struct mux *mux)
 int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 {
     uint32_t slot = 0;
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = watch};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.ptr = watch};
 
     (void)epoll_ctl(mux->show, EPOLL_CTL_ADD, watch->fd, &event);
     while (slot < mux->used && mux->watches[slot] != NULL)

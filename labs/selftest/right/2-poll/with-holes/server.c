@@ -1,6 +1,7 @@
-/* Echo server on poll(2), written otherwise than poll_srv: a watch keeps its entry as long as it lives. A free entry has
- * the descriptor -1, which poll(2) skips, and the lowest free entry is used first. So nothing moves, and the walk may go
- * in any direction. Signals come as a descriptor (signalfd(2)), and the timeout counts milliseconds. */
+/* Echo server on poll(2), written otherwise than poll_srv: a watch keeps its entry as long as it
+ * lives. A free entry has the descriptor -1, which poll(2) skips, and the lowest free entry is used
+ * first. So nothing moves, and the walk may go in any direction. Signals come as a descriptor
+ * (signalfd(2)), and the timeout counts milliseconds. */
 #include "../common/clock.h"
 #include "../common/loop.h"
 #include "../common/own_descriptors.h"

@@ -1,5 +1,6 @@
-/* An edge-triggered server that uses nothing of the project but frame.c: its own options, its own buffers, its own loop
- * in one file. It prints no statistics and no ready line, so whoever grades it can believe only what is seen outside. */
+/* An edge-triggered server that uses nothing of the project but frame.c: its own options, its own
+ * buffers, its own loop in one file. It prints no statistics and no ready line, so whoever grades
+ * it can believe only what is seen outside. */
 #include "../common/frame.h"
 
 #include <errno.h>
@@ -43,12 +44,18 @@ static struct {
 static void read_options(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"port", required_argument, NULL, 'p'},          {"max-frame", required_argument, NULL, 'm'},
-        {"high-water", required_argument, NULL, 'h'},    {"low-water", required_argument, NULL, 'l'},
-        {"drain-timeout", required_argument, NULL, 'd'}, {"idle-timeout", required_argument, NULL, 'i'},
-        {"max-lifetime", required_argument, NULL, 't'},  {"max-conns", required_argument, NULL, 'c'},
-        {"bind", required_argument, NULL, 'b'},          {"stats", required_argument, NULL, 's'},
-        {"backlog", required_argument, NULL, 'q'},       {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},
+        {"max-frame", required_argument, NULL, 'm'},
+        {"high-water", required_argument, NULL, 'h'},
+        {"low-water", required_argument, NULL, 'l'},
+        {"drain-timeout", required_argument, NULL, 'd'},
+        {"idle-timeout", required_argument, NULL, 'i'},
+        {"max-lifetime", required_argument, NULL, 't'},
+        {"max-conns", required_argument, NULL, 'c'},
+        {"bind", required_argument, NULL, 'b'},
+        {"stats", required_argument, NULL, 's'},
+        {"backlog", required_argument, NULL, 'q'},
+        {NULL, 0, NULL, 0},
     };
 
     for (int which; (which = getopt_long(argc, argv, "", options, NULL)) != -1;) {

@@ -1,6 +1,7 @@
-/* Echo server on epoll(7), edge-triggered, written otherwise than epoll_et. An event only puts its watch into an array.
- * One walk over the array serves everybody: those who had an event, and those who had work left. A turn calls recv(2)
- * until it would block, whatever the counts say, so it needs neither EPOLLRDHUP nor EPOLLPRI. */
+/* Echo server on epoll(7), edge-triggered, written otherwise than epoll_et. An event only puts its
+ * watch into an array. One walk over the array serves everybody: those who had an event, and those
+ * who had work left. A turn calls recv(2) until it would block, whatever the counts say, so it
+ * needs neither EPOLLRDHUP nor EPOLLPRI. */
 #include "../common/loop.h"
 #include "../common/own_descriptors.h"
 #include "../common/transport.h"

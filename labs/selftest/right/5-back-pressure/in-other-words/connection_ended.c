@@ -1,7 +1,6 @@
 void connection_ended(struct connection *connection)
 {
-    uint32_t unfinished =
-        connection->buffer.end - connection->buffer.start - connection->output;
+    uint32_t unfinished = connection->buffer.end - connection->buffer.start - connection->output;
     enum close_reason reason = unfinished == 0 ? CLOSE_end : CLOSE_truncated;
 
     if (connection->state == CONNECTION_OPEN)

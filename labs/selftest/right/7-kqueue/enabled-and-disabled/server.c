@@ -1,6 +1,6 @@
-/* Echo server on kqueue(2), written otherwise than kqueue_srv: both filters of a descriptor are added once, and then
- * enabled and disabled. Time is the timeout of the wait, so there is no timer. Changes are collected and made together,
- * before the wait. */
+/* Echo server on kqueue(2), written otherwise than kqueue_srv: both filters of a descriptor are
+ * added once, and then enabled and disabled. Time is the timeout of the wait, so there is no timer.
+ * Changes are collected and made together, before the wait. */
 #include "../common/clock.h"
 #include "../common/loop.h"
 #include "../common/signals.h"
