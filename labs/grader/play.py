@@ -212,9 +212,10 @@ class LabPeer(player.ScriptedPeer):
     def _over(self, error: OSError | None) -> None:
         old = self.lifetime and time.monotonic() - self._connected >= self.lifetime
         refused = self.may_be_refused and not self.model.received
+        refused &= error is not None or self.model.due > 0 or not self.model.ends
         if old and error is None:
             self.model.stopped, self.model.owed_at_stop = True, False
-        if refused and not self.model.ends:
+        if refused:
             self._lost("refused")
         elif error is not None and self.subject.may_cut and not self.model.stopped:
             self.subject.may_cut -= 1
@@ -497,7 +498,10 @@ class LabPlay(player.Play):
         raise Failure(what, f"{lacking}{'; ' * bool(lacking)}{why or f'nothing more within {self.patience:.0f} s'}")
 
     def _settle(self) -> None:
-        if self._frozen is None:
+        """Who has been accepted is waited for."""
+        waiting_for = -1
+        while self._frozen is None and waiting_for != (now := sum(not peer.optional for peer in self.peers.values())):
+            waiting_for = now
             super()._settle()
 
     def _look(self) -> None:
@@ -506,6 +510,8 @@ class LabPlay(player.Play):
         accepted = self.server.connections()
         for peer in self.peers.values():
             peer.queued = not peer.gone and peer.port not in accepted
+            if not peer.queued:
+                peer.optional = peer.may_be_refused = False
 
     def _rest(self, strict: bool = False) -> str:
         """Waits until it has nothing to do. Why it does not come to that, if so; `strict`: it does not wake up for

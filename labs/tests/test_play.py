@@ -88,6 +88,11 @@ LIMITS: dict[str, list[dict[str, Any]]] = {
         {"do": "half_close", "peer": 0}, {"do": "settle"}, {"do": "expect_served", "peer": 2}, {"do": "limit"},
         {"do": "send", "peer": 5, "frames": [3]}, {"do": "settle"},
     ],
+    "no-descriptor-at-all": [
+        {"do": "limit", "descriptors": 0},
+        *({"do": do, "peer": peer} for peer in (1, 2) for do in ("connect", "half_close")),
+        {"do": "send", "peer": 3, "frames": [5]}, {"do": "half_close", "peer": 3}, {"do": "settle"},
+    ],
     "stop": [{"do": "send", "peer": 0, "frames": [5, 8], "hold": 2}, {"do": "connect", "peer": 1}, {"do": "stop"}],
     "request-before-the-signal": [
         {"do": "connect", "peer": 0}, {"do": "settle"}, {"do": "freeze"}, {"do": "send", "peer": 0, "frames": [5, 8]},
