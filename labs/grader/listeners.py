@@ -16,13 +16,15 @@ LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 def listening(pids: Iterable[int], user: int | None = None) -> tuple[str, int] | None:
     """The address of the first TCP listener that one of these processes holds, such that it can be connected to.
     `user`: a listener of this user counts, too; for a container in which nobody may see another's descriptors."""
-    held = {inode for pid in pids for inode in _inodes(pid)}
+    found = []
     for table in ("tcp", "tcp6"):
-        for line in _lines(table):
-            fields = line.split()
-            if fields[3] == LISTEN and (fields[9] in held or user is not None and fields[7] == str(user)):
-                address, port = _address(fields[1])
-                return LOOPBACK.get(address, address), port
+        rows = [line.split() for line in _lines(table)]
+        found += [(*_address(row[1]), row[7], row[9]) for row in rows if row[3] == LISTEN]
+    # A program may hold thousands of descriptors. They are looked at only when somebody listens.
+    held = {inode for pid in pids for inode in _inodes(pid)} if found else set()
+    for address, port, owner, inode in found:
+        if inode in held or user is not None and owner == str(user):
+            return LOOPBACK.get(address, address), port
     return None
 
 
