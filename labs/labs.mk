@@ -36,6 +36,6 @@ gradescope: lab-deps
 	@$(call lab_needs,LAB) $(lab_run) grader gradescope --lab $(call lab_word,$(LAB)) $(call lab_option,variant,VARIANT) \
 	    $(call lab_option,out,OUT)
 
-# LABS="1 4": those only; REPEAT=20: the reference and the starter so many times, each time the same.
+# LABS="1 4": those only; REPEAT=20: the reference so many times, the starter a quarter as often, each time the same.
 lab-selftest: lab-deps
 	@$(lab_run) selftest $(if $(LABS),--labs $(LABS)) $(call lab_option,repeat,REPEAT) $(ARGS)
