@@ -14,7 +14,8 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def convert(results: Sequence[Result]) -> str:
-    names = list(dict.fromkeys(item.name for result in results for item in result.items))
+    items = [item for result in results for item in result.items]
+    names = list(dict.fromkeys(item.name for item in items if item.part != "build"))  # the part is one item
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["submission", "lab", "variant", "points", *PARTS, *names, "sandbox", "fault", "notes"])

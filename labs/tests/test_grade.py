@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from grader import __main__ as command
-from grader import build, gradescope, level, session, submission
+from grader import build, gradescope, level, noise, session, submission
 from grader.host import HostFault
 from grader.result import FILE, Item, Outcome, Result
 from labkit import lab as labs
@@ -261,6 +261,25 @@ def test_what_fails_while_the_machine_is_busy_is_tried_again(came, noisy, tries,
     outcome, note = grade._played(None, None, Path())  # type: ignore[arg-type]
     assert len(played) == tries and outcome is played[-1]
     assert note == (f"tried {tries} times, because the machine was busy" if tries > 1 else "")
+
+
+@pytest.mark.parametrize("after, seen", ((1_000_000, ""), (1_000_000 + 10**9, "processes waited for a processor")))
+def test_noise_is_what_the_kernel_says_of_waiting(after, seen, monkeypatch, tmp_path):
+    line = "some avg10=0.00 avg60=0.00 avg300=0.00 total={}\n"
+    (tmp_path / "cpu").write_text(line.format(1_000_000))
+    monkeypatch.setattr(noise, "PRESSURE", tmp_path / "cpu")
+    monkeypatch.setattr(noise, "Watch", type("Watch", (), {"disturbed": lambda self: ""}))
+    watch = noise.Noise()
+    (tmp_path / "cpu").write_text(line.format(after))
+    assert watch.seen().startswith(seen) and bool(watch.seen()) == bool(seen)
+
+
+@pytest.mark.parametrize("load, seen", ((0.0, ""), (1e6, "1000000 processes wanted to run")))
+def test_noise_on_a_kernel_without_pressure_figures(load, seen, monkeypatch, tmp_path):
+    monkeypatch.setattr(noise, "PRESSURE", tmp_path / "nowhere")
+    monkeypatch.setattr(noise, "Watch", type("Watch", (), {"disturbed": lambda self: ""}))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    assert noise.Noise().seen() == seen
 
 
 # -- the commands ------------------------------------------------------------------------------------------------

@@ -35,11 +35,11 @@ def failed(part: str, **more: object) -> Item:
 @pytest.fixture
 def result() -> Result:
     """One item of each part passes, and one does not."""
-    items = [item for part in PARTS for item in (Item(part, part, "is right", 1, 1, True), failed(part))]
+    items = [item for part in PARTS for item in (Item(f"{part}-0", part, "is right", 1, 1, True), failed(part))]
     result = Result(4, "autumn-alice", "alice", "bubblewrap", items, title="From level to edge", complete=True)
     next(item for item in items if item.name == "hidden-1").steps = [SECRET]
     next(item for item in items if item.name == "hidden-1").came = SECRET
-    next(item for item in items if item.name == "visible").note = "tried 2 times, because the machine was busy"
+    next(item for item in items if item.name == "visible-0").note = "tried 2 times, because the machine was busy"
     result.notes = ["own/: 14 scripts; only the first 12 are taken"]
     return result
 
@@ -165,6 +165,9 @@ def test_junit_xml_counts_and_tells_a_fault_from_a_failure(result):
 
 def test_the_table_of_a_class_has_a_row_each_and_no_formula(result):
     other = Result(4, "=1+1", '@SUM(A1)"', "bubblewrap", complete=True)
-    rows = list(csv.DictReader(io.StringIO(report_csv.convert([result, other]))))
+    text = report_csv.convert([result, other])
+    rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["submission"] for row in rows] == ["alice", "'@SUM(A1)\""] and rows[1]["variant"] == "'=1+1"
+    head = text.splitlines()[0].split(",")
+    assert head[:10] == "submission,lab,variant,points,build,visible,hidden,own,questions,visible-0".split(",")
     assert rows[0]["points"] == "5" and rows[0]["visible-1"] == "0" and rows[1]["visible-1"] == ""
