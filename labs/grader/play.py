@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 BUSY, TRACED, RESTLESS = 0.3, 1 << 20, 50
 KNOWN = 10  # once that is known, a part of it is enough
 MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves
-LONGEST = 6  # times the patience with one wait, for all waits of a script
+LONGEST = 4  # times the patience with one wait, for all waits of a script
 ENDS_WITHIN = 5.0  # seconds from the end of its sockets to the end of a process, on a busy machine
 REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
 MOST_SHOWN = 6  # calls, or lines of a program that has crashed
@@ -264,6 +264,7 @@ class LabPlay(player.Play):
         self._ended = False  # no peer is looked at any more
         self._restless = False
         self._until_when = time.monotonic() + LONGEST * waiting.PATIENCE
+        self._late = False
         self._moved = (-1, 0)  # bytes of the peers, and of the trace at that time
         self._status: int | None = None  # that it has to end with
         super().__init__(subject, script, protocol=protocol)
@@ -295,6 +296,8 @@ class LabPlay(player.Play):
         if action.of_peer and self.server.stops and action.peer not in self.peers:
             return  # nobody listens
         self.steps.append(telling.step(action))
+        if time.monotonic() > self._until_when:
+            self._in_vain("the script comes to its end", self._too_long())
         if self._counted and action.do != "expect_calls":
             self._window, self._counted = [], False
         extra = getattr(self, f"_do_{action.do}", None)
@@ -468,8 +471,7 @@ class LabPlay(player.Play):
         """Gives up when the server has ended, unless that is what is waited for (`dead`)."""
         self._for_the_dead = dead
         if time.monotonic() > self._until_when:
-            self.noisy = True
-            raise Failure(what, f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s")
+            self._in_vain(what, self._too_long())
         try:
             super()._until(condition, what)
         finally:
@@ -481,7 +483,7 @@ class LabPlay(player.Play):
         if self._for_the_dead and self.server.gone():
             return self.server.end()
         if time.monotonic() > self._until_when:
-            return f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s"
+            return self._too_long()
         moved = sum(peer.moved for peer in self.peers.values())
         why = self._still.look(moved) or self._calls_for_nothing(moved)
         return f"the server does not go on: {why}" if why else ""
@@ -492,8 +494,12 @@ class LabPlay(player.Play):
             self._moved = moved, written
         return "it makes calls again and again" if written - self._moved[1] > MUCH_TRACE else ""
 
+    def _too_long(self) -> str:
+        self._late = True
+        return f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s"
+
     def _in_vain(self, what: str, why: str) -> str:
-        self.noisy = not why
+        self.noisy = self._late or not why
         lacking = telling.missing([(each.name, each.model) for each in self.peers.values() if not each.gone])
         raise Failure(what, f"{lacking}{'; ' * bool(lacking)}{why or f'nothing more within {self.patience:.0f} s'}")
 

@@ -292,11 +292,12 @@ def test_a_program_that_is_not_there_is_the_graders_fault(tmp_path):
         ([{"do": "inject", "call": "recv", "error": "EINTR", "times": 60000, "every": 2}], "counted up to 65,535"),
         ([{"do": "expect_calls", "name": "recv"}], "needs a 'least' or a 'most'"),
         ([{"do": "expect_calls", "name": "recv", "least": 3, "most": 2}], "'least' is 3 and 'most' is 2"),
+        ([{"do": "stall"}] * 3 + [{"do": "settle"}], "'stall' and 'idle' wait for 15 seconds in all; 12 are the most"),
         ([{"do": "settle"}] * 301, "301 actions; 300 are the most"),
     ],
 )
 def test_a_mistake_in_a_script_is_named(tmp_path, actions, complaint):
-    path = written(tmp_path, actions)
+    path = written(tmp_path, actions, **({"idle_timeout": 5} if {"do": "stall"} in actions else {}))
     with pytest.raises(BadScript) as caught:
         scripts.load(path)
     message = str(caught.value)
@@ -330,6 +331,13 @@ def test_a_script_of_labs_is_what_was_written(tmp_path):
     script = scripts.load(path)
     path.write_text(script.text())
     assert scripts.load(path) == script
+
+
+def test_a_script_has_an_end(server, tmp_path, monkeypatch):
+    """Each wait by itself is over soon."""
+    monkeypatch.setattr(play, "LONGEST", 0)
+    outcome = played(server("none"), tmp_path, ONE)
+    assert not outcome.passed and outcome.noisy and "the script as a whole took more than" in outcome.came
 
 
 # -- words ---------------------------------------------------------------------------------------------------
