@@ -82,13 +82,14 @@ def _test(task: Task, test: Test, program: Path | None) -> Item:
     if program is None:
         item.came = "there is no program: it was not built"
         return item
+    refused = task.host.refused
     outcome, item.note = _played(task, test, program)
     item.passed = outcome.passed
     item.points = item.of if outcome.passed else 0
     item.steps, item.expected, item.came = outcome.steps, outcome.expected, outcome.came
     if item.passed:
         item.cause = item.pitfall = ""
-    elif not test.hidden and task.lab.kind == "server":
+    elif not test.hidden and task.lab.kind == "server" and task.host.refused == refused:
         item.trace = explain.trace(task.lab, task.protocol, task.host, program, task.lab.script_path(test))
     return item
 

@@ -35,7 +35,8 @@ class SandboxHost:
         self.level = of
         self.profile = profile
         self.files = dict(files or {})
-        self.deaf_starts = 0  # programs that did not listen: the next ones are not waited for as long
+        self.refused = 0  # starts without a listener
+        self.deaf_starts = 0  # of these, those in which the program ran on
         self.traces_others = not of.why_weak or of.user is None or level.may_trace_others()
         self._launch = launcher.program()
 

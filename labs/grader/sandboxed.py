@@ -238,6 +238,7 @@ class Sandboxed:
         return f"the program ended before it listened ({ending(self.wait(0) or 0)})"
 
     def _refused(self, why: str) -> Refused:
+        self.host.refused += 1
         return Refused(why, *self.output())
 
     def _watch(self) -> None:
