@@ -178,11 +178,12 @@ static void print_flags(struct process *process, int number)
         return;
     }
     bool closes = process->descriptors[number].close_on_exec;
-    (void)printf("%s%s%s\n", file->nonblocking ? "nonblock" : "",
-                 file->nonblocking && closes ? " " : "",
-                 closes              ? "cloexec"
-                 : file->nonblocking ? ""
-                                     : "none");
+    if (file->nonblocking && closes)
+        (void)puts("nonblock cloexec");
+    else if (file->nonblocking)
+        (void)puts("nonblock");
+    else
+        (void)puts(closes ? "cloexec" : "none");
 }
 
 /* -- operations on processes ------------------------------------------------------------------ */
