@@ -57,9 +57,10 @@ def _outcome(lab: labs.Lab, program: Path) -> Outcome:
 
 
 @pytest.mark.parametrize("cheat", [cheat for cheat in CHEATS if cheat.works_outside], ids=lambda cheat: cheat.name)
-def test_a_trick_works_where_nothing_holds_it(cheat, tmp_path):
+def test_a_trick_works_where_nothing_holds_it(cheat, tmp_path, monkeypatch):
     """Otherwise its failure in the sandbox would say nothing about the sandbox."""
     lab = labs.load(cheat.lab)
+    monkeypatch.chdir(tmp_path)  # where one that remembers leaves its note
     with checks.neighbour() as port:
         submission = cheats.write(cheat, tmp_path, tmp_path / "out", port)
         program = tree.built(lab, ECHO, submission)
