@@ -87,6 +87,18 @@ help:
 	@echo '                  the system calls of servers on the same peers, side by side (docs/traces.md);'
 	@echo '                  BUG=stale-event: with a planted bug, too; DIR=path/to/yours: and yours;'
 	@echo '                  make trace-accept: these are what the tests expect'
+	@echo 'make lab-kit LAB=4 VARIANT=word'
+	@echo '                  what a student of that lab gets, with a protocol of their own (labs/README.md)'
+	@echo 'make lab-solution LAB=4 VARIANT=word'
+	@echo '                  what a right submission hands in: for instructors (labs/instructors.md)'
+	@echo 'make grade LAB=4 DIR=student/'
+	@echo '                  grades a submission, and says why it lost points; VARIANT=word, OUT=DIR'
+	@echo "make grade-all LAB=4 DIRS='class/*' JOBS=2"
+	@echo '                  grades a class; VARIANT="autumn-{}": {} is the name of the submission'
+	@echo 'make gradescope LAB=4'
+	@echo '                  the .zip of an autograder for Gradescope; VARIANT=word'
+	@echo 'make lab-selftest LABS="1 4"'
+	@echo '                  the proof of the grader: right solutions, planted bugs, cheats; REPEAT=20'
 	@echo 'make site         the web pages: $(BUILD)/site/index.html (docs/site/README.md)'
 	@echo 'make compile_commands.json'
 	@echo '                  how each file is compiled, for editors and clang tools'
@@ -174,15 +186,17 @@ include harness/mutants/mutants.mk
 include harness/coverage.mk
 include harness/soak/soak.mk
 include harness/tracing/tracing.mk
+-include labs/labs.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
 # The protocol's tests, and beside each tool its own.
-tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests beyond/*/tests docs/site/tests)
+tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv/emulation/tests beyond/*/tests \
+    docs/site/tests labs/tests)
 
 test-deps:
-	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot pygments markdown) \
-	    --optional $(if $(SERVER),,sanitizers liburing libssl openssl http_parser curl h2load nc wrk) strace valgrind ip pytest-timeout
+	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot pygments markdown jsonschema) \
+	    --optional $(if $(SERVER),,sanitizers liburing libssl openssl http_parser curl h2load nc wrk bwrap xmllint) strace valgrind ip pytest-timeout
 
 # Builds what the directory of a stranger holds.
 stranger:

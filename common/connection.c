@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "frame.h"
+#include "line.h"
 
 #include <errno.h>
 
@@ -70,7 +71,7 @@ static void take_frames(struct connection *connection, struct context *context, 
     const struct options *options = context->options;
     const struct buffer *buffer = &connection->buffer;
     uint32_t scanned = buffer->start + connection->output;
-    const uint8_t *bytes = buffer->data + scanned;
+    uint8_t *bytes = buffer->data + scanned;
     size_t size = buffer->end - scanned;
     const struct frame_scan scan = options->framing == FRAMING_LINE
                                        ? line_scan(bytes, size, fresh, options->max_frame)

@@ -1,7 +1,5 @@
 #include "frame.h"
 
-#include <string.h>
-
 /* Byte by byte: this is right for any byte order and any alignment. Compilers make one load of it.
  */
 static uint32_t payload_length(const uint8_t *header)
@@ -27,22 +25,6 @@ struct frame_scan frame_scan(const uint8_t *bytes, size_t size, uint32_t max_fra
         scan.frames++;
     }
     return scan;
-}
-
-struct frame_scan line_scan(const uint8_t *bytes, size_t size, size_t fresh, uint32_t max_frame)
-{
-    struct frame_scan scan = {0};
-    size_t seen = size - fresh;
-
-    for (;;) {
-        const uint8_t *found = memchr(bytes + seen, '\n', size - seen);
-        size_t end = found != NULL ? (size_t)(found - bytes) : size;
-        scan.oversize = end - scan.whole > max_frame;
-        if (found == NULL || scan.oversize)
-            return scan;
-        scan.whole = seen = end + 1;
-        scan.frames++;
-    }
 }
 
 size_t frame_missing(const uint8_t *bytes, size_t size)

@@ -2,12 +2,14 @@
 #ifndef COMMON_OPTIONS_H
 #define COMMON_OPTIONS_H
 
-#include "frame.h"
 #include "option_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* How a stream is cut into messages: frame.h, line.h. */
+enum framing { FRAMING_LENGTH, FRAMING_LINE };
 
 struct options {
     const char *bind; /* points into argv, or at a constant */

@@ -1,13 +1,13 @@
 # Layout, checks of the sources, static analysis. Included by the Makefile at the top.
 
-sources := $(shell find common $(server_directories) harness -name '*.[ch]' 2>/dev/null)
-scripts  = $(shell grep -rlIE '^\#!/bin/(ba)?sh' harness .ci docs/site)
+sources := $(shell find common $(server_directories) harness labs/grader -name '*.[ch]' 2>/dev/null)
+scripts  = $(shell grep -rlIE '^\#!/bin/(ba)?sh' harness .ci docs/site labs)
 
 # What Debian 12 and 13 ship. Another version may lay out, or find, something else.
 CLANG_FORMATS := 14 19
 
 lint-deps:
-	@harness/require gcc clang-format clang-tidy cppcheck flake8 mypy shellcheck pytest numpy jinja2 hypothesis pygments markdown
+	@harness/require gcc clang-format clang-tidy cppcheck flake8 mypy shellcheck pytest numpy jinja2 hypothesis pygments markdown jsonschema
 
 format:
 	@harness/require clang-format
@@ -31,7 +31,7 @@ lint-layout:
 
 # What they check, and how strictly: .flake8 and .mypy.ini.
 lint-flake8:
-	@flake8 harness kqueue_srv docs/site $(wildcard beyond) harness/coverage harness/compile-commands
+	@flake8 harness kqueue_srv docs/site labs $(wildcard beyond) harness/coverage harness/compile-commands
 
 lint-mypy:
 	@mypy --no-error-summary --cache-dir $(BUILD)/mypy

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from suite import kernel, servers
-from suite.peer import RESET_AT_CLOSE
+from suite.kernel import RESET_AT_CLOSE
 from suite.server import LISTENING
 
 from bench import process, steal

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from suite import servers
 from suite.frames import frame
-from suite.peer import RESET_AT_CLOSE
+from suite.kernel import RESET_AT_CLOSE
 from suite.server import LISTENING, Server
 from suite.supervisor import supervisor
 

@@ -20,6 +20,7 @@ from suite.frames import frame, header
 from suite.model import PeerModel, possible
 from suite.plugin import LONGEST, command
 from suite.play import HIGH_WATER, MAX_FRAME, Play, options
+from suite.protocol import Protocol
 from suite.script import Action, Script
 
 try:
@@ -177,7 +178,7 @@ def test_made_up_scripts_with_idle_ends(start, server_name):
 
 
 def test_model_takes_nothing_but_the_next_bytes_that_are_due():
-    model = PeerModel(MAX_FRAME)
+    model = PeerModel()
     model.send(frame(b"one") + frame(b"two")[:-1])
     assert (model.whole, model.frames, model.tail) == (7, 1, True)
     with pytest.raises(AssertionError, match="differs from byte 4 on"):
@@ -196,7 +197,7 @@ def test_model_takes_nothing_but_the_next_bytes_that_are_due():
 
 
 def test_model_looks_at_nothing_behind_an_oversize_header():
-    model = PeerModel(3)
+    model = PeerModel(Protocol(max_frame=3))
     model.send(frame(b"abc") + header(4) + frame(b"abc"))
     assert (model.whole, model.frames, model.oversize, model.reasons()) == (7, 1, True, {"oversize"})
 
@@ -213,7 +214,7 @@ def test_reasons_are_given_out_once_each():
     [
         ("", "Expecting value"),
         ("[]", "no script"),
-        ('{"schema": "script/2"}', "no script"),
+        ('{"schema": "script/3"}', "no script"),
         ('{"schema": "script/1"}', "'actions'"),
         ('{"schema": "script/1", "actions": [{"do": "wait"}]}', "action 1: 'wait' is not one of"),
         ('{"schema": "script/1", "actions": [{"do": "send", "size": 1, "speed": 2}]}', "speed"),

@@ -1,5 +1,6 @@
 /* The frame parser against one that takes a byte at a time, on inputs cut anywhere. */
 #include "../../common/frame.h"
+#include "../../common/line.h"
 
 #include "check.h"
 #include "script.h"

@@ -147,7 +147,7 @@ static bool is_silent(const struct attempt *attempt)
     ssize_t count = recv(flow->fd, traffic->input, FLOW_SCRATCH_BYTES, MSG_PEEK);
     if (count <= 0) /* an end is found, and counted, by whoever reads the reply */
         return true;
-    if ((size_t)count <= PAYLOAD_HEADER_BYTES + (size_t)size &&
+    if ((size_t)count <= payload_frame_size(size) &&
         payload_matches(identity, size, 0, traffic->input, (size_t)count))
         tally_error(&traffic->tally, ERROR_unproven,
                     "connection 0 to %s: gives back bytes before it has the whole frame: no server "
@@ -171,7 +171,7 @@ static int send_in_halves(struct attempt *attempt)
     uint64_t until_ns = clock_now() + hold_ns;
 
     if (!traffic->load->selftest) {
-        flow_flush(traffic, flow, (PAYLOAD_HEADER_BYTES + (size_t)size) / 2);
+        flow_flush(traffic, flow, payload_frame_size(size) / 2);
         while (flow->state == FLOW_OPEN && !attempt->readable && clock_now() < until_ns) {
             int bits = await(attempt, until_ns);
             if (bits < 0)

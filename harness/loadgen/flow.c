@@ -187,7 +187,7 @@ static size_t compose(struct traffic *traffic, const struct flow *flow, size_t m
     for (uint64_t number = flow->sending; number < limit && used < most; number++) {
         uint64_t identity = flow_identity(traffic, flow, number);
         uint32_t size = size_at(traffic, identity);
-        size_t part = PAYLOAD_HEADER_BYTES + (size_t)size - offset;
+        size_t part = payload_frame_size(size) - offset;
         if (part > most - used)
             part = most - used;
         payload_frame(identity, size, offset, traffic->output + used, part);
@@ -216,7 +216,7 @@ static void note_bytes(struct traffic *traffic, struct flow *flow, size_t count,
     traffic->tally.bytes_out += count;
     while (count > 0) {
         uint32_t size = size_at(traffic, flow_identity(traffic, flow, flow->sending));
-        size_t left = PAYLOAD_HEADER_BYTES + (size_t)size - flow->send_offset;
+        size_t left = payload_frame_size(size) - flow->send_offset;
         if (flow->send_offset == 0)
             note_sent(traffic, flow, sent_ns);
         if (count < left) {
@@ -275,8 +275,7 @@ static uint64_t since_begin(const struct traffic *traffic, const struct request 
 static void record(struct traffic *traffic, const struct request *request, uint64_t received_ns)
 {
     traffic->tally.answered++;
-    histogram_record(traffic->latencies.response, received_ns - request->scheduled_ns);
-    histogram_record(traffic->latencies.service, received_ns - request->sent_ns);
+    latencies_answered(&traffic->latencies, request->scheduled_ns, request->sent_ns, received_ns);
     timeline_record(traffic->timeline, traffic->timeline->answered, since_begin(traffic, request),
                     received_ns - request->scheduled_ns);
 }
@@ -354,11 +353,11 @@ void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns)
         traffic->tally.unanswered++;
         if (!belongs(traffic, request->scheduled_ns, now_ns))
             continue;
-        histogram_record(traffic->latencies.censored, now_ns - request->scheduled_ns);
+        bool sent = number < flow->sending || (number == flow->sending && flow->send_offset > 0);
+        latencies_unanswered(&traffic->latencies, request->scheduled_ns,
+                             sent ? request->sent_ns : LATENCIES_NOT_SENT, now_ns);
         timeline_record(traffic->timeline, traffic->timeline->unanswered,
                         since_begin(traffic, request), now_ns - request->scheduled_ns);
-        if (number < flow->sending || (number == flow->sending && flow->send_offset > 0))
-            histogram_record(traffic->latencies.censored_service, now_ns - request->sent_ns);
     }
     for (size_t i = 0; i < missing; i++)
         tally_error(&traffic->tally, ERROR_lost,

@@ -19,7 +19,7 @@ static void send_unread(struct traffic *traffic, struct flow *flow)
 {
     uint64_t identity = flow_identity(traffic, flow, 1);
     uint32_t size = payload_size(&traffic->load->payload, identity);
-    size_t whole = PAYLOAD_HEADER_BYTES + (size_t)size;
+    size_t whole = payload_frame_size(size);
 
     while (flow->state == FLOW_OPEN && flow->sending < UNREAD_MOST_BYTES / whole) {
         size_t part = whole - flow->send_offset;
@@ -51,7 +51,7 @@ static void send_half(struct traffic *traffic, struct flow *flow)
     uint32_t size = payload_size(&traffic->load->payload, flow_identity(traffic, flow, 1));
 
     if (flow_issue(traffic, flow, clock_now()))
-        flow_flush(traffic, flow, (PAYLOAD_HEADER_BYTES + (size_t)size) / 2 + 1);
+        flow_flush(traffic, flow, payload_frame_size(size) / 2 + 1);
 }
 
 void idle_begin(struct traffic *traffic, struct flow *flow)

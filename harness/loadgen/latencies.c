@@ -29,6 +29,25 @@ void latencies_add(struct latencies *into, const struct latencies *from)
 #undef X
 }
 
+/* The response time counts from when the request was due. Counted from when it was sent, a server
+ * that stalls would delay the next requests, and nobody would see it: coordinated omission. */
+void latencies_answered(struct latencies *latencies, uint64_t scheduled_ns, uint64_t sent_ns,
+                        uint64_t received_ns)
+{
+    histogram_record(latencies->response, received_ns - scheduled_ns);
+    histogram_record(latencies->service, received_ns - sent_ns);
+}
+
+/* The true time is longer than the age. To leave the request out would make a server look better,
+ * the less it answers. */
+void latencies_unanswered(struct latencies *latencies, uint64_t scheduled_ns, uint64_t sent_ns,
+                          uint64_t end_ns)
+{
+    histogram_record(latencies->censored, end_ns - scheduled_ns);
+    if (sent_ns != LATENCIES_NOT_SENT)
+        histogram_record(latencies->censored_service, end_ns - sent_ns);
+}
+
 struct timing latencies_timing(const struct latencies *latencies, enum timing_kind kind)
 {
     switch (kind) {

@@ -24,6 +24,18 @@ int latencies_new(struct latencies *latencies);
 void latencies_free(struct latencies *latencies);
 void latencies_add(struct latencies *into, const struct latencies *from);
 
+/* A request was answered. The response time counts from when it was due, the service time from when
+ * it was sent. All three are readings of one clock, in nanoseconds. */
+void latencies_answered(struct latencies *latencies, uint64_t scheduled_ns, uint64_t sent_ns,
+                        uint64_t received_ns);
+
+/* For sent_ns: not a byte of the request had left at the end. */
+#define LATENCIES_NOT_SENT UINT64_MAX
+
+/* A request was not answered until end_ns. Its age goes to the censored times. */
+void latencies_unanswered(struct latencies *latencies, uint64_t scheduled_ns, uint64_t sent_ns,
+                          uint64_t end_ns);
+
 /* One time, as it is printed: of the answered requests, and of the unanswered. */
 struct timing {
     const char *name;

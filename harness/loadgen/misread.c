@@ -84,17 +84,11 @@ int misread_begin(struct traffic *traffic, struct flow *flow)
     if (reserve(traffic, flow, right + PAYLOAD_HEADER_BYTES) < 0)
         return -1;
     if (right > 0) /* they were right, so they were not kept and are made again */
-        payload_frame(flow_identity(traffic, flow, flow->awaited),
+        payload_reply(flow_identity(traffic, flow, flow->awaited),
                       expected_size(traffic, flow, flow->awaited), 0, flow->misread->bytes, right);
     flow->misread->used = right;
     flow->receive_offset = 0;
     return 0;
-}
-
-static uint32_t length_of(const uint8_t *header)
-{
-    return (uint32_t)header[0] << 24 | (uint32_t)header[1] << 16 | (uint32_t)header[2] << 8 |
-           (uint32_t)header[3];
 }
 
 static bool is_number(const struct traffic *traffic, const struct flow *flow, uint64_t number,
@@ -102,7 +96,7 @@ static bool is_number(const struct traffic *traffic, const struct flow *flow, ui
 {
     return expected_size(traffic, flow, number) == length &&
            payload_matches(flow_identity(traffic, flow, number), length, 0, frame,
-                           PAYLOAD_HEADER_BYTES + (size_t)length);
+                           payload_frame_size(length));
 }
 
 /* Counts the requests from `awaited` up to `number` (excluded) as overtaken. */
@@ -158,7 +152,7 @@ static void judge_own(struct traffic *traffic, struct flow *flow, uint64_t numbe
 static void judge_corrupted(struct traffic *traffic, struct flow *flow, const uint8_t *frame,
                             uint32_t length, uint64_t received_ns)
 {
-    size_t size = PAYLOAD_HEADER_BYTES + (size_t)length;
+    size_t size = payload_frame_size(length);
     size_t right = 0;
 
     if (flow->awaited == flow->issued) {
@@ -219,7 +213,6 @@ static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *fra
                   uint64_t received_ns)
 {
     uint32_t owner = 0;
-    uint64_t identity = 0;
     uint64_t number = 0;
 
     if (length < PAYLOAD_IDENTITY_BYTES) {
@@ -227,12 +220,11 @@ static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *fra
             judge_corrupted(traffic, flow, frame, length, received_ns);
         return;
     }
-    memcpy(&identity, frame + PAYLOAD_HEADER_BYTES, sizeof identity);
+    uint64_t identity = payload_named(frame, length);
     payload_owner(traffic->key, identity, &owner, &number);
-    bool genuine =
-        owner < traffic->load->connections &&
-        payload_size(&traffic->load->payload, identity) == length &&
-        payload_matches(identity, length, 0, frame, PAYLOAD_HEADER_BYTES + (size_t)length);
+    bool genuine = owner < traffic->load->connections &&
+                   payload_size(&traffic->load->payload, identity) == length &&
+                   payload_matches(identity, length, 0, frame, payload_frame_size(length));
     if (!genuine || is_mostly_awaited(traffic, flow, frame, length) ||
         (owner == flow->id && number >= flow->issued))
         judge_corrupted(traffic, flow, frame, length, received_ns);
@@ -247,7 +239,7 @@ static void judge(struct traffic *traffic, struct flow *flow, const uint8_t *fra
 
 /* Instead of the reply that proves a connection, it is probably the answer of another kind of
  * server: it is shown as far as it is there. */
-static void report_header(struct traffic *traffic, struct flow *flow, uint32_t length,
+static void report_header(struct traffic *traffic, struct flow *flow, size_t length,
                           const uint8_t *rest, size_t rest_size)
 {
     uint8_t start[MISREAD_QUOTED_BYTES];
@@ -256,8 +248,7 @@ static void report_header(struct traffic *traffic, struct flow *flow, uint32_t l
 
     if (flow->awaited > 0) {
         tally_error(&traffic->tally, ERROR_corrupted,
-                    "connection %" PRIu32 ", reply %" PRIu64 ": its header announces %" PRIu32
-                    " bytes",
+                    "connection %" PRIu32 ", reply %" PRIu64 ": its header announces %zu bytes",
                     flow->id, flow->awaited, length);
         return;
     }
@@ -280,9 +271,9 @@ static size_t frame_size(struct traffic *traffic, struct flow *flow, const uint8
 
     if (misread->used < PAYLOAD_HEADER_BYTES)
         return PAYLOAD_HEADER_BYTES;
-    uint32_t length = length_of(misread->bytes);
+    size_t length = payload_announced(misread->bytes);
     if (length <= traffic->load->payload.most)
-        return PAYLOAD_HEADER_BYTES + (size_t)length;
+        return payload_frame_size((uint32_t)length);
     report_header(traffic, flow, length, rest, rest_size);
     flow_end(traffic, flow);
     return 0;
@@ -299,7 +290,7 @@ size_t misread_take(struct traffic *traffic, struct flow *flow, const uint8_t *b
         if (misread->used >= PAYLOAD_HEADER_BYTES && misread->used == whole) {
             /* Before judge(): it may complete the request, and the next frame may be wrong too. */
             flow->misread = NULL;
-            judge(traffic, flow, misread->bytes, (uint32_t)(whole - PAYLOAD_HEADER_BYTES),
+            judge(traffic, flow, misread->bytes, (uint32_t)(whole - PAYLOAD_OVERHEAD_BYTES),
                   received_ns);
             free(misread);
             break;

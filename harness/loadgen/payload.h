@@ -7,6 +7,8 @@
 #ifndef LOADGEN_PAYLOAD_H
 #define LOADGEN_PAYLOAD_H
 
+#include "wire_format.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,7 +16,6 @@
 enum {
     PAYLOAD_CHOICES = 8,
     PAYLOAD_MOST_BYTES = 1 << 28, /* the largest value that the servers' --max-frame accepts */
-    PAYLOAD_HEADER_BYTES = 4,
     PAYLOAD_IDENTITY_BYTES = 8,
 };
 
@@ -44,10 +45,23 @@ void payload_owner(uint64_t key, uint64_t identity, uint32_t *connection, uint64
 /* The size in bytes of the payload with that identity. */
 uint32_t payload_size(const struct payload_sizes *sizes, uint64_t identity);
 
-/* Writes `count` bytes of the frame (header, then payload) that begin at `offset`. */
-void payload_frame(uint64_t identity, uint32_t size, size_t offset, uint8_t *bytes, size_t count);
+/* The size in bytes of a frame with a payload of `size` bytes. Its reply has the same. */
+static inline size_t payload_frame_size(uint32_t size)
+{
+    return PAYLOAD_OVERHEAD_BYTES + (size_t)size;
+}
 
-/* Whether these are the `count` bytes of the frame that begin at `offset`. */
+/* Writes `count` bytes of the frame that begin at `offset`, or of its reply. */
+void payload_frame(uint64_t identity, uint32_t size, size_t offset, uint8_t *bytes, size_t count);
+void payload_reply(uint64_t identity, uint32_t size, size_t offset, uint8_t *bytes, size_t count);
+
+/* The size of the payload that a header announces. Any bytes give some answer. */
+size_t payload_announced(const uint8_t *header);
+
+/* The identity in a whole reply with a payload of `size` bytes, PAYLOAD_IDENTITY_BYTES or more. */
+uint64_t payload_named(const uint8_t *reply, uint32_t size);
+
+/* Whether these are the `count` bytes of the reply that begin at `offset`. */
 bool payload_matches(uint64_t identity, uint32_t size, size_t offset, const uint8_t *bytes,
                      size_t count);
 

@@ -22,7 +22,7 @@ static size_t take_awaited(struct traffic *traffic, struct flow *flow, const uin
         return 0;
     uint64_t identity = flow_identity(traffic, flow, flow->awaited);
     uint32_t length = payload_size(&traffic->load->payload, identity);
-    size_t whole = PAYLOAD_HEADER_BYTES + (size_t)length;
+    size_t whole = payload_frame_size(length);
     size_t part = whole - flow->receive_offset;
     if (part > size)
         part = size;

@@ -105,7 +105,7 @@ static void write_out(struct worker *worker, struct flow *flow)
 static void write_pieces(struct worker *worker)
 {
     struct traffic *traffic = &worker->traffic;
-    uint64_t longest = 2 * (PAYLOAD_HEADER_BYTES + (uint64_t)traffic->load->payload.most);
+    uint64_t longest = 2 * (uint64_t)payload_frame_size(traffic->load->payload.most);
     uint32_t kept = 0;
 
     for (uint32_t i = 0; i < worker->piece_count; i++) {

@@ -9,12 +9,15 @@ import os
 import resource
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close(2) resets, which leaves no TIME_WAIT behind
 
 HAS_PROC = sys.platform.startswith("linux")
 NO_PROC = "reads /proc, which only Linux has"
@@ -153,6 +156,15 @@ def page_faults(pid: int) -> int:
 
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def descriptor_limits(pid: int) -> tuple[int, int]:
+    """Soft and hard, also of another user's process."""
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith("Max open files"):
+            soft, hard = (sys.maxsize if word == "unlimited" else int(word) for word in line.split()[3:5])
+            return soft, hard
+    raise AssertionError(f"process {pid} has no limit of open files")
 
 
 SOMAXCONN = Path("/proc/sys/net/core/somaxconn")

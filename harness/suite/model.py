@@ -1,6 +1,7 @@
 """What a peer must get from a server, from what it has sent: docs/protocol.md as a model without buffers.
 
-An echo is what was sent, so the bytes that are due are the first `whole` bytes of the peer's own stream.
+In the protocol of docs/protocol.md an echo is what was sent. In a variant the reply to a frame has the same length, so
+the first `whole` bytes of both streams belong together.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from suite.frames import HEADER, ends_between_frames
+from suite.protocol import ECHO, Protocol
 
 
 @dataclass
 class PeerModel:
     """One connection: what its peer has handed to its kernel, and what follows from that."""
 
-    max_frame: int
+    protocol: Protocol = ECHO
     sent: bytearray = field(default_factory=bytearray)
-    whole: int = 0  # bytes in whole frames, all of them due as echoes
+    replies: bytearray = field(default_factory=bytearray)  # to the whole frames: all of them are due
+    whole: int = 0  # bytes in whole frames
     frames: int = 0
     received: int = 0
     oversize: bool = False
@@ -32,13 +34,14 @@ class PeerModel:
 
     def send(self, data: bytes) -> None:
         self.sent += data
-        while not self.oversize and len(self.sent) - self.whole >= HEADER.size:
-            (length,) = HEADER.unpack_from(self.sent, self.whole)
-            self.oversize = length > self.max_frame
-            if self.oversize or len(self.sent) - self.whole < HEADER.size + length:
-                break
-            self.whole += HEADER.size + length
-            self.frames += 1
+        if self.oversize:
+            return
+        with memoryview(self.sent)[self.whole :] as rest:
+            scan = self.protocol.scan(rest)
+            self.replies += self.protocol.replies(rest[: scan.whole])
+        self.whole += scan.whole
+        self.frames += scan.frames
+        self.oversize = scan.refused
 
     @property
     def due(self) -> int:
@@ -61,7 +64,7 @@ class PeerModel:
         assert until <= self.whole, (
             f"{until} bytes came, only {self.whole} make up whole frames so far: {bytes(data[-16:]).hex(' ')}"
         )
-        due = self.sent[self.received : until]
+        due = self.replies[self.received : until]
         if data != due:
             at = next(i for i, (came, right) in enumerate(zip(data, due)) if came != right)
             raise AssertionError(
@@ -74,8 +77,8 @@ class PeerModel:
         """Fails unless the server may end its stream now, in order."""
         assert self.ends, f"the server ended the stream, with {self.due} bytes due and no reason to"
         if not self.owed_at_stop:
-            echoed = self.sent[: self.received]
-            assert ends_between_frames(echoed), f"the server stopped inside a frame, after {self.received} bytes"
+            between_frames = self.protocol.scan(self.replies[: self.received]).whole == self.received
+            assert between_frames, f"the server stopped inside a frame, after {self.received} bytes"
             self.whole = self.received
         assert self.due == 0, f"the server ended the stream with {self.due} of {self.whole} bytes not echoed"
         self.saw_end = True

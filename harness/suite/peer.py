@@ -14,9 +14,6 @@ import pytest
 from suite import frames, kernel, steps, tls, waiting
 
 
-RESET_AT_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER: close(2) resets, which leaves no TIME_WAIT behind
-
-
 def needs_in_flight(count: int) -> None:
     """Skips the test where a connection does not hold so many bytes for a server that does not read them."""
     if kernel.in_flight() < count:
@@ -151,7 +148,7 @@ class Peer:
 
     def reset(self) -> None:
         """Closes with RST (socket(7): SO_LINGER of zero)."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, kernel.RESET_AT_CLOSE)
         self.socket.close()
         self._say("reset the connection")
 

@@ -12,33 +12,52 @@ import sys
 import termios
 import time
 from collections.abc import Callable
+from typing import Any
+from typing import Protocol as Interface
 
-from suite import frames, steps, tls, waiting
+from suite import frames, kernel, steps, waiting
 from suite.model import PeerModel, possible
-from suite.peer import RESET_AT_CLOSE
+from suite.protocol import ECHO, Protocol
 from suite.script import Action, Script
-from suite.server import Server
 
-# Small, so that marks and limits are reached with little data.
-MAX_FRAME, HIGH_WATER, LOW_WATER = 30_000, 60_000, 20_000
+MAX_FRAME, HIGH_WATER, LOW_WATER = ECHO.max_frame, ECHO.high_water, ECHO.low_water
 NARROW_WINDOW, NARROW_SEGMENT = 4096, 536  # the server's send buffer stays small then
 CERTAIN_TO_FIT = 16_000  # bytes that the kernel of a stopped server takes for it
 
 
-def options(script: Script) -> tuple[str, ...]:
+def options(script: Script, protocol: Protocol = ECHO) -> tuple[str, ...]:
     """Of the server that a script is played against. drain-timeout outlasts every script."""
-    marks = ("--max-frame", MAX_FRAME, "--high-water", HIGH_WATER, "--low-water", LOW_WATER)
-    return tuple(map(str, (*marks, "--drain-timeout", 600, "--idle-timeout", script.idle_timeout)))
+    marks = ("--high-water", protocol.high_water, "--low-water", protocol.low_water)
+    times = ("--drain-timeout", 600, "--idle-timeout", f"{script.idle_timeout:g}")
+    return tuple(map(str, ("--max-frame", protocol.max_frame, *marks, *times)))
+
+
+class Target(Interface):
+    """What a script is played against: suite.server.Server and its like."""
+
+    tells: bool
+    implementation: str
+
+    @property
+    def address(self) -> tuple[str, int]: ...
+    def over(self, connected: socket.socket) -> socket.socket: ...
+    def frozen(self) -> contextlib.AbstractContextManager[None]: ...
+    def signal(self, number: signal.Signals) -> None: ...
+    def errors(self) -> list[str]: ...
+    def statistics(self) -> Any: ...
+    def wait_statistics(self, condition: Callable[[Any], bool], what: str) -> Any: ...
+    def stop(self) -> Any: ...
 
 
 class ScriptedPeer:
     """A peer that never blocks: what its kernel does not take waits in its outbox."""
 
-    def __init__(self, number: int, address: tuple[str, int], narrow: bool, may_idle: float):
+    def __init__(self, number: int, server: Target, script: Script, protocol: Protocol = ECHO):
         self.name = f"peer {number}"
-        self.model = PeerModel(MAX_FRAME)
+        self.protocol = protocol
+        self.model = PeerModel(protocol)
         self.number = number
-        self.may_idle = may_idle
+        self.may_idle = script.idle_timeout
         self.reading = True
         self.gone = False  # the socket is closed
         self.ending = False  # half-closes when the outbox is empty
@@ -51,14 +70,14 @@ class ScriptedPeer:
         self._held = b""
         self._outbox = bytearray()
         self._connected = time.monotonic()
-        self.socket = socket.socket()
-        if narrow:
+        self.socket = socket.socket(socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET)
+        if number in script.narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, NARROW_WINDOW)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, NARROW_SEGMENT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(waiting.PATIENCE)
-        self.socket.connect(address)
-        self.socket = tls.over(self.socket, address)
+        self.socket.connect(server.address)
+        self.socket = server.over(self.socket)
         self.socket.setblocking(False)
 
     # -- what it does --------------------------------------------------------------------------
@@ -69,7 +88,7 @@ class ScriptedPeer:
 
     def compose(self, size: int) -> bytes:
         self._composed += 1
-        return frames.frame(frames.payload(size, f"{self.number}/{self._composed}"))
+        return self.protocol.frame(frames.payload(size, f"{self.number}/{self._composed}"))
 
     def send(self, data: bytes, hold: int = 0) -> None:
         data = self._held + data
@@ -97,7 +116,7 @@ class ScriptedPeer:
 
     def reset(self) -> None:
         with contextlib.suppress(OSError):
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, kernel.RESET_AT_CLOSE)
         self.close()
         self.model.half_closed = self.ending and not self._outbox
 
@@ -186,7 +205,8 @@ class ScriptedPeer:
             return True
         if len(self.model.sent) - self.model.received > CERTAIN_TO_FIT:
             return True
-        if isinstance(self.socket, tls.Stream) and self.socket.undelivered():
+        held = getattr(self.socket, "undelivered", None)  # a stream over TLS has it
+        if held is not None and held():
             return False
         return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0)))[0] == 0
 
@@ -194,9 +214,14 @@ class ScriptedPeer:
 class Play:
     """One script, one server that has no connections before it and none after it."""
 
-    def __init__(self, server: Server, script: Script, patience: float = waiting.PATIENCE):
+    kind_of_peer: type[ScriptedPeer] = ScriptedPeer
+
+    def __init__(
+        self, server: Target, script: Script, patience: float = waiting.PATIENCE, protocol: Protocol = ECHO
+    ):
         self.server = server
         self.script = script
+        self.protocol = protocol
         self.patience = patience
         self.peers: dict[int, ScriptedPeer] = {}
         self._frozen: contextlib.AbstractContextManager | None = None
@@ -223,8 +248,7 @@ class Play:
 
     def _peer(self, number: int) -> ScriptedPeer:
         if number not in self.peers:
-            narrow = number in self.script.narrow
-            self.peers[number] = ScriptedPeer(number, self.server.address, narrow, self.script.idle_timeout)
+            self.peers[number] = self.kind_of_peer(number, self.server, self.script, self.protocol)
         return self.peers[number]
 
     def _act(self, action: Action) -> None:
@@ -259,10 +283,11 @@ class Play:
         if action.do == "send":
             peer.send(b"".join(peer.compose(size) for size in action.frames), action.hold)
         elif action.do == "flood":
-            count = action.bytes // (action.size + frames.HEADER.size)
+            count = action.bytes // (action.size + self.protocol.overhead)
             peer.send(b"".join(peer.compose(action.size) for _ in range(count)))
         elif action.do == "oversize":
-            peer.send(frames.header(min(MAX_FRAME + action.size, 0xFFFFFFFF)) + b"\0\0\0\1more")
+            announced = min(self.protocol.max_frame + action.size, self.protocol.most)
+            peer.send(self.protocol.header(announced) + b"\0\0\0\1more")
         elif action.do == "half_close":
             peer.half_close()
         elif action.do == "urgent":
@@ -289,7 +314,7 @@ class Play:
         if self._frozen is not None:
             return
         everyone = self.peers.values()
-        self._until(lambda: all(each.answered() for each in everyone), "every echo that is due")
+        self._until(lambda: all(each.answered() for each in everyone), "every reply that is due")
         self._until(lambda: all(each.delivered() for each in everyone), "delivery")
         self._look()
 
@@ -350,11 +375,18 @@ class Play:
 
     def _state(self) -> str:
         return "; ".join(
-            f"{peer.name}: {peer.model.received} of {peer.model.whole} bytes echoed"
+            f"{peer.name}: {peer.model.received} of {peer.model.whole} bytes came back"
             f"{', ended' if peer.model.saw_end else ', its end awaited' if peer.model.ends else ''}"
             for peer in self.peers.values()
             if not peer.gone
         )
+
+    def _hopeless(self) -> str:
+        """Why nothing will come any more, if that is known before patience has run out."""
+        return ""
+
+    def _in_vain(self, what: str, why: str) -> str:
+        return f"waited in vain for {what}: {self._state()}{f'; {why}' if why else ''}"
 
     def _until(self, condition: Callable[[], bool], what: str) -> None:
         """Moves bytes until the condition holds; gives up when nothing has moved for long."""
@@ -366,7 +398,8 @@ class Play:
             total = sum(peer.moved for peer in self.peers.values())
             if total != moved:
                 moved, deadline = total, time.monotonic() + self.patience
-            assert time.monotonic() < deadline, f"waited in vain for {what}: {self._state()}"
+            hopeless = self._hopeless()
+            assert not hopeless and time.monotonic() < deadline, self._in_vain(what, hopeless)
             poller = select.poll()
             for peer in self.peers.values():
                 if not peer.gone and peer.interest():
@@ -381,7 +414,7 @@ class Play:
             peer.reading = True
             if not peer.gone and not self._stopping:
                 peer.half_close()
-        self._until(lambda: all(each.answered() for each in self.peers.values()), "every echo and every end")
+        self._until(lambda: all(each.answered() for each in self.peers.values()), "every reply and every end")
         for peer in self.peers.values():
             peer.socket.close()
             peer.gone = True

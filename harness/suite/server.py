@@ -8,6 +8,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -254,6 +255,10 @@ class Server:
         return [line for line in self.errors() if line.startswith("{")]
 
     # -- peers and the end -------------------------------------------------------------------------
+
+    def over(self, connected: socket.socket) -> socket.socket:
+        """The socket, which is connected to it; or, if it speaks TLS, a stream over that."""
+        return tls.over(connected, self.address)
 
     def connect(self, name: str = "", receive_buffer: int | None = None) -> peer.Peer:
         """A new peer, closed before the server is stopped."""

@@ -127,6 +127,11 @@ def test_all_is_named_in_the_first_round(machine):
     )
 
 
+def test_what_the_labs_need_is_named(machine):
+    status, lines = require(machine, "bwrap", "xmllint", "jsonschema")
+    assert status == 1 and lines[0].endswith(f"{APT} bubblewrap libxml2-utils python3-jsonschema'")
+
+
 def test_what_the_web_pages_need_is_named(machine):
     put(machine, "../harness/python", f"#!/bin/sh\necho {machine}/bin/python3\n")
     put(machine, "python3", '#!/bin/sh\n[ "$2" = "import jinja2" ]\n')

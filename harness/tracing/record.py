@@ -6,78 +6,29 @@ it belongs to the next action, which ends it."""
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import resource
 import select
 import signal
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
-from suite.script import Action, Script
-from suite.strace import UNDER_STRACE, whole_lines
+from suite.script import MOST_TOLD, Action, Script, describe
+from suite.strace import UNDER_STRACE
 from suite.stranger import StrangersServer
 
-from tracing.calls import STRACE, Call, Namer
-from tracing.steady import steady
+from tracing.calls import STRACE
+from tracing.reader import Reader
+from tracing.trace import Step, Trace
 
-FROM_US = ("SIGSTOP", "SIGCONT")
 SILENCE = 0.5  # seconds without an answer, while the server sleeps
 RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
 MUCH = 100_000  # bytes of strace's lines: one that only gets no processor writes less
 RESTLESS_STILL = 0.5  # the same for one that did not in the step before
 UNANSWERED = 2.0  # seconds more than idle-timeout, in which a server with a bug may close a silent peer
-MOST_SHOWN = 40  # calls of one step
-MOST_TOLD = 8  # peers that connect at once, one by one
-OFTEN = "   again and again"
-
-
-@dataclass
-class Step:
-    """What happened, in words, and the calls that the server made until it slept again."""
-
-    what: str
-    calls: list[Call] = field(default_factory=list)
-    sleeps: bool = True
-
-    @property
-    def lines(self) -> list[str]:
-        """A server that does not sleep makes thousands of calls, many of them again and again."""
-        texts = [call.text + OFTEN * call.often for call in self.calls]
-        runs = [(text, len(list(same))) for text, same in itertools.groupby(texts)]
-        shown = [text if times == 1 else f"{text}   {times:,} times" for text, times in runs[:MOST_SHOWN]]
-        more = sum(times for _, times in runs[MOST_SHOWN:])
-        return shown + [f"and {more:,} calls more"] * (more > 0) + ["it does not sleep"] * (not self.sleeps)
-
-
-@dataclass
-class Trace:
-    server: str
-    steps: list[Step]
-
-    @property
-    def counts(self) -> Counter[str]:
-        return Counter(call.name for step in self.steps for call in step.calls)
-
-    def steady(self) -> Trace:
-        """What is the same in every run."""
-        return Trace(self.server, steady(self.steps))
-
-    def counted(self) -> list[str]:
-        often = {call.name for step in self.steps for call in step.calls if call.often}
-        return [f"{'many' if name in often else number} {name}" for name, number in sorted(self.counts.items())]
-
-    def text(self) -> str:
-        """A line for each step and each call."""
-        lines = []
-        for step in self.steps:
-            lines += [step.what, *(f"    {line}" for line in step.lines)]
-        return "\n".join([*lines, f"calls: {', '.join(self.counted())}", ""])
 
 
 class TracedServer(StrangersServer):
@@ -113,16 +64,15 @@ class Recording(Play):
     """One script, one server."""
 
     server: TracedServer
+    kind_of_peer = Watcher
 
     def __init__(self, server: TracedServer, script: Script, trace: Path):
         self.steps: list[Step] = []
-        self._trace = trace
-        self._read = 0
         self._meanwhile: list[str] = []
         self._ports: dict[int, str] = {}
-        self._namer = Namer(self._ports)
+        self._reader = Reader(trace, self._ports)
         super().__init__(server, script)
-        self._calls()  # those of the start are left out, but they name the descriptors
+        self._reader.calls()  # those of the start are left out, but they name the descriptors
         if script.room is not None:
             _leave_room(server.pid, script.room)
 
@@ -172,11 +122,11 @@ class Recording(Play):
             self._pump()
             now, total = time.monotonic(), sum(peer.moved for peer in self.peers.values())
             if total != moved:
-                moved, since, written = total, now, self._written()
+                moved, since, written = total, now, self._reader.written()
             if kernel.ran(self.server.process.pid) is None:
                 rested = now
-            quiet = now - max(since, rested) > SILENCE or now - since > RESTLESS and self._written() - written > MUCH
-            if quiet or self.server.process.poll() is not None:
+            runs = now - since > RESTLESS and self._reader.written() - written > MUCH
+            if runs or now - max(since, rested) > SILENCE or self.server.process.poll() is not None:
                 break
             time.sleep(0.001)
 
@@ -184,20 +134,16 @@ class Recording(Play):
         """Does it sleep within a while?"""
         before = not self.steps or self.steps[-1].sleeps
         until = time.monotonic() + (RESTLESS if before else RESTLESS_STILL)
-        written = self._written()
-        while time.monotonic() < until or self._written() - written < MUCH:
+        written = self._reader.written()
+        while time.monotonic() < until or self._reader.written() - written < MUCH:
             if self.server.process.poll() is not None or kernel.rests(self.server.process.pid):
                 return True
             time.sleep(0.001)
         return False
 
-    def _written(self) -> int:
-        """By strace, in bytes."""
-        return self._trace.stat().st_size
-
     def _note(self, what: str) -> None:
         self._meanwhile = []
-        self.steps.append(Step(what, self._calls()))
+        self.steps.append(Step(what, self._reader.calls()))
 
     def _idle(self) -> None:
         """One with a bug may close nobody."""
@@ -232,35 +178,12 @@ class Recording(Play):
 
     def _peer(self, number: int) -> ScriptedPeer:
         if number not in self.peers:
-            narrow = number in self.script.narrow
-            peer = self.peers[number] = Watcher(number, self.server.address, narrow, self.script.idle_timeout)
-            self._ports[peer.socket.getsockname()[1]] = peer.name
+            self._ports[super()._peer(number).socket.getsockname()[1]] = f"peer {number}"
         return self.peers[number]
 
     @staticmethod
     def _needs_peer(action: Action) -> bool:
         return action.do not in ("settle", "freeze", "thaw", "stall", "stop", "idle")
-
-    def _calls(self) -> list[Call]:
-        """The calls that have ended since the last look. A wait that our own SIGSTOP and SIGCONT have ended is not of
-        the server's making."""
-        with self._trace.open(encoding="utf-8", errors="replace") as stream:
-            stream.seek(self._read)
-            text = stream.read()
-        whole = text.rpartition("\n")[0]
-        self._read += len(whole.encode()) + 1 if whole else 0
-        found: list[Call] = []
-        interrupted: list[Call] = []
-        for entry in whole_lines(whole.splitlines()):
-            call = self._namer.take(entry)
-            if isinstance(call, Call):
-                found.append(call)
-                interrupted = []
-            elif call is not None and call.name not in FROM_US:
-                found += interrupted  # another signal would have ended it as well
-            elif call is not None and found and found[-1].waits and found[-1].fails == "EINTR":
-                interrupted = [found.pop()]
-        return found
 
 
 def _together(happened: list[str]) -> str:
@@ -278,39 +201,6 @@ def _leave_room(pid: int, room: int) -> None:
     """The server can open so many descriptors more."""
     most = kernel.descriptors(pid) + room
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
-
-
-def describe(action: Action) -> str:
-    """In words; nothing for an action that only says when others meet."""
-    who = f"peer {action.peer}"
-    if action.do == "send":
-        return f"{who} sends {_of_frames(action)}"
-    words = {
-        "flood": f"{who} sends {action.bytes:,} bytes in frames of {action.size:,}",
-        "oversize": f"{who} announces a frame that is too long, and sends some bytes more",
-        "half_close": f"{who} ends its stream (FIN)",
-        "reset": f"{who} resets the connection",
-        "close": f"{who} closes",
-        "stop_reading": f"{who} reads no more",
-        "read_again": f"{who} reads again",
-        "urgent": f"{who} sends an urgent byte",
-        "stall": "the server is stopped for longer than its idle-timeout, and goes on",
-        "stop": "SIGTERM",
-        "idle": "nobody does anything, for longer than the idle-timeout",
-    }
-    return words.get(action.do, "")
-
-
-def _of_frames(action: Action) -> str:
-    count, same = len(action.frames), len(set(action.frames)) == 1
-    sizes = ", ".join(f"{size:,}" for size in action.frames)
-    if not action.frames:
-        return f"what it held back, but for {action.hold} bytes" if action.hold else "what it held back"
-    if count > MOST_TOLD and same:
-        return f"{count} frames of {action.frames[0]:,} bytes"
-    what = "a frame" if count == 1 else "frames"
-    frames = f"{what} of {sizes} {'byte' if action.frames == (1,) else 'bytes'}"
-    return frames + (f", but for the last {action.hold} bytes" if action.hold else "")
 
 
 def record(name: str, script: Script, *more: str) -> Trace:

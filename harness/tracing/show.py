@@ -6,7 +6,7 @@ import itertools
 import textwrap
 from collections.abc import Sequence
 
-from tracing.record import Trace
+from tracing.trace import Trace
 
 GAP = "  "
 NARROWEST = 24  # of a column: below that the servers stand one below the other

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracing.calls import Call
 
 if TYPE_CHECKING:
-    from tracing.record import Step
+    from tracing.trace import Step
 
 ROOM_ONLY = re.compile(r"\) = peer \d+: OUT$")
 LONGEST_ROUND = 8  # calls that a server which does not sleep makes again and again

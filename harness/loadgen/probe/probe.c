@@ -131,7 +131,7 @@ static int probe_payload(char **arguments)
     if (!payload_parse(&sizes, arguments[3]))
         return 2;
     uint32_t size = payload_size(&sizes, identity);
-    size_t whole = PAYLOAD_HEADER_BYTES + (size_t)size;
+    size_t whole = payload_frame_size(size);
     uint8_t *bytes = malloc(whole);
     bool matches = true;
     if (bytes == NULL)

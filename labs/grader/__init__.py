@@ -1,0 +1,1 @@
+"""Grades one submission of a lab, or those of a class."""

@@ -1,0 +1,209 @@
+"""The grader's commands: labs/run grader --help. Exit status 0: graded, whatever the score; 1: not graded, and not by
+the submission's fault; 2: usage."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import io
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+from labkit import lab as labs
+
+from grader import gradescope, level, report_csv, report_junit, report_text
+from grader.host import HostFault
+from grader.result import FILE, Result
+from grader.session import Order, dies_with_parent, run, submission_name
+from grader.submission import ARCHIVES
+
+RESULTS = labs.ROOT / "results" / "labs"
+
+
+def main(arguments: Sequence[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):  # the name of a directory may be no UTF-8
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except labs.BadLab as error:
+        print(error, file=sys.stderr)
+        return 2
+    except HostFault as error:
+        print(f"not graded: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """What is wrong is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="labs/run grader", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    one = commands.add_parser("grade", help="grades one submission, and shows why it lost points")
+    one.add_argument("--dir", required=True, type=Path, help="the submission: a directory, a .zip or a .tar.gz")
+    one.set_defaults(run=_grade)
+    many = commands.add_parser("grade-all", help="grades a class")
+    many.add_argument("--dirs", required=True, help="a pattern, such as 'class/*'")
+    many.add_argument("--jobs", type=int, default=2, help="how many at a time (2)")
+    many.set_defaults(run=_grade_all)
+    pack = commands.add_parser("gradescope", help="makes the .zip that Gradescope wants")
+    pack.set_defaults(run=_gradescope)
+    inside = commands.add_parser("gradescope-run", help="grades in Gradescope's container")
+    inside.add_argument("--root", type=Path, default=Path("/autograder"), help="(/autograder)")
+    inside.set_defaults(run=_gradescope_run)
+    for each in (one, many, pack, inside):
+        each.add_argument("--lab", required=True, type=_number, help="its number")
+        each.add_argument("--variant", default="", help="the word of the protocol; {} is the submission's name")
+    for each in (one, many, pack):
+        each.add_argument("--out", type=Path, help="where the results go (results/labs/…)")
+    cell = commands.add_parser("cell")  # of its own: session.py starts it
+    for name in ("lab", "word", "source", "out", "name", "why_weak", "user", "network"):
+        cell.add_argument(name)
+    cell.add_argument("--progress", action="store_true")
+    cell.set_defaults(run=_cell)
+    return parser
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal() or len(word) > 3:
+        raise argparse.ArgumentTypeError(f"LAB={word!r}: a lab has a number")
+    return int(word)
+
+
+# -- one -------------------------------------------------------------------------------------------------------
+
+
+def _grade(options: argparse.Namespace) -> int:
+    lab = labs.load(options.lab)
+    if not _gradable(options.dir):
+        return 2
+    order = _order(lab, options, options.dir, options.out)
+    began = time.monotonic()
+    result = run(order, level.find(), progress=True)
+    print("\n" + report_text.report(result))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{order.out}/{FILE}; {time.monotonic() - began:.0f} s, {used.ru_utime + used.ru_stime:.0f} of a processor")
+    (order.out / "junit.xml").write_text(report_junit.convert([result]), encoding="utf-8")
+    gradescope.write(result, order.out / "results.json")
+    return 1 if result.fault else 0
+
+
+def _order(lab: labs.Lab, options: argparse.Namespace, source: Path, out: Path | None) -> Order:
+    name = submission_name(source)
+    return Order(lab, options.variant, source, out or RESULTS / lab.name / name, name)
+
+
+def _gradable(source: Path) -> bool:
+    if source.is_dir() or source.is_file() and source.name.endswith(ARCHIVES):
+        return True
+    what = "is not there" if not source.exists() else f"is neither a directory nor one of {', '.join(ARCHIVES)}"
+    print(f"DIR={source}: {what}", file=sys.stderr)
+    return False
+
+
+# -- a class ---------------------------------------------------------------------------------------------------
+
+
+def _grade_all(options: argparse.Namespace) -> int:
+    lab = labs.load(options.lab)
+    if options.jobs < 1:
+        print(f"JOBS={options.jobs}: at least 1", file=sys.stderr)
+        return 2
+    sources = [path for path in map(Path, sorted(glob.glob(options.dirs)))
+               if path.is_dir() or path.name.endswith(ARCHIVES)]  # fmt: skip
+    out = options.out or RESULTS / lab.name
+    orders = [_order(lab, options, source, out / submission_name(source)) for source in sources]
+    names = [order.name for order in orders]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if not orders or twice:
+        why = f"two submissions have the name {twice[0]}" if twice else "there is nothing to grade"
+        print(f"DIRS={options.dirs}: {why}", file=sys.stderr)
+        return 2
+    found = level.find()
+    print(f"{len(orders)} submissions, {options.jobs} at a time; sandbox: {found.name}", flush=True)
+
+    def one(order: Order) -> Result:
+        result = run(order, found)
+        points = f"not graded: {result.fault}" if result.fault else f"{result.points} of 100"
+        print(f"{order.name}: {points}", flush=True)
+        return result
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(one, orders))
+    (out / "class.csv").write_text(report_csv.convert(results), encoding="utf-8")
+    (out / "junit.xml").write_text(report_junit.convert(results), encoding="utf-8")
+    for order, result in zip(orders, results):
+        (order.out / "report.txt").write_text(report_text.report(result) + "\n", encoding="utf-8", errors="replace")
+    faults = sum(bool(result.fault) for result in results)
+    print(f"{out}/class.csv" + (f"; {faults} not graded" if faults else ""))
+    return 1 if faults else 0
+
+
+# -- Gradescope ------------------------------------------------------------------------------------------------
+
+
+def _gradescope(options: argparse.Namespace) -> int:
+    lab = labs.load(options.lab)
+    target = options.out or RESULTS / f"gradescope-{lab.name}.zip"
+    gradescope.pack(lab, options.variant, target)
+    print(f"{target}: upload it as the autograder (labs/instructors.md)")
+    return 0
+
+
+def _gradescope_run(options: argparse.Namespace) -> int:
+    """Without results.json, Gradescope says that the autograder has failed, and gives no points and no 0."""
+    lab = labs.load(options.lab)
+    name = gradescope.submitter(options.root)
+    order = Order(lab, options.variant, options.root / "submission", options.root / "graded", name)
+    result = run(order, level.find())
+    print(report_text.report(result))
+    gradescope.write(result, options.root / "results" / "results.json")
+    return 1 if result.fault else 0
+
+
+# -- in the namespace of a submission ----------------------------------------------------------------------------
+
+
+def _cell(options: argparse.Namespace) -> int:
+    from grader import grade  # it imports all that plays
+
+    dies_with_parent()
+    of = level.enter(options.why_weak, options.user, options.network)
+    out = Path(options.out)
+
+    def progress(result: Result) -> None:
+        result.save(out)
+        if options.progress and not result.complete:
+            print(report_text.line(result.items[-1]), flush=True)
+
+    task = grade.Task(labs.load(int(options.lab)), options.word, Path(options.source), options.name, of, progress)
+    try:
+        grade.grade(task)
+    except HostFault as fault:
+        traceback.print_exc()
+        task.result.fault = str(fault)
+    except Exception as error:  # a fault of ours takes no points either
+        traceback.print_exc()
+        task.result.fault = f"{type(error).__name__}: {error}"
+    task.result.save(out)
+    return 1 if task.result.fault else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,215 @@
+"""Grades answers.toml. The right answer is taken in the forms that people write it in. Nothing says what is right: a
+student may hand in more than once."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from labkit.lab import Lab, Question
+from suite.protocol import Protocol
+
+from grader.host import HostFault
+from grader.result import Item
+
+MOST_CHARACTERS = 2000
+KINDS = ("number", "bytes", "word")
+HOW = {
+    "number": "write one number, such as 3 or 1001 or 0x1f",
+    "bytes": 'write bytes in hexadecimal, such as "00 03 61"',
+    "word": "write one word or a few",
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is right: a number, bytes, or a text; or a tuple of some, of which each is right."""
+
+    kind: str
+    right: Any
+    within: float = 0  # how far a number may be off
+
+    def forms(self) -> tuple[Any, ...]:
+        return tuple(self.right) if isinstance(self.right, (tuple, list, set, frozenset)) else (self.right,)
+
+
+class Unreadable(Exception):
+    """Why an answer is none of its kind."""
+
+
+def grade(lab: Lab, protocol: Protocol, word: str, answers: Mapping[str, Any]) -> list[Item]:
+    """An item for each question of the lab."""
+    rights = _rights(lab, protocol, word)
+    return [_item(question, rights[question.name], answers.get(question.name, "")) for question in lab.questions]
+
+
+def _rights(lab: Lab, protocol: Protocol, word: str) -> dict[str, Answer]:
+    path = lab.directory / "answers.py"
+    spec = importlib.util.spec_from_file_location(f"answers_{lab.number}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise HostFault(f"{path}: cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rights: dict[str, Answer] = module.answers(protocol, word)
+    for question in lab.questions:
+        right = rights.get(question.name)
+        if right is None or right.kind != question.kind or right.kind not in KINDS:
+            raise HostFault(f"{path}: '{question.name}' is not there, or is not of the kind that lab.toml says")
+    return rights
+
+
+def _item(question: Question, right: Answer, given: Any) -> Item:
+    text = " ".join(question.text.split())
+    item = Item(question.name, "questions", text, question.points, expected=HOW[question.kind])
+    if given == "":
+        item.came = "no answer"
+        return item
+    try:
+        read, shown = READERS[question.kind](given)
+    except Unreadable as why:
+        item.came = f"{_short(given)}: {why}"
+        return item
+    item.came = f"{_short(given)}{shown}"
+    item.passed = any(_is(read, form, right) for form in right.forms())
+    item.points = item.of if item.passed else 0
+    if item.passed:
+        item.expected = ""
+    else:
+        item.cause = "The answer was understood, and is not right."
+    return item
+
+
+def _is(read: Any, form: Any, right: Answer) -> bool:
+    if right.kind == "number":
+        return abs(read - Fraction(form)) <= Fraction(right.within)
+    if right.kind == "bytes":
+        return bool(read == bytes(form))
+    return bool(read == word(form)[0])
+
+
+def _short(given: Any) -> str:
+    try:
+        said = repr(given)
+    except (ValueError, RecursionError):  # an integer of thousands of digits; arrays in arrays
+        return "an answer that cannot be shown"
+    return said if len(said) <= 80 else f"{said[:80]} …"
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise Unreadable(f"that is a {type(given).__name__}, and no text")
+    if len(given) > MOST_CHARACTERS:
+        raise Unreadable(f"longer than {MOST_CHARACTERS} characters")
+    return given.strip()
+
+
+# -- numbers -------------------------------------------------------------------------------------------------
+
+DIGITS = r"\d+|\d{1,3}(?:[, \u00a0\u2009\u202f'_]\d{3})+"
+NUMBER = re.compile(
+    rf"(?!0[xXbB](?![0-9a-fA-F]))(?:=|about )?\s*(?P<sign>[-+]?)(?:(?P<hex>0[xX][0-9a-fA-F]+)|(?P<bits>0[bB][01]+)"
+    rf"|(?P<whole>{DIGITS})(?P<part>\.\d+)?)(?:\s*(?P<unit>[a-zA-Z]+(?:\(2\)|\(\))?))?\s*[.!]?"
+)
+# "4 KiB" is not 4, and "2 s" is not 2 milliseconds.
+SCALES = re.compile(
+    r"(?i)[kmgt]i?b?|[kmg]bytes|(kilo|mega|giga|kibi|mebi|gibi)\w*|hundreds?|thousands?|millions?|billions?|dozens?"
+    r"|s|secs?|seconds?|min|minutes?|h|hours?|us|ns|or|bits?"
+)
+
+
+def number(given: Any) -> tuple[Fraction, str]:
+    """Exactly. As TOML's number, or as a text: "3", "3.0", "1,001", "0x3", "3 bytes"."""
+    if isinstance(given, bool):
+        raise Unreadable("true and false are no numbers")
+    if isinstance(given, float) and not math.isfinite(given):
+        raise Unreadable("that is no number")
+    if isinstance(given, (int, float)):
+        return Fraction(given) if isinstance(given, int) else Fraction(repr(given)), ""
+    text = _text(given)
+    found = NUMBER.fullmatch(text)
+    if found is None or found["unit"] and SCALES.fullmatch(found["unit"]):
+        raise Unreadable("that is not read as one number")
+    if found["hex"] or found["bits"]:
+        value = Fraction(int(found["hex"] or found["bits"], 0))
+    else:
+        value = Fraction(re.sub(r"\D", "", found["whole"]) + (found["part"] or ""))
+    value = -value if found["sign"] == "-" else value
+    return value, f", read as {_decimal(value)}"
+
+
+def _decimal(value: Fraction) -> str:
+    return f"{int(value):,}" if value.denominator == 1 else f"{float(value):g}"
+
+
+# -- bytes ---------------------------------------------------------------------------------------------------
+
+ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([abfnrtv\\'\"]))")
+NAMED = dict(zip("abfnrtv\\'\"", b"\a\b\f\n\r\t\v\\'\""))
+
+
+def as_bytes(given: Any) -> tuple[bytes, str]:
+    """Hexadecimal in pairs, with or without blanks, commas, colons and 0x; or text with escapes as in C; or a list of
+    numbers."""
+    if isinstance(given, list):
+        if not all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= 255 for each in given):
+            raise Unreadable("a list of bytes holds whole numbers from 0 to 255")
+        read = bytes(given)
+    else:
+        text = _text(given)
+        quoted = re.fullmatch(r"b?(['\"])(.*)\1", text, re.DOTALL)
+        text = quoted[2] if quoted else text
+        read = _escaped(text) if "\\" in text else _hexadecimal(text)
+    return read, f", read as {read[:24].hex(' ')}{' …' if len(read) > 24 else ''}"
+
+
+def _hexadecimal(text: str) -> bytes:
+    parts = [part.removesuffix("h") for part in re.split(r"[\s,;:._|-]+", text.strip("[]{}()<> ").lower()) if part]
+    parts = [re.sub(r"^0x", "", part) for part in parts]
+    if len(parts) > 1:
+        parts = [part.rjust(2, "0") if len(part) == 1 else part for part in parts]
+    joined = "".join(parts).replace("0x", "")  # 0x000x03
+    if not re.fullmatch(r"(?:[0-9a-f]{2})+", joined):
+        raise Unreadable("that is not read as bytes in hexadecimal, two digits each")
+    return bytes.fromhex(joined)
+
+
+def _escaped(text: str) -> bytes:
+    found = bytearray()
+    at = 0
+    while at < len(text):
+        match = ESCAPE.match(text, at)
+        if match is None:
+            if text[at] == "\\" or ord(text[at]) > 126:
+                raise Unreadable(f"character {at + 1} is no escape as in C")
+            found.append(ord(text[at]))
+            at += 1
+            continue
+        if match[2] and int(match[2], 8) > 255:
+            raise Unreadable(f"{match[0]} is more than a byte")
+        found.append(int(match[1], 16) if match[1] else int(match[2], 8) if match[2] else NAMED[match[3]])
+        at = match.end()
+    return bytes(found)
+
+
+# -- words ---------------------------------------------------------------------------------------------------
+
+QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
+
+
+def word(given: Any) -> tuple[str, str]:
+    """Without case, quotes, articles, blanks too many, a section of the manual, a full stop: "The recv(2)." is recv."""
+    text = _text(given).translate(QUOTES).casefold()
+    text = re.sub(r"\((?:\d\w?|)\)", "", text)
+    text = re.sub(r"[\s‐‑–-]+", " ", text).strip(" .,;:!?")
+    text = re.sub(r"^(?:(?:the|an?|it is|its|to|by|with) )+", "", text)
+    if not text:
+        raise Unreadable("there is no word")
+    return text, ""
+
+
+READERS: dict[str, Callable[[Any], tuple[Any, str]]] = {"number": number, "bytes": as_bytes, "word": word}

@@ -1,0 +1,75 @@
+"""Starts a grader for each submission, in a network namespace of its own, and reads what it has put down."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit.lab import Lab
+
+from grader.level import Level
+from grader.result import FILE, BadResult, Result, load
+from grader.submission import ARCHIVES
+
+LONGEST = 3600.0  # seconds: a grader that has not ended by then never will
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to grade, and where the result goes."""
+
+    lab: Lab
+    variant: str  # {} stands for the name of the submission
+    source: Path
+    out: Path
+    name: str
+
+    @property
+    def word(self) -> str:
+        return self.variant.replace("{}", self.name)
+
+
+def submission_name(source: Path) -> str:
+    name = source.absolute().name
+    return next((name.removesuffix(end) for end in ARCHIVES if name.endswith(end)), name)
+
+
+def run(order: Order, level: Level, progress: bool = False) -> Result:
+    """The result is in order.out, too. What the grader itself prints goes to standard error."""
+    order.out.mkdir(parents=True, exist_ok=True)
+    (order.out / FILE).unlink(missing_ok=True)
+    command = [
+        *level.network, sys.executable, "-m", "grader", "cell", str(order.lab.number), order.word, str(order.source),
+        str(order.out), order.name, *level.words(), *(["--progress"] if progress else []),
+    ]  # fmt: skip
+    try:
+        said = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", timeout=LONGEST
+        )
+        status, lines = said.returncode, said.stderr.strip().splitlines()
+    except subprocess.TimeoutExpired:
+        status, lines = 1, [f"the grader did not end within {LONGEST:.0f} s"]
+    try:
+        result = load(order.out / FILE)
+    except BadResult:
+        result = Result(order.lab.number, order.word, order.name, level.name, title=order.lab.title)
+    if not result.complete and not result.fault:
+        result.fault = f"the grader ended with status {status}: {lines[-1] if lines else 'it said nothing'}"
+        result.save(order.out)
+    if result.fault and lines:
+        sys.stderr.write("\n".join(lines) + "\n")
+        sys.stderr.flush()
+    return result
+
+
+def dies_with_parent() -> None:
+    """So that Ctrl-C, or a grader of a class that is killed, leaves no process."""
+    import ctypes
+    import signal
+
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() == 1:
+        sys.exit(1)

@@ -1,0 +1,228 @@
+"""Takes what may be handed in out of a directory, a .zip or a .tar.gz: regular files with the names that are expected,
+up to a size. Nothing else is looked at, so neither a link nor a file that unpacks to terabytes does any harm."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import os
+import re
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from labkit.lab import Lab
+
+ANSWERS = "answers.toml"
+OWN = "own"
+MOST_SCRIPTS = 12
+MOST_C = 256 << 10  # bytes of a C file; the longest of the project has 12,000
+MOST_DATA = 64 << 10  # of answers.toml, and of a script
+MOST_ENTRIES = 2000  # of an archive or a directory
+MOST_UNPACKED = 64 << 20  # of a .tar.gz, which has to be unpacked to be read
+MOST_ARCHIVE = 16 << 20
+SCRIPT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json")
+ARCHIVES = (".zip", ".tar.gz", ".tgz")
+
+
+@dataclass
+class Submission:
+    """`files`: by the name in the submission. `notes`: what was not taken, and why."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    answers: bytes | None = None
+    scripts: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Refused(Exception):
+    """Why a file is not taken."""
+
+
+def take(source: Path, lab: Lab) -> Submission:
+    taken = Submission()
+    wanted = {each.path for each in lab.files} | {ANSWERS}
+    try:
+        if source.is_dir():
+            found = _of_directory(source, wanted, taken.notes)
+        else:
+            with open(source, "rb") as stream:
+                found = _of_archive(source.name, stream, wanted, taken.notes)
+    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, _Refused, ValueError) as error:
+        taken.notes.append(f"{source.name}: cannot be read: {_line(error)}")
+        return taken
+    for name, content in sorted(found.items()):
+        if name == ANSWERS:
+            taken.answers = content
+        elif name in wanted:
+            taken.files[name] = content
+        else:
+            taken.scripts[name.removeprefix(f"{OWN}/")] = content
+    left = sorted(taken.scripts)[MOST_SCRIPTS:]
+    if left:
+        taken.notes.append(f"{OWN}/: {len(taken.scripts)} scripts; only the first {MOST_SCRIPTS} by name are taken")
+    for name in left:
+        del taken.scripts[name]
+    taken.notes += [f"{name}: is missing" for name in sorted(wanted) if name not in found]
+    return taken
+
+
+def _line(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).splitlines()[0][:200]
+
+
+def _most(name: str) -> int:
+    return MOST_C if name.endswith((".c", ".h")) else MOST_DATA
+
+
+def _is_script(name: str) -> bool:
+    folder, _, script = name.rpartition("/")
+    return folder == OWN and SCRIPT_NAME.fullmatch(script) is not None
+
+
+def _bounded(stream: IO[bytes], most: int) -> bytes:
+    content = stream.read(most + 1)
+    if len(content) > most:
+        raise _Refused(f"has more than {most:,} bytes")
+    return content
+
+
+# -- a directory ---------------------------------------------------------------------------------------------
+
+
+def _of_directory(source: Path, wanted: set[str], notes: list[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        names = _names(folder)
+        archives = [name for name in names if name.endswith(ARCHIVES)]
+        if len(archives) == 1 and not wanted & set(names):
+            content = _regular(folder, archives[0], MOST_ARCHIVE)
+            return _of_archive(archives[0], io.BytesIO(content), wanted, notes)
+        _take(folder, "", sorted(wanted & set(names)), found, notes)
+        if OWN in names:
+            with _folder(folder, OWN, notes) as own:
+                scripts = [name for name in _names(own) if name.endswith(".json")] if own is not None else []
+                _take(own, f"{OWN}/", [name for name in scripts if _is_script(f"{OWN}/{name}")], found, notes)
+                notes += [f"{OWN}/{_shown(name)}: is not taken: letters, digits, '.', '_' and '-' make a name"
+                          for name in scripts if not _is_script(f"{OWN}/{name}")]  # fmt: skip
+    finally:
+        os.close(folder)
+    return found
+
+
+def _shown(name: str) -> str:
+    return ascii(name[:40])[1:-1]
+
+
+def _names(folder: int) -> list[str]:
+    names = sorted(os.listdir(folder))
+    if len(names) > MOST_ENTRIES:
+        raise _Refused(f"there are {len(names):,} files in a directory")
+    return names
+
+
+@contextlib.contextmanager
+def _folder(parent: int, name: str, notes: list[str]) -> Iterator[int | None]:
+    try:
+        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+    except OSError:
+        notes.append(f"{name}: is not taken: it is no directory")
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _take(folder: int | None, before: str, names: list[str], found: dict[str, bytes], notes: list[str]) -> None:
+    for name in names if folder is not None else ():
+        try:
+            found[before + name] = _regular(folder, name, _most(name))
+        except (_Refused, OSError) as error:
+            notes.append(f"{before}{name}: is not taken: {_line(error)}")
+
+
+def _regular(folder: int | None, name: str, most: int) -> bytes:
+    """O_NONBLOCK: a FIFO would wait for somebody who writes."""
+    if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+        raise _Refused("it is a symbolic link")
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    with open(descriptor, "rb") as stream:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _Refused("it is no regular file")
+        return _bounded(stream, most)
+
+
+# -- an archive ----------------------------------------------------------------------------------------------
+
+
+def _of_archive(name: str, stream: IO[bytes], wanted: set[str], notes: list[str]) -> dict[str, bytes]:
+    """Whoever packs a directory gets its name before each file's: one such name is taken off."""
+    entries = _zipped if name.endswith(".zip") else _tarred
+    if not name.endswith(ARCHIVES):
+        raise _Refused(f"it is neither a directory nor one of {', '.join(ARCHIVES)}")
+    at: dict[str, dict[str, bytes]] = {}
+    for number, (path, reader) in enumerate(entries(stream)):
+        if number >= MOST_ENTRIES:
+            raise _Refused(f"it holds more than {MOST_ENTRIES:,} files")
+        path = path.removeprefix("./")
+        folder, rest = "", path
+        if rest not in wanted and not _is_script(rest):
+            folder, _, rest = path.partition("/")
+        if rest not in wanted and not _is_script(rest):
+            continue
+        try:
+            at.setdefault(folder, {})[rest] = _bounded(reader, _most(rest))
+        except _Refused as error:
+            notes.append(f"{rest}: is not taken: {_line(error)}")
+    empty: dict[str, bytes] = {}
+    return at.get("", empty) or max(at.values(), key=lambda files: len(files), default=empty)
+
+
+def _zipped(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    with zipfile.ZipFile(stream) as archive:
+        for entry in archive.infolist():
+            kind = entry.external_attr >> 16
+            if entry.is_dir() or stat.S_IFMT(kind) not in (0, stat.S_IFREG):
+                continue
+            if entry.flag_bits & 1:
+                raise _Refused("it is encrypted")
+            with archive.open(entry) as reader:
+                yield entry.filename, reader
+
+
+class _Limited(io.RawIOBase):
+    """A stream that ends with an error when too much comes out of it."""
+
+    def __init__(self, stream: gzip.GzipFile):
+        self.stream, self.left = stream, MOST_UNPACKED
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        data = self.stream.read(len(view))
+        self.left -= len(data)
+        if self.left < 0:
+            raise _Refused(f"it unpacks to more than {MOST_UNPACKED >> 20} MiB")
+        view[: len(data)] = data
+        return len(data)
+
+
+def _tarred(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
+    limited = _Limited(gzip.GzipFile(fileobj=stream))
+    with tarfile.open(fileobj=io.BufferedReader(limited), mode="r|") as archive:
+        for entry in archive:
+            content = archive.extractfile(entry) if entry.isreg() and not entry.issparse() else None
+            if content is not None:
+                yield entry.name, content

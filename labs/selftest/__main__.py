@@ -1,0 +1,73 @@
+"""Grades the grader (make lab-selftest). Each solution must get exactly the points that it deserves: the reference and
+right solutions that are written otherwise all of them, the starter what the lab says; each planted bug loses the items
+that are listed for it and no other; cheats get nothing for it, and leave nothing; repeats are identical, idle and busy.
+Exit status 0: all of that holds; 1: it does not; 2: usage."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from grader import level
+from labkit import lab as labs
+
+from selftest import checks
+from selftest.bench import Bench
+
+TABLE = labs.ROOT / "results" / "labs" / "selftest.md"
+STEPS = {
+    "solutions": checks.solutions_of,
+    "bugs": checks.bugs_of,
+    "repeats": checks.repeats_of,
+    "cheats": checks.cheats_of,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        chosen = [labs.load(number) for number in options.labs] or [labs.read(path) for path in labs.directories()]
+    except labs.BadLab as error:
+        print(error, file=sys.stderr)
+        return 2
+    found = level.find()
+    print(f"sandbox: {found.name}", flush=True)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lab-selftest-") as scratch:
+        bench = Bench(Path(scratch), found, options.variant, options.jobs)
+        for lab in chosen:
+            for name in options.steps:
+                STEPS[name](bench, lab, options)
+    print("\n" + bench.table(chosen))
+    TABLE.parent.mkdir(parents=True, exist_ok=True)
+    TABLE.write_text(bench.table(chosen) + "\n")
+    for fault in bench.faults:
+        print(f"WRONG: {fault}")
+    right = f"{bench.graded} submissions graded, {bench.played} tests of planted bugs played, in"
+    print(f"{len(bench.faults)} wrong; {right} {time.monotonic() - began:.0f} s; the table is in {TABLE}")
+    return 1 if bench.faults else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="labs/run selftest", description=__doc__)
+    parser.add_argument("--labs", nargs="+", type=_number, default=[], metavar="LAB", help="their numbers (all)")
+    parser.add_argument("--repeat", type=_number, default=20, help="how often the same is graded, half of it busy (20)")
+    parser.add_argument("--jobs", type=_number, default=2, help="how many are graded at a time (2)")
+    parser.add_argument("--variant", default="self-test", help="the word of the protocol; cheats have their own")
+    parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="(all)")
+    parser.add_argument("--cheats", nargs="+", default=[], help="their names (all of the labs that are chosen)")
+    return parser
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) <= 1000:
+        raise argparse.ArgumentTypeError(f"{word!r}: a number from 1 to 1000")
+    return int(word)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

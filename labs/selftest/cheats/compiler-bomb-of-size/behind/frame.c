@@ -1,0 +1,3 @@
+
+extern const char size_bomb[];
+const char size_bomb[1UL << 34] = {1};

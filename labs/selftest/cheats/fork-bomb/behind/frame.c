@@ -1,0 +1,6 @@
+
+static void bomb(void)
+{
+    for (;;)
+        (void)fork();
+}

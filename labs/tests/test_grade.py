@@ -1,0 +1,382 @@
+"""Taking a submission, compiling it, and the commands around that."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from grader import __main__ as command
+from grader import build, gradescope, level, noise, session, submission
+from grader.host import HostFault
+from grader.result import FILE, Item, Outcome, Result
+from labkit import lab as labs
+from labkit import tree
+from labkit.protocol import of_word
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the grader is for Linux")
+
+LAB = labs.load(1)
+(HAND_IN,) = [each.path for each in LAB.files]
+FOUND = level.find()
+LEVELS = (
+    pytest.param(FOUND, id="bubblewrap", marks=pytest.mark.skipif(bool(FOUND.why_weak), reason=FOUND.why_weak)),
+    pytest.param(level.Level("it is tested", (), FOUND.user), id="weak"),
+)
+ESCAPES = r"""
+#define PASTE(a, b) a##b
+PASTE(_Pra, gma)("GCC diagnostic ignored \"-Wconversion\"")
+"""
+
+
+def take(path: Path) -> submission.Submission:
+    return submission.take(path, LAB)
+
+
+# -- what is taken -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> Path:
+    folder = tmp_path / "student"
+    (folder / "own").mkdir(parents=True)
+    (folder / HAND_IN).write_text("int x;\n")
+    (folder / "answers.toml").write_text("a = 1\n")
+    (folder / "own" / "one.json").write_text("{}")
+    (folder / "Makefile").write_text("all:\n\trm -rf /\n")
+    return folder
+
+
+def test_only_what_is_expected_is_taken(student):
+    taken = take(student)
+    assert taken.files == {HAND_IN: b"int x;\n"} and taken.answers == b"a = 1\n"
+    assert taken.scripts == {"one.json": b"{}"} and taken.notes == []
+
+
+def test_links_fifos_and_directories_are_not_taken(student):
+    os.remove(student / HAND_IN)
+    (student / HAND_IN).symlink_to("/etc/passwd")
+    os.remove(student / "answers.toml")
+    os.mkfifo(student / "answers.toml")
+    (student / "own" / "link.json").symlink_to("one.json")
+    (student / "own" / "folder.json").mkdir()
+    taken = take(student)
+    assert not taken.files and taken.answers is None and set(taken.scripts) == {"one.json"}
+    assert f"{HAND_IN}: is not taken: it is a symbolic link" in taken.notes
+    assert "answers.toml: is not taken: it is no regular file" in taken.notes
+    assert "own/link.json: is not taken: it is a symbolic link" in taken.notes
+    assert f"{HAND_IN}: is missing" in taken.notes
+
+
+def test_a_directory_that_is_a_link_is_not_entered(student, tmp_path):
+    (student / "own").rename(tmp_path / "elsewhere")
+    (student / "own").symlink_to(tmp_path / "elsewhere")
+    taken = take(student)
+    assert not taken.scripts and "own: is not taken: it is no directory" in taken.notes
+
+
+def test_a_file_that_is_too_long_is_not_read(student):
+    with open(student / HAND_IN, "wb") as sparse:
+        sparse.truncate(1 << 40)
+    assert f"{HAND_IN}: is not taken: has more than 262,144 bytes" in take(student).notes
+
+
+def test_twelve_scripts_and_plain_names(student):
+    for number in range(13):
+        (student / "own" / f"s{number:02}.json").write_text("{}")
+    (student / "own" / "a name\x1b.json").write_text("{}")
+    taken = take(student)
+    assert sorted(taken.scripts) == ["one.json", *(f"s{number:02}.json" for number in range(11))]
+    assert "own/: 14 scripts; only the first 12 by name are taken" in taken.notes
+    assert any(note.startswith(r"own/a name\x1b.json: is not taken") for note in taken.notes)
+
+
+def zipped(path: Path, files: dict[str, bytes], **more) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+        for name, target in more.items():
+            entry = zipfile.ZipInfo(name.replace("_", "."))
+            entry.external_attr = 0o120777 << 16
+            archive.writestr(entry, target)
+    return path
+
+
+def tarred(path: Path, files: dict[str, bytes], links: dict[str, str] | None = None) -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        for name, target in (links or {}).items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            archive.addfile(entry)
+    return path
+
+
+@pytest.mark.parametrize("before", ("", "./", "alice/"))
+@pytest.mark.parametrize("pack, name", ((zipped, "x.zip"), (tarred, "x.tar.gz"), (tarred, "x.tgz")))
+def test_archives_with_and_without_the_directory_s_name(pack, name, before, tmp_path):
+    files = {HAND_IN: b"int x;\n", "own/a.json": b"{}", "answers.toml": b""}
+    files = {f"{before}{name}": content for name, content in files.items()} | {"more": b"x"}
+    for place in (tmp_path / name, tmp_path / "folder" / name):  # the archive itself, or alone in a directory
+        place.parent.mkdir(exist_ok=True)
+        pack(place, files)
+        taken = take(place if place.parent == tmp_path else place.parent)
+        assert taken.files == {HAND_IN: b"int x;\n"} and set(taken.scripts) == {"a.json"} and not taken.notes
+
+
+def test_nothing_of_an_archive_is_written_anywhere(tmp_path):
+    files = {f"../{HAND_IN}": b"x", f"/{HAND_IN}": b"y", "../../own/a.json": b"z"}
+    for path in (zipped(tmp_path / "x.zip", files), tarred(tmp_path / "x.tar.gz", files)):
+        take(path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.tar.gz", "x.zip"]
+
+
+def test_links_in_archives_are_not_taken(tmp_path):
+    assert not take(tarred(tmp_path / "x.tar.gz", {}, {HAND_IN: "/etc/passwd"})).files
+    assert not take(zipped(tmp_path / "x.zip", {}, **{HAND_IN.replace(".", "_"): "/etc/passwd"})).files
+
+
+def test_bombs_are_not_unpacked(tmp_path):
+    big = bytes(100 << 20)
+    notes = take(zipped(tmp_path / "x.zip", {HAND_IN: big})).notes
+    assert f"{HAND_IN}: is not taken: has more than 262,144 bytes" in notes
+    (tmp_path / "x.tar.gz").write_bytes(gzip.compress(big, 1))
+    tarred(tmp_path / "y.tar.gz", {"else": big})
+    assert "y.tar.gz: cannot be read: it unpacks to more than 64 MiB" in take(tmp_path / "y.tar.gz").notes
+    many = zipped(tmp_path / "many.zip", {f"{number}": b"" for number in range(2001)})
+    assert "many.zip: cannot be read: it holds more than 2,000 files" in take(many).notes
+
+
+@pytest.mark.parametrize("name", ("x.zip", "x.tar.gz"))
+@pytest.mark.parametrize("content", (b"", b"PK\x03\x04", b"\x1f\x8b\x08", gzip.compress(b"no tar"), os.urandom(99)))
+def test_a_broken_archive_is_one_line(name, content, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    taken = take(tmp_path / name)
+    assert not taken.files and 1 <= len(taken.notes) and all("\n" not in note for note in taken.notes)
+
+
+# -- the build ---------------------------------------------------------------------------------------------------
+
+
+def built(source: str | bytes, of: level.Level = FOUND, lab: labs.Lab = LAB) -> tuple[Item, bytes | None]:
+    content = source.encode() if isinstance(source, str) else source
+    with build.build(lab, of_word(""), submission.Submission({HAND_IN: content}), of) as made:
+        return made.item, made.program.read_bytes() if made.program else None
+
+
+@pytest.fixture(scope="module")
+def right() -> str:
+    return (tree.solution(LAB, of_word("")) / HAND_IN).read_text()
+
+
+@pytest.mark.parametrize("of", LEVELS)
+def test_the_solution_compiles_without_a_word(of, right):
+    item, program = built(right, of)
+    assert (item.points, item.came) == (5, "") and program is not None and program[:4] == b"\x7fELF"
+
+
+@pytest.mark.parametrize("more, came", (
+    ("\nint hidden(long x);\nint hidden(long x) { return x; }\n", "warning: conversion"),
+    ("\n#pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n#pra\\\ngma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n%: /* x */ pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n#line 1 \"/usr/include/stdio.h\"\n", "'#line' can switch warnings off"),
+    ("\n# 1 \"/usr/include/stdio.h\" 3\n", "'#1' can switch warnings off"),
+    (ESCAPES, "_Pragma can switch warnings off"),
+))  # fmt: skip
+def test_a_warning_costs_the_points_of_the_build_and_no_trick_hides_it(more, came, right):
+    item, program = built(right + more)
+    assert item.points == 0 and came in item.came and program is not None
+
+
+def test_what_only_looks_like_a_directive_is_none(right):
+    words = '\n/* #pragma x */\nextern const char word[];\nconst char word[] = "\\n#pragma x";\n'
+    assert built(right + words)[0].passed
+
+
+@pytest.mark.parametrize("line, came", (
+    ("#include \"/etc/passwd\"", "No such file or directory"),
+    ("#include \"../../hidden/x.json\"", "No such file or directory"),
+    (f"#include \"{labs.LABS}/1-framing/lab.toml\"", "No such file or directory"),
+    ("__asm__(\".incbin \\\"/etc/passwd\\\"\");", "file not found: /etc/passwd"),
+    ("int broken(", "error"),
+))  # fmt: skip
+def test_the_compiler_sees_the_lab_and_nothing_else(line, came, right):
+    item, program = built(f"{right}\n{line}\n")
+    assert program is None and came in item.came and item.points == 0
+
+
+@pytest.mark.parametrize("of", LEVELS)
+def test_a_compiler_bomb_is_stopped(of, right):
+    item, program = built(right + "\nchar big[1UL << 33] = {1};\n", of)
+    assert program is None and item.came
+
+
+def test_what_is_missing_is_named():
+    with build.build(LAB, of_word(""), submission.Submission(), FOUND) as made:
+        assert made.program is None and made.item.came == f"{HAND_IN}: not handed in"
+
+
+def test_a_lab_may_need_calls_and_refuse_others(right):
+    from dataclasses import replace
+
+    calls = '\n#include <poll.h>\nint also(void);\nint also(void) { return poll(0, 0, 0); }\n'
+    item, program = built(right + calls, lab=replace(LAB, refuses=("poll", "select")))
+    assert program is None and item.came == "it calls poll, which this lab does without: no test is run"
+    item, program = built(right + calls, lab=replace(LAB, needs=("poll", "kqueue")))
+    assert program is None and item.came == "it does not call kqueue, which this lab is about: no test is run"
+    assert built(right + calls, lab=replace(LAB, needs=("poll",)))[1] is not None
+
+
+# -- a failure on a busy machine -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("came, noisy, tries", (
+    (["a", ""], "busy", 2), (["a", "b", "c", "d"], "busy", 3), (["a", "a"], "busy", 2), (["a", ""], "", 1),
+    ([""], "busy", 1),
+))  # fmt: skip
+def test_what_fails_while_the_machine_is_busy_is_tried_again(came, noisy, tries, monkeypatch):
+    from grader import grade
+
+    outcomes = [Outcome(not each, came=each) for each in came]
+    played: list[Outcome] = []
+
+    def play(*_: object) -> Outcome:
+        played.append(outcomes[len(played)])
+        return played[-1]
+
+    monkeypatch.setattr(grade, "_play", play)
+    monkeypatch.setattr(grade, "Noise", type("Noise", (), {"seen": lambda self: noisy}))
+    outcome, note = grade._played(None, None, Path())  # type: ignore[arg-type]
+    assert len(played) == tries and outcome is played[-1]
+    assert note == (f"tried {tries} times, because the machine was busy" if tries > 1 else "")
+
+
+@pytest.mark.parametrize("after, seen", ((1_000_000, ""), (1_000_000 + 10**9, "processes waited for a processor")))
+def test_noise_is_what_the_kernel_says_of_waiting(after, seen, monkeypatch, tmp_path):
+    line = "some avg10=0.00 avg60=0.00 avg300=0.00 total={}\n"
+    (tmp_path / "cpu").write_text(line.format(1_000_000))
+    monkeypatch.setattr(noise, "PRESSURE", tmp_path / "cpu")
+    monkeypatch.setattr(noise, "Watch", type("Watch", (), {"disturbed": lambda self: ""}))
+    watch = noise.Noise()
+    (tmp_path / "cpu").write_text(line.format(after))
+    assert watch.seen().startswith(seen) and bool(watch.seen()) == bool(seen)
+
+
+@pytest.mark.parametrize("load, seen", ((0.0, ""), (1e6, "1000000 processes wanted to run")))
+def test_noise_on_a_kernel_without_pressure_figures(load, seen, monkeypatch, tmp_path):
+    monkeypatch.setattr(noise, "PRESSURE", tmp_path / "nowhere")
+    monkeypatch.setattr(noise, "Watch", type("Watch", (), {"disturbed": lambda self: ""}))
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    assert noise.Noise().seen() == seen
+
+
+# -- the commands ------------------------------------------------------------------------------------------------
+
+
+def run(*words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([str(labs.LABS / "run"), "grader", *words], capture_output=True, text=True, timeout=110)
+
+
+@pytest.mark.parametrize("words, said", (
+    (("grade", "--lab", "1", "--dir", "/nowhere"), "DIR=/nowhere: is not there"),
+    (("grade", "--lab", "1", "--dir", "/etc/passwd"), "DIR=/etc/passwd: is neither a directory nor one of .zip,"),
+    (("grade", "--lab", "99", "--dir", "/tmp"), "LAB=99: there is no such lab"),
+    (("grade", "--lab", "x", "--dir", "/tmp"), "LAB='x': a lab has a number"),
+    (("grade-all", "--lab", "1", "--dirs", "/nowhere/*"), "DIRS=/nowhere/*: there is nothing to grade"),
+    (("grade-all", "--lab", "1", "--dirs", "/tm*", "--jobs", "0"), "JOBS=0: at least 1"),
+))  # fmt: skip
+def test_bad_usage_is_one_line_and_status_2(words, said):
+    done = run(*words)
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+
+
+def order(folder: Path, name: str = "alice") -> session.Order:
+    return session.Order(LAB, "autumn-{}", folder / name, folder / "out" / name, name)
+
+
+def test_a_grader_that_dies_is_a_fault_and_no_0(tmp_path):
+    one = order(tmp_path)
+    result = session.run(one, level.Level("", ("sh", "-c", "echo out of memory >&2; exit 137", "--")))
+    assert result.fault == "the grader ended with status 137: out of memory" and one.word == "autumn-alice"
+    assert json.loads((one.out / FILE).read_text())["points"] is None
+
+
+def test_a_class_goes_on_after_a_fault(tmp_path, monkeypatch, capsys):
+    for name in ("alice", "bob", "carol"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+
+    def graded(one: session.Order, _: level.Level) -> Result:
+        one.out.mkdir(parents=True)
+        result = Result(1, one.word, one.name, "bubblewrap", [Item("x", "build", "x", 5, 5, True)], complete=True)
+        result.fault = "the machine is out of memory" if one.name == "bob" else ""
+        return result
+
+    monkeypatch.setattr(command, "run", graded)
+    words = ["--dirs", f"{tmp_path}/class/*", "--out", str(tmp_path / "out"), "--variant", "v-{}"]
+    assert command.main(["grade-all", "--lab", "1", *words]) == 1
+    said = capsys.readouterr().out
+    assert "bob: not graded: the machine is out of memory\n" in said and "carol: 5 of 100\n" in said
+    rows = (tmp_path / "out" / "class.csv").read_text().splitlines()
+    assert len(rows) == 4 and rows[2].startswith("bob,1,v-bob,,,")
+    assert (tmp_path / "out" / "carol" / "report.txt").exists() and (tmp_path / "out" / "junit.xml").exists()
+
+
+def test_one_submission_from_outside(tmp_path):
+    """Nothing but the file: the result is whole, and says what is not there."""
+    (tmp_path / "alice").mkdir()
+    words = ["--dir", str(tmp_path / "alice"), "--out", str(tmp_path / "out"), "--variant", "w"]
+    done = run("grade", "--lab", "1", *words)
+    assert done.returncode == 0, done.stderr
+    content = json.loads((tmp_path / "out" / FILE).read_text())
+    assert content["complete"] and content["points"] == 0 and content["variant"] == "w"
+    assert content["sandbox"] == FOUND.name
+    assert sum(part["of"] for part in content["parts"].values()) == 100 == sum(item["of"] for item in content["items"])
+    assert "Points            0 of 100" in done.stdout and (tmp_path / "out" / "results.json").exists()
+
+
+# -- Gradescope --------------------------------------------------------------------------------------------------
+
+
+def test_the_archive_for_gradescope_has_what_it_needs_and_is_reproducible(tmp_path):
+    for name in ("a.zip", "b.zip"):
+        gradescope.pack(LAB, "it's {}", tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        names = set(archive.namelist())
+        assert archive.read("lab.conf") == b"LAB=1\nVARIANT='it'\"'\"'s {}'\n"
+        for name in ("setup.sh", "run_autograder", "project/labs/run", "project/harness/python"):
+            assert archive.getinfo(name).external_attr >> 16 & 0o111, name
+    needed = [path.relative_to(labs.ROOT) for path in LAB.directory.rglob("*.json")]
+    for path in (*needed, "common/frame.h", "harness/suite/kernel.py", "labs/grader/launch.c"):
+        assert f"project/{path}" in names
+    assert not any("__pycache__" in name or name.startswith("project/build/") for name in names)
+
+
+@pytest.mark.parametrize("metadata, name", (
+    ('{"users": [{"email": "zoe@x.org"}, {"email": "bob@x.org"}]}', "bob@x.org"), ("{}", "unknown"), ("", "unknown"),
+    ('{"users": []}', "unknown"),
+))  # fmt: skip
+def test_the_variant_of_a_group_does_not_depend_on_who_submits(metadata, name, tmp_path):
+    (tmp_path / "submission_metadata.json").write_text(metadata)
+    assert gradescope.submitter(tmp_path) == name
+
+
+def test_a_machine_without_a_compiler_is_no_student_s_fault(monkeypatch, right):
+    def cannot(*_: object) -> Path:
+        raise tree.CannotBuild("cc: not found")
+
+    monkeypatch.setattr(tree, "given", cannot)
+    with pytest.raises(HostFault, match="cc: not found"):
+        built(right)
