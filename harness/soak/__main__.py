@@ -29,7 +29,7 @@ LEAST_ROUNDS = 3  # the others are compared with the first
 RUDE_PEERS = 2
 
 # What a server has from malloc(3) and has not given back: in_use.c. A server's tables double when more peers are there
-# at once than ever before. A leak of one byte a frame, or of one struct a connection, exceeds this limit within a minute.
+# at once than ever before. A leak of one byte a frame, or of one struct a connection, exceeds this within a minute.
 IN_USE_SLACK = 128 * 1024
 # What is free stays resident up to this (BUFFERS_KEPT_BYTES in common/buffer.h), and differs from round to round.
 RESIDENT_SLACK = 32 * 1024 * 1024 + IN_USE_SLACK
