@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import select
 import socket
 import ssl
@@ -20,6 +21,8 @@ import pytest
 
 from suite import servers, waiting
 
+# What a server says after SIGHUP.
+READ_AGAIN = re.compile(r"\w+: (read \S+ again|.*: keeping the old certificate)$")
 RECORD = 16384  # bytes: the most that one record holds
 # Nothing is protected by this key: it is made for the tests of one build, and stays in its directory.
 MAKE = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost"
@@ -111,6 +114,11 @@ class Stream:
         return getattr(self.plain, name)
 
     # -- records -----------------------------------------------------------------------------------
+
+    @property
+    def shaken(self) -> bool:
+        """The handshake is over, or was given up."""
+        return self._shaken
 
     def shake(self) -> None:
         """A server that refuses the peer meanwhile is found out by the next recv, as without TLS."""
