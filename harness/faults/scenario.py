@@ -267,6 +267,7 @@ class Traffic(Scenario):
     """Everything that peers do, and a stop in the middle of it."""
 
     options = ("--max-frame", "100000", "--high-water", "40000", "--low-water", "10000", "--stats", "{stats}")
+    over_tls = ("--drain-timeout", "9")  # a record leaves in pieces, each of them a turn
 
     def __init__(self, server: Subject, said: re.Match[str]):
         super().__init__(server, said)

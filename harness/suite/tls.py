@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from suite import servers, waiting
 
 # What a server says after SIGHUP.
@@ -120,12 +118,16 @@ class Stream:
         """The handshake is over, or was given up."""
         return self._shaken
 
+    @property
+    def can_shake(self) -> bool:
+        """Or has shaken hands already."""
+        return self._shaken or not self._stopped()
+
     def shake(self) -> None:
         """A server that refuses the peer meanwhile is found out by the next recv, as without TLS."""
         if self._shaken:
             return
-        if self._stopped():
-            pytest.skip("over TLS: the handshake needs the server's answer, and the server is stopped")
+        assert self.can_shake, "over TLS: the handshake needs the server's answer, and the server is stopped"
         self._shaken = True
         patience = self.plain.gettimeout()
         self.plain.settimeout(patience or waiting.PATIENCE)
