@@ -450,7 +450,7 @@ class Timeouts(Scenario):
         *(("--bind", "::1") if not kernel.NO_IPV6 else ()),
     )
     # A handshake takes two turns of the server and one of its peer, and all of them together must be in time.
-    over_tls = ("--idle-timeout", "1.5", "--max-lifetime", "2.5", "--handshake-timeout", "1")
+    over_tls = ("--idle-timeout", "2.5", "--max-lifetime", "3.5", "--handshake-timeout", "2")
 
     def run(self) -> None:
         server = self.server
