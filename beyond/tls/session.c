@@ -54,18 +54,22 @@ unsigned session_write_interest(const struct session *session, unsigned wants)
     return session->write_waits != NOTHING ? session->write_waits : WRITABLE;
 }
 
-/* SSL_shutdown(3) puts close_notify into a record of its own, and sends it. It returns 0 when the
- * peer's close_notify has not come yet: that is no error. A second call would wait for it. */
+/* SSL_shutdown(3) puts close_notify into a record of its own, and sends it, behind what is left of a
+ * record that has begun. It returns 0 when the peer's close_notify has not come yet: that is no
+ * error. A second call would wait for it. */
 bool session_close_notify(struct session *session)
 {
     session->close_waits = NOTHING;
     if (session->closed || session->broken || !session->shaken)
         return true;
     ERR_clear_error();
-    if (SSL_shutdown(session->ssl) < 0 && session->number == 0 && SSL_want_write(session->ssl)) {
+    int result = SSL_shutdown(session->ssl);
+    if (result < 0 && session->number == 0 && SSL_want_write(session->ssl)) {
         session->close_waits = WRITABLE;
         return false;
     }
+    if (result >= 0)
+        session->context->stats->bytes_out += session->begun;
     session->closed = true;
     return true;
 }

@@ -24,7 +24,7 @@ struct session {
     uint8_t write_waits; /* readiness that SSL_write waits for */
     uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
     bool may_receive;    /* the turn has not received yet: see wire.c */
-    bool half_sent;      /* a part of a record of SSL_write is not sent yet */
+    uint16_t begun;      /* SSL_write has a record of so many bytes that is not sent whole, or 0 */
     bool shaken;         /* the handshake is over */
     bool touched;        /* a byte of the peer has come */
     bool fin;            /* recv(2) has returned 0 */
@@ -82,7 +82,7 @@ static inline bool session_has_bytes(const struct session *session, unsigned wan
  * OpenSSL 3.0 takes that for the rest of the record, and gives the session up. */
 static inline bool session_owes_answer(const struct session *session)
 {
-    return session->half_sent && SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
+    return session->begun > 0 && SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
 /* Sends close_notify once, if the session is in a state for it. Returns false, with close_waits

@@ -22,7 +22,6 @@ FAULTS = [
 
 pytestmark = [
     pytest.mark.inside,
-    pytest.mark.only(transport="plain"),  # as the sweep: harness/faults/sweep.py
     pytest.mark.skipif(
         not program_of("poll_srv").exists(),
         reason=f"{servers.build_dir().name}/ has no servers with faults (faults.mk)",

@@ -19,6 +19,18 @@ DISK = ("ENOSPC", "EIO", "EPIPE")
 ACCEPT = ("EINTR", "EAGAIN", "ECONNABORTED", "EPROTO", "EPERM", "ENOBUFS", *OUT_OF_DESCRIPTORS, *NETWORK)
 
 FAULTS: dict[str, tuple[str, ...]] = {
+    "BIO_meth_new": ("ENOMEM",),
+    "BIO_new": ("ENOMEM",),
+    "SSL_CTX_check_private_key": ("ENOMEM",),
+    "SSL_CTX_new": ("ENOMEM",),
+    "SSL_CTX_set_cipher_list": ("ENOMEM",),
+    "SSL_CTX_set_ciphersuites": ("ENOMEM",),
+    "SSL_CTX_use_PrivateKey_file": ("ENOMEM",),
+    "SSL_CTX_use_certificate_chain_file": ("ENOMEM",),
+    "SSL_new": ("ENOMEM",),
+    "SSL_read_ex": ("ENOMEM",),
+    "SSL_shutdown": ("ENOMEM",),
+    "SSL_write_ex": ("ENOMEM",),
     "accept": ACCEPT,
     "accept4": ACCEPT,
     "access": ("EACCES", "ENOENT"),
@@ -100,7 +112,17 @@ FAULTS: dict[str, tuple[str, ...]] = {
 
 # What the servers call and the injector never makes fail. If a function is in neither table, the sweep stops.
 CANNOT_FAIL: dict[str, tuple[str, ...]] = {
-    "frees memory and returns nothing": ("free", "freeaddrinfo", "io_uring_queue_exit"),
+    "frees memory and returns nothing": ("free", "freeaddrinfo", "io_uring_queue_exit", "SSL_CTX_free", "SSL_free"),
+    "gives free memory back to the kernel, or not": ("malloc_trim",),
+    "counts": ("mallinfo2",),
+    "gets or sets a field of an object that is there": (
+        "BIO_clear_flags", "BIO_get_data", "BIO_set_data", "BIO_set_flags", "BIO_set_init", "BIO_meth_set_ctrl",
+        "BIO_meth_set_read_ex", "BIO_meth_set_write_ex", "SSL_CTX_ctrl", "SSL_CTX_set_default_passwd_cb",
+        "SSL_CTX_set_default_read_buffer_len", "SSL_CTX_set_options", "SSL_get_error", "SSL_get_key_update_type",
+        "SSL_has_pending", "SSL_is_init_finished", "SSL_set_accept_state", "SSL_set_bio", "SSL_want",
+        "TLS_server_method",
+    ),
+    "looks at OpenSSL's errors, or empties them": ("ERR_clear_error", "ERR_peek_error", "ERR_reason_error_string"),
     "unmaps what was mapped": ("munmap",),
     "takes what the kernel has put into memory": ("ring_completion", "__io_uring_get_cqe"),
     "works in the caller's memory": (
@@ -178,8 +200,9 @@ PASSING = ("EINTR", "EAGAIN", SHORT)
 OF_THE_GONE = {call: ("ECONNABORTED", "EPROTO", *NETWORK) for call in ("accept", "accept4", "uring_accept")}
 # With any other error these calls may cost the connection that they were made for.
 OF_ONE_CONNECTION = (
-    "accept", "accept4", "calloc", "epoll_ctl_add", "epoll_ctl_del", "epoll_ctl_mod", "kevent_change", "malloc",
-    "realloc", "recv", "send", "shutdown", "uring_cancel", "uring_receive", "uring_send",
+    "BIO_meth_new", "BIO_new", "SSL_new", "SSL_read_ex", "SSL_shutdown", "SSL_write_ex", "accept", "accept4", "calloc",
+    "epoll_ctl_add", "epoll_ctl_del", "epoll_ctl_mod", "kevent_change", "malloc", "realloc", "recv", "send", "shutdown",
+    "uring_cancel", "uring_receive", "uring_send",
 )  # fmt: skip
 # The turn of one connection: a call that fails below one of these functions may not stop the server. After any other
 # failure the server may stop, with one line.

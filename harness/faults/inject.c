@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { WANTED = 4, PATHS = 2048, CALL_BYTES = 24, PATH_BYTES = 400 };
+enum { WANTED = 4, PATHS = 2048, CALL_BYTES = 40, PATH_BYTES = 400 };
 
 int __real_open(const char *path, int flags, ...);
 int __real_close(int fd);
@@ -50,7 +50,7 @@ static size_t read_one(const char *text, struct wanted *one)
     char what[CALL_BYTES], when[CALL_BYTES];
     int taken = 0;
 
-    if (sscanf(text, "%23[^:]:%399[^:]:%23[^:]:%23[^ ] %n", one->call, one->path, what, when,
+    if (sscanf(text, "%39[^:]:%399[^:]:%39[^:]:%39[^ ] %n", one->call, one->path, what, when,
                &taken) != 4 ||
         shared->wanted_count == WANTED) {
         (void)dprintf(STDERR_FILENO, "FAULT: at '%s': expected CALL:PATH:WHAT:WHEN\n", text);
@@ -102,17 +102,30 @@ __attribute__((constructor)) static void read_wanted(void)
     }
 }
 
+_Thread_local void *fault_through;
+
+static bool is_own(uintptr_t address)
+{
+    return address >= (uintptr_t)__executable_start && address < (uintptr_t)etext;
+}
+
 /* Frame pointers link the frames, because the program is compiled with them. The walk ends where it
  * leaves the program's own code, above main or above what a thread began with. */
 static size_t walk(void *frame, uintptr_t frames[PATH_FRAMES])
 {
     const uintptr_t base = (uintptr_t)__executable_start;
+    void *through = fault_through;
     size_t depth = 0;
 
     while (depth < PATH_FRAMES) {
         void **link = frame;
         uintptr_t address = (uintptr_t)link[1];
-        if (address < base || address >= (uintptr_t)etext)
+        if (!is_own(address) && through != NULL) {
+            link = through;
+            through = NULL;
+            address = (uintptr_t)link[1];
+        }
+        if (!is_own(address))
             break;
         frames[depth++] = address - base;
         frame = link[0];

@@ -50,6 +50,10 @@ struct fault {
 #define FAULT_OF(call) fault_of(call, __builtin_frame_address(0))
 struct fault fault_of(const char *call, void *frame);
 
+/* While a library that has no frame pointers may call the program: the frame of the program's call
+ * into it, from where the path goes on. Else NULL. */
+extern _Thread_local void *fault_through;
+
 /* Makes the call fail: sets errno, returns -1. */
 int fault_fail(const struct fault *fault);
 

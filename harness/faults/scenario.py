@@ -13,6 +13,7 @@ import resource
 import select
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from suite import kernel, servers, waiting
+from suite import kernel, servers, tls, waiting
 from suite.frames import ends_between_frames, frame, header, payload
 
 
@@ -45,6 +46,7 @@ class Client:
         self.came = bytearray()
         self.cut = False
         self.ended = False
+        self.later = bytearray()  # what a server that is stopped must shake hands for first
         self.socket = socket.socket(
             socket.AF_INET6 if ":" in server.address[0] else socket.AF_INET, socket.SOCK_STREAM
         )
@@ -58,13 +60,21 @@ class Client:
             raise Gone(f"{name} could not connect: nobody listens any more") from None
         except ConnectionResetError:  # it stopped while this peer was in its queue
             self.cut = True
+        if server.secure:
+            self.socket = tls.Stream(self.socket, tls.client())  # type: ignore[assignment]
 
     def send(self, data: bytes) -> None:
         if self.cut:
             return
+        if isinstance(self.socket, tls.Stream) and self.server.stopped and not self.socket.shaken:
+            if not self.later:
+                self.socket.begin()
+            self.later += data
+            return
         try:
+            data, self.later = bytes(self.later) + data, bytearray()
             self.socket.sendall(data)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.cut = True
         except TimeoutError:
             raise Broken(f"{self.name}: the server accepts no more input") from None
@@ -76,11 +86,13 @@ class Client:
 
     def receive(self) -> bool:
         """Makes one recv. Returns False at the end of the stream, orderly or not."""
+        if self.later:
+            self.send(b"")
         try:
             piece = self.socket.recv(1 << 16)
         except TimeoutError:
             raise Broken(f"{self.name}: received {len(self.came)} of {len(self.owed)} bytes, then no more") from None
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             self.cut = True
             return False
         if not piece:
@@ -124,6 +136,9 @@ class Client:
 
 class Subject:
     """A server under test: its process, the lines that it wrote, and its peers."""
+
+    secure = False  # it speaks TLS
+    stopped = False  # by a signal, at the moment
 
     def __init__(
         self, program: Path, options: list[str], directory: Path, environment: dict[str, str],
@@ -211,9 +226,11 @@ class Subject:
     def frozen(self) -> Iterator[None]:
         self.signal(signal.SIGSTOP)
         waiting.until(lambda: kernel.state(self.process.pid) in ("T", "Z"), "stopped by SIGSTOP")
+        self.stopped = True
         try:
             yield
         finally:
+            self.stopped = False
             self.signal(signal.SIGCONT)
 
     def connect(self, name: str, receive_buffer: int | None = None) -> Client:
@@ -241,6 +258,7 @@ class Scenario:
     """A sequence of steps. `options` is the server's command line, `first_line` is what it must print first."""
 
     options: tuple[str, ...] = ()
+    over_tls: tuple[str, ...] = ()  # options besides, of a server that speaks TLS
     wrapper: tuple[str, ...] = ()  # a command that becomes the server
     first_line = re.compile(r"listening on \[?([0-9.:]+)\]?:(\d+)( \(\w+\))?\n")
     serves = True
@@ -262,6 +280,7 @@ class Traffic(Scenario):
     """Everything that peers do, and a stop in the middle of it."""
 
     options = ("--max-frame", "100000", "--high-water", "40000", "--low-water", "10000", "--stats", "{stats}")
+    over_tls = ("--drain-timeout", "9")  # a record leaves in pieces, each of them a turn
 
     def __init__(self, server: Subject, said: re.Match[str]):
         super().__init__(server, said)
@@ -289,6 +308,7 @@ class Traffic(Scenario):
             self.bad_endings,
             self.out_of_descriptors,
             self.lowered_limit,
+            *((self.new_certificate,) if self.server.secure else ()),
             self.quiet,
             self.stop,
         ):
@@ -395,6 +415,20 @@ class Traffic(Scenario):
         self.ping()
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
 
+    def new_certificate(self) -> None:
+        """SIGHUP: the certificate is read again, or the old one is kept"""
+        deadline = time.monotonic() + PATIENCE
+        while not any(tls.READ_AGAIN.match(line) for line in self.server.lines()):  # the line itself may fail
+            if time.monotonic() > deadline:
+                raise Broken("SIGHUP brought no line")
+            self.server.signal(signal.SIGHUP)
+            again = time.monotonic() + 0.1
+            while time.monotonic() < again and not any(map(tls.READ_AGAIN.match, self.server.lines())):
+                time.sleep(0.001)
+        client = self.server.connect("sees the certificate")
+        client.send_frames(b"hello")
+        client.collect()
+
     def quiet(self) -> None:
         """no wake-up without a cause"""
         before, asked = self.server.statistics(), self.server.asked
@@ -428,6 +462,8 @@ class Timeouts(Scenario):
         *("--idle-timeout", "0.5", "--drain-timeout", "0.2", "--max-lifetime", "0.9", "--max-conns", "4"),
         *(("--bind", "::1") if not kernel.NO_IPV6 else ()),
     )
+    # A handshake takes two turns of the server and one of its peer, and all of them together must be in time.
+    over_tls = ("--idle-timeout", "2.5", "--max-lifetime", "3.5", "--handshake-timeout", "2")
 
     def run(self) -> None:
         server = self.server
@@ -440,6 +476,8 @@ class Timeouts(Scenario):
                 client.send_frames(b"one")
             stays.send(header(0xFFFFFFFF))
             above = server.connect("one above --max-conns")
+        for client in (*idle, stays, busy):
+            client.send(b"")  # what waited for a handshake
         for client in (*idle, busy):
             client.collect()
         server.step("until the server has ended each of them")
@@ -456,6 +494,9 @@ class Timeouts(Scenario):
         server.wait_statistics(lambda s: s["connections"] == 0, "the end of all connections")
         server.clients.remove(above)  # the server refuses it, unless it has refused an earlier one
         above.close()
+        if server.secure:
+            server.step("a peer that makes no handshake")
+            server.connect("says nothing").collect_end()
         server.step("SIGTERM without a connection")
         server.signal(signal.SIGTERM)
 

@@ -297,23 +297,19 @@ def list_sites(names: list[str]) -> int:
     return 0
 
 
-# The peers of the scenarios do not speak TLS.
-SWEPT = tuple(name for name in servers.FRAMES if servers.OF[name].transport == "plain")
-
-
 def main(arguments: list[str]) -> int:
     if arguments == ["--help"]:
         print(__doc__)
         return 0
-    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in SWEPT and ">" in arguments[1]:
+    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in servers.FRAMES and ">" in arguments[1]:
         return repeat(arguments[0], arguments[1:])
     option = arguments[0] if arguments[:1] in (["--sites"], ["--each"]) else None
     names = arguments[1:] if option else arguments
-    wrong = [each for each in names if each not in SWEPT]
+    wrong = [each for each in names if each not in servers.FRAMES]
     if wrong:
-        print(f"faults: '{wrong[0]}': expected a server ({', '.join(SWEPT)}); see --help", file=sys.stderr)
+        print(f"faults: '{wrong[0]}': expected a server ({', '.join(servers.FRAMES)}); see --help", file=sys.stderr)
         return 2
-    names = names or [each for each in SWEPT if servers.absent(each) is None]
+    names = names or [each for each in servers.FRAMES if servers.absent(each) is None]
     return list_sites(names) if option == "--sites" else sweep_all(names, each=option == "--each")
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from faults import calls, sites
 from faults.scenario import SCENARIOS, Broken, Gone, Scenario, Subject
 from faults.sites import Report, Site
-from suite import servers
+from suite import servers, tls
 
 # Log lines that a scenario causes: a refused peer, an oversize announcement.
 USUAL = re.compile(
     r"\{.*\}$|\w+: \S+: (refused, as more will be until connections end|announced a frame above)|"
-    r"\w+: (no restart: |process \d+ listens now)|\w+: open \S+/stats: Is a directory$"
+    r"\w+: (no restart: |process \d+ listens now)|\w+: open \S+/stats: Is a directory$|"
+    rf"\w+: \S+: handshake: malloc failure$|{tls.READ_AGAIN.pattern}"
 )
 UNNOTICED, CUT, REFUSED, STOPPED = "unnoticed", "one connection closed", "one peer refused", "stopped with one line"
 OUTCOMES = (UNNOTICED, CUT, REFUSED, STOPPED)
@@ -80,7 +81,9 @@ def play(program: Path, scenario: str, fault: str = "") -> Run:
     """Runs a scenario. `fault` is the value of FAULT, as harness/faults/inject.h describes it."""
     with tempfile.TemporaryDirectory(prefix="fault-") as name:
         directory = Path(name)
-        options = [each.format(stats=directory / "stats") for each in SCENARIOS[scenario].options]
+        secure = tls.options(program.name)
+        options = [*secure, *(each.format(stats=directory / "stats") for each in SCENARIOS[scenario].options)]
+        options += SCENARIOS[scenario].over_tls if secure else ()
         environment = {
             "FAULT": fault or "none:*:0:1",
             "FAULT_REPORT": str(directory / "report"),
@@ -90,6 +93,7 @@ def play(program: Path, scenario: str, fault: str = "") -> Run:
         }
         run = Run()
         server = Subject(program, options, directory, environment, SCENARIOS[scenario].wrapper)
+        server.secure = bool(secure)
         try:
             _play(server, SCENARIOS[scenario], run)
         finally:

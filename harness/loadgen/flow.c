@@ -241,6 +241,8 @@ static void send_failed(struct traffic *traffic, struct flow *flow, int number)
 
 void flow_flush(struct traffic *traffic, struct flow *flow, size_t most)
 {
+    if (most < flow->begun) /* OpenSSL takes no fewer than it has encrypted */
+        most = flow->begun;
     while (flow->writable && most > 0 && flow_has_output(traffic, flow)) {
         size_t size = compose(traffic, flow, most < FLOW_SCRATCH_BYTES ? most : FLOW_SCRATCH_BYTES);
         uint64_t sent_ns = clock_now();

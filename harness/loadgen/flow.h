@@ -45,6 +45,8 @@ struct flow {
     bool active;             /* carries requests that count */
     bool writable;           /* the last send took everything */
     bool queued;             /* has pieces to write, and waits for its turn */
+    bool emptied;            /* --tls: the last recv(2) has emptied the socket */
+    uint32_t begun;          /* --tls: a record of so many bytes has begun: offer these again */
     uint32_t send_offset;    /* in the frame of request `sending` */
     uint32_t receive_offset; /* in the frame of request `awaited` */
     uint64_t issued;

@@ -13,8 +13,8 @@
 /* A handshake that takes longer has failed. */
 enum { PATIENCE_S = 10 };
 
-/* Up to here one recv(2) has brought what SSL_read returned: OpenSSL asks for more than that. */
-enum { SURELY_SHORT = 8 * 1024 };
+/* The most bytes that OpenSSL puts into one record (RFC 8446, 5.1). */
+enum { RECORD_BYTES = 16 * 1024 };
 
 static SSL_CTX *shared;
 
@@ -54,14 +54,31 @@ static void set_blocking(int fd, bool blocks)
     (void)fcntl(fd, F_SETFL, blocks ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
 }
 
+/* OpenSSL calls this after each recv(2) of the flow. A short read has emptied the socket. What
+ * SSL_read returns does not tell: the rest of a record may be a few bytes, though the recv(2) that
+ * brought them was full (BIO_set_callback_ex(3)). Test: test_loadgen_tls.py */
+static long note_receive(BIO *bio, int operation, const char *bytes, size_t size, int number,
+                         long other, int result, size_t *count)
+{
+    struct flow *flow = (struct flow *)BIO_get_callback_arg(bio);
+
+    (void)bytes, (void)number, (void)other;
+    if (operation == (BIO_CB_READ | BIO_CB_RETURN))
+        flow->emptied = result <= 0 || *count < size;
+    return result;
+}
+
 int secure_begin(struct flow *flow)
 {
     if (shared == NULL)
         return 0;
+    flow->begun = 0;
     flow->secure = SSL_new(shared);
     errno = ENOMEM;
     if (flow->secure == NULL || SSL_set_fd(flow->secure, flow->fd) != 1)
         return -1;
+    BIO_set_callback_ex(SSL_get_rbio(flow->secure), note_receive);
+    BIO_set_callback_arg(SSL_get_rbio(flow->secure), (char *)flow);
     ERR_clear_error();
     set_blocking(flow->fd, true);
     errno = 0;
@@ -104,6 +121,8 @@ static ssize_t stopped(struct flow *flow, int result)
     }
 }
 
+/* A record that the kernel did not take whole stays with OpenSSL, and counts as not sent. The next
+ * call must offer its bytes again, and no fewer: else it is an error (SSL_write(3)). */
 ssize_t secure_send(struct flow *flow, const void *bytes, size_t size)
 {
     size_t sent = 0, count = 0;
@@ -115,6 +134,8 @@ ssize_t secure_send(struct flow *flow, const void *bytes, size_t size)
         if (result == 1)
             sent += count;
     }
+    size_t left = size - sent;
+    flow->begun = (uint32_t)(left < RECORD_BYTES ? left : RECORD_BYTES);
     return sent > 0 ? (ssize_t)sent : stopped(flow, result);
 }
 
@@ -128,8 +149,7 @@ ssize_t secure_receive(struct flow *flow, void *bytes, size_t size)
         result = SSL_read_ex(flow->secure, (uint8_t *)bytes + received, size - received, &count);
         if (result == 1)
             received += count;
-    } while (result == 1 && received < size &&
-             (SSL_has_pending(flow->secure) || received > SURELY_SHORT));
+    } while (result == 1 && received < size && (SSL_has_pending(flow->secure) || !flow->emptied));
     return received > 0 ? (ssize_t)received : stopped(flow, result);
 }
 

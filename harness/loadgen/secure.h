@@ -21,7 +21,8 @@ int secure_begin(struct flow *flow);
 void secure_end(struct flow *flow, bool orderly);
 
 /* As send(2) and recv(2), on a flow that has a session. The first takes all bytes, or as many as
- * the kernel has room for. The second returns what has come, as far as there is room. */
+ * the kernel has room for; flow->begun says how many the next call must offer at least. The second
+ * returns what has come, as far as there is room: less than size means that the socket is empty. */
 ssize_t secure_send(struct flow *flow, const void *bytes, size_t size);
 ssize_t secure_receive(struct flow *flow, void *bytes, size_t size);
 

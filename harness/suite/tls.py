@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import select
 import socket
 import ssl
@@ -16,10 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from suite import servers, waiting
 
+# What a server says after SIGHUP.
+READ_AGAIN = re.compile(r"\w+: (read \S+ again|.*: keeping the old certificate)$")
 RECORD = 16384  # bytes: the most that one record holds
 # Nothing is protected by this key: it is made for the tests of one build, and stays in its directory.
 MAKE = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost"
@@ -112,12 +113,21 @@ class Stream:
 
     # -- records -----------------------------------------------------------------------------------
 
+    @property
+    def shaken(self) -> bool:
+        """The handshake is over, or was given up."""
+        return self._shaken
+
+    @property
+    def can_shake(self) -> bool:
+        """Or has shaken hands already."""
+        return self._shaken or not self._stopped()
+
     def shake(self) -> None:
         """A server that refuses the peer meanwhile is found out by the next recv, as without TLS."""
         if self._shaken:
             return
-        if self._stopped():
-            pytest.skip("over TLS: the handshake needs the server's answer, and the server is stopped")
+        assert self.can_shake, "over TLS: the handshake needs the server's answer, and the server is stopped"
         self._shaken = True
         patience = self.plain.gettimeout()
         self.plain.settimeout(patience or waiting.PATIENCE)

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from faults.trial import program_of
 from suite import kernel, servers, tls, waiting
 from suite.flood import Flood
 from suite.frames import frame, header, payload
@@ -82,6 +83,21 @@ def test_output_that_waits_is_sent_from_where_it_is_then(start, trigger):
     flood = Flood(server, server.connect(receive_buffer=4096), payload(50_000)).until_paused()
     flood.read_back()
     assert server.statistics()["closed"]["error"] == 0
+
+
+@pytest.mark.cause("SSL_write was given more than the record that it had begun, and said nothing of what has left")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.skipif(not program_of("tls").exists(), reason="a small send buffer needs the servers of harness/faults")
+def test_what_a_slow_reader_has_received_was_sent(start, monkeypatch, trigger):
+    """The kernel takes a part of each record, so each SSL_write is repeated. Its send buffer is small: what it holds
+    would hide what is missing in the statistics."""
+    monkeypatch.setattr(servers, "program", program_of)
+    server = start("--trigger", trigger, environment={"FAULT": "none:*:0:1", "FAULT_SEND_BUFFER": "16384"})
+    flood = Flood(server, server.connect(receive_buffer=4096), payload(50_000)).until_paused()
+    for received in range(2000, 200_000, 2000):
+        flood.peer.receive(2000)
+        assert server.statistics()["bytes_out"] >= received
+    flood.peer.reset()
 
 
 def at_rest(server) -> None:

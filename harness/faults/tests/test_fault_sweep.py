@@ -58,12 +58,11 @@ def some_pair(where: sweep.Map, call: str, fault: str, function: str) -> trial.P
     )
 
 
-@pytest.mark.only(transport="plain")  # sweep.SWEPT
 @pytest.mark.cause("a call's failure is not looked at, or handled wrongly: the finding says which")
 def test_a_share_of_the_sweep(where, server_name):
     pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
     findings = []
-    for pair in pairs[sweep.SWEPT.index(server_name) :: SHARE]:
+    for pair in pairs[servers.FRAMES.index(server_name) :: SHARE]:
         pair, run = sweep.visit(pair)
         _, wrong = trial.judge(run, where.names, pair.scenario, pair)
         if wrong:
@@ -73,7 +72,6 @@ def test_a_share_of_the_sweep(where, server_name):
 
 
 @pytest.mark.cause("a function that the servers call is neither made to fail nor known to be unable to")
-@pytest.mark.only(transport="plain")  # sweep.SWEPT: the peers of the scenarios speak no TLS
 def test_no_call_is_forgotten(server_name):
     if reason := servers.absent(server_name):
         pytest.skip(reason)
