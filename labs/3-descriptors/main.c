@@ -264,7 +264,7 @@ static void wait_for(struct process *process, int set)
     (void)puts(event_count == 0 ? "none" : "");
 }
 
-/* -- one line ------------------------------------------------------------------------------------ */
+/* -- one line ------------------------------------------------------------------------------- */
 
 static bool on_descriptors(struct process *process, char *const words[WORDS])
 {

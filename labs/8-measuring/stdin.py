@@ -1,7 +1,10 @@
 """What the program of lab 8 reads: a run, row by row.
 
 A case is {"about": "…", "end": NS, "rows": [...]}. A row is [scheduled, sent, received] in nanoseconds, with null for
-what never happened, or stands for many: {"count": 100, "from": NS, "every": NS, "sent_after": NS, "answered_after": NS}.
+what never happened, or stands for many:
+
+    {"count": 100, "from": NS, "every": NS, "sent_after": NS, "answered_after": NS}
+
 Both "after" count from when each request was due; without one of them, that never happens.
 """
 
@@ -34,7 +37,8 @@ class Run:
         """As the program reads it."""
         lines = [f"end {self.end}"]
         for row in self.rows:
-            lines.append(" ".join("-" if each is None else str(each) for each in (row.scheduled, row.sent, row.received)))
+            times = (row.scheduled, row.sent, row.received)
+            lines.append(" ".join("-" if each is None else str(each) for each in times))
         return "\n".join([*lines, ""])
 
 
