@@ -54,7 +54,7 @@ unsigned session_write_interest(const struct session *session, unsigned wants)
     return session->write_waits != NOTHING ? session->write_waits : WRITABLE;
 }
 
-/* SSL_shutdown(3) puts close_notify into a record of its own, and sends it, behind what is left of a
+/* SSL_shutdown(3) puts close_notify into a record of its own. It sends it behind what is left of a
  * record that has begun. It returns 0 when the peer's close_notify has not come yet: that is no
  * error. A second call would wait for it. */
 bool session_close_notify(struct session *session)
