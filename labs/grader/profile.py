@@ -22,11 +22,12 @@ class Profile:
     files: int = 500  # in /tmp
     folder: int = 16 * MIB  # /tmp itself
     cpu: int = 60  # seconds, of each process and of all together
-    output: int = MOST_OUTPUT
+    output: int = MOST_OUTPUT  # bytes of each stream that are kept
+    printed: int = 64 * MIB  # bytes of both streams together, kept or not
 
 
 SERVER = Profile()
-PROGRAM = Profile(filter="program")
+PROGRAM = Profile(filter="program", printed=MIB)
 COMPILER = Profile(
     memory=1024 * MIB,
     all_memory=512 * MIB,

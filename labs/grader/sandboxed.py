@@ -39,6 +39,7 @@ class _Pipe:
     descriptor: int
     most: int
     kept: bytearray = field(default_factory=bytearray)
+    came: int = 0
 
     def __post_init__(self) -> None:
         self.thread = threading.Thread(target=self._read, daemon=True)
@@ -48,6 +49,7 @@ class _Pipe:
         with contextlib.suppress(OSError):
             while data := os.read(self.descriptor, 1 << 16):
                 self.kept += data[: self.most - len(self.kept)]
+                self.came += len(data)
 
     def finish(self) -> None:
         self.thread.join(ENDS_WITHIN)
@@ -249,6 +251,8 @@ class Sandboxed:
                 self._kill_for(f"its processes used more than {self.host.profile.all_memory // MIB} MiB of memory")
             if cpu_seconds(self._first) > self.host.profile.cpu:
                 self._kill_for(f"its processes used more than {self.host.profile.cpu} s of processor time")
+            if sum(pipe.came for pipe in self._pipes) > self.host.profile.printed:
+                self._kill_for(f"it printed more than {self.host.profile.printed // MIB} MiB")
             if not self.host.level.why_weak and _files(self.pid) > self.host.profile.files:
                 self._kill_for(f"it made more than {self.host.profile.files} files")
 

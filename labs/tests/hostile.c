@@ -1,4 +1,5 @@
 /* What a submission may try: hostile WHAT. It says on standard output how far it came. */
+#include <limits.h>
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -166,12 +167,12 @@ static void descriptor_bomb(void)
     printf("%d: %s\n", count, strerror(errno));
 }
 
-static void flood(void)
+static void flood(long blocks)
 {
     static char block[65536];
 
     memset(block, 'x', sizeof(block));
-    for (int i = 0; i < 1024; i++)
+    for (long i = 0; i < blocks; i++)
         if (write(STDOUT_FILENO, block, sizeof(block)) < 0)
             exit(1);
 }
@@ -195,7 +196,9 @@ int main(int count, char **words)
     else if (strcmp(what, "descriptor-bomb") == 0)
         descriptor_bomb();
     else if (strcmp(what, "flood") == 0)
-        flood();
+        flood(1024);
+    else if (strcmp(what, "flood-without-end") == 0)
+        flood(LONG_MAX);
     else if (strcmp(what, "survive") == 0)
         survive();
     else if (strcmp(what, "end") == 0)

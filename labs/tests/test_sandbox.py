@@ -148,6 +148,12 @@ def test_output_without_end_is_kept_to_a_bound(of, hostile):
     assert status == 0 and said == "x" * MOST_OUTPUT
 
 
+@pytest.mark.parametrize("of", LEVELS)
+def test_who_prints_without_end_is_ended(of, hostile):
+    with sandbox.SandboxHost(of, profile.PROGRAM).start(hostile, Launch(("flood-without-end",))) as running:
+        assert running.wait(60) == -9 and running.killed_because == "it printed more than 1 MiB"
+
+
 # -- what it sees ------------------------------------------------------------------------------------------------
 
 
