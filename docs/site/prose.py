@@ -98,12 +98,19 @@ class _Links(Treeprocessor):
     def run(self, root: etree.Element) -> None:
         for element in root.iter():
             if element.tag == "a" and "href" in element.attrib:
-                element.set("href", self.target(element.get("href", "")))
+                target = self.target(element.get("href", ""))
+                if target:
+                    element.set("href", target)
+                else:
+                    element.tag = "span"
+                    del element.attrib["href"]
             elif element.tag == "img":
                 element.set("src", self.target(element.get("src", "")))
 
     def target(self, link: str) -> str:
-        from page import BadSite, place_of
+        """Where the site has it. Nothing: a document that is no page of the site, such as a handout of a lab, which is
+        a template."""
+        from page import BadSite, documents, place_of
 
         if re.match(r"[a-z]+:", link):
             return link
@@ -116,7 +123,8 @@ class _Links(Treeprocessor):
         if not (self.site.root / wanted).is_file():
             raise BadSite(f"{self.of}: there is no {link}")
         if wanted.endswith(".md"):
-            return self.site.href(self.at, place_of(wanted, name))
+            shown = wanted in documents(self.site.root)
+            return self.site.href(self.at, place_of(wanted, name)) if shown else ""
         if wanted.endswith(IMAGES):
             self.site.files[f"images/{wanted}"] = (self.site.root / wanted).read_bytes()
             return self.site.href(self.at, f"images/{wanted}")
