@@ -298,7 +298,7 @@ def list_sites(names: list[str]) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    if arguments == ["--help"]:
+    if "--help" in arguments:
         print(__doc__)
         return 0
     if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in servers.FRAMES and ">" in arguments[1]:
