@@ -48,10 +48,11 @@ class Bare:
 
 
 def admitted(server: Bare) -> Peer:
-    """A peer that is served. Where one thread accepts and another serves, a newcomer may overtake the end of the one
-    before it, and be one too many at that moment."""
-    several = server.name in servers.OF and servers.OF[server.name].threads == "several"
-    for patience in range(100 if several else 0, -1, -1):
+    """A peer that is served. Where one thread accepts and another serves, or where a close is over only with its last
+    completion, a newcomer may overtake the end of the one before it, and be one too many at that moment."""
+    kind = servers.OF.get(server.name)
+    overtakes = kind is not None and (kind.threads == "several" or kind.trigger == "completion")
+    for patience in range(100 if overtakes else 0, -1, -1):
         peer = Peer(server.address)
         try:
             peer.echo(b"admitted")

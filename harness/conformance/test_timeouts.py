@@ -155,7 +155,7 @@ def test_activity_does_not_set_the_timer(start, tmp_path):
 def test_expiry_costs_what_expires(tmp_path):
     """Instructions spent in expiry are counted (callgrind): as many with 10 connections as with 10,000."""
     program = tmp_path / "count_expiry"
-    parts = ("connections", "connection", "extra", "buffer", "frame", "address", "clock", "error", "log")
+    parts = ("connections", "connection", "extra", "buffer", "frame", "line", "address", "clock", "error", "log")
     sources = [HERE / "count_expiry.c", *(servers.ROOT / "common" / f"{part}.c" for part in parts)]
     subprocess.run(
         [*servers.compiler(), "-std=c17", "-D_GNU_SOURCE", "-O1", "-g", "-o", program, *sources, "-lm"],

@@ -51,7 +51,8 @@ CAN_FAIL(int, 0, SSL_write_ex, (SSL * session, const void *bytes, size_t size, s
          (session, bytes, size, count))
 CAN_FAIL(int, -1, SSL_shutdown, (SSL * session), (session))
 
-/* One that makes a thing, which the ledger holds then. */
+/* One that makes a thing, which the ledger holds then. A type cannot stand in parentheses. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define MAKES(type, name, parameters, arguments)                                                   \
     type *__real_##name parameters __attribute__((weak));                                          \
     type *__wrap_##name parameters;                                                                \
@@ -66,6 +67,7 @@ CAN_FAIL(int, -1, SSL_shutdown, (SSL * session), (session))
         ledger_take_memory(made, fault.path);                                                      \
         return made;                                                                               \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 MAKES(SSL_CTX, SSL_CTX_new, (const SSL_METHOD *method), (method))
 MAKES(SSL, SSL_new, (SSL_CTX * context), (context))
