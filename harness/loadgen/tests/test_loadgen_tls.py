@@ -103,7 +103,7 @@ def test_a_piece_after_one_that_found_no_room():
     with Server("tls") as one:
         client = generator.start(
             "--port", one.address[1], "--tls", "--connections", 8, "--pipeline", 3000, "--payload", "8000",
-            "--fragment", "--warmup", 0, "--duration", 1, *limits.options(),
+            "--fragment", "--warmup", 0, "--duration", 1, "--drain", 50, *limits.options(),
         )  # fmt: skip
         one.wait_statistics(lambda s: s["frames"] > 100, "the load")
         for _ in range(3):
