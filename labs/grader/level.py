@@ -34,16 +34,21 @@ class Level:
 
 
 def enter(why_weak: str, user: str, network: str) -> Level:
-    """In the process that grades one submission. Of several at a time, each has another number, and so another user."""
+    """In the process that grades one submission."""
     if network:
         _loopback_up()
-    return Level(why_weak, (), FIRST_USER + os.getpid() if user else None)
+    return Level(why_weak, (), _own_user() if user else None)
+
+
+def _own_user() -> int:
+    """Of this process alone: what ends all processes of a user must not end those of another grader."""
+    return FIRST_USER + os.getpid()
 
 
 def find() -> Level:
     """Everything is tried: a kernel, a container or a security module may forbid it, and no file tells of all."""
     root = os.geteuid() == 0 and _becomes_another()
-    user = FIRST_USER if root else None
+    user = _own_user() if root else None
     network = ("unshare", "-n", "--") if root else ("unshare", "-Urn", "--")
     refused = _refused([*network, "true"])
     if refused:
