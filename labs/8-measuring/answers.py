@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 
 from grader.questions import Answer
+from labkit import modules
 from suite.protocol import Protocol
 
 
-def _kit_files() -> ModuleType:
-    name, path = "kit_files_of_measuring", Path(__file__).with_name("kit_files.py")
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
 def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
-    kit_files = _kit_files()
+    kit_files = modules.load(Path(__file__).with_name("kit_files.py"))
     (dishonest,) = [each for each in kit_files.sets(word) if each.way]
     table = dict(line.rsplit(" ", 1) for line in kit_files.expected.table(dishonest.run))
     return {

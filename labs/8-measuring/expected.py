@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from labkit import modules
 from suite.protocol import Protocol
 
-
-def _rows() -> ModuleType:
-    name, path = "rows_of_measuring", Path(__file__).with_name("stdin.py")
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-rows = _rows()
+rows = modules.load(Path(__file__).with_name("stdin.py"))
 Row, Run, run_of, stdin, MOST_NS = rows.Row, rows.Run, rows.run_of, rows.stdin, rows.MOST_NS
 
 SLOT_BITS, VALUE_BITS = 10, 37  # histogram.h

@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from labkit import modules
 from labkit.protocol import choices
 from suite.protocol import Protocol
 
-
-def _expected() -> ModuleType:
-    """expected.py beside this file; other labs have one of the same name."""
-    name, path = "expected_of_measuring", Path(__file__).with_name("expected.py")
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-expected = _expected()
+expected = modules.load(Path(__file__).with_name("expected.py"))
 
 MICROSECOND, MILLISECOND = 1_000, 1_000_000
 RATE_GAP = 500 * MICROSECOND  # 2,000 requests a second

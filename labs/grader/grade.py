@@ -3,18 +3,16 @@ peers that we play meet nobody else's."""
 
 from __future__ import annotations
 
-import importlib.util
 import tempfile
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from labkit.lab import PARTS, ROOT, Lab, Test
 from labkit.protocol import Protocol, of_word
 
-from grader import cases, explain, own, play, questions
+from grader import explain, one_test, own, questions
 from grader import submission as submissions
 from grader.build import build
 from grader.host import HostFault
@@ -110,21 +108,7 @@ def _played(task: Task, test: Test, program: Path) -> tuple[Outcome, str]:
 
 
 def _play(task: Task, test: Test, program: Path) -> Outcome:
-    script = task.lab.script_path(test)
-    if task.lab.kind == "server":
-        return play.play(task.host, program, script, task.protocol)
-    return cases.run(task.host, program, script, _expected(task.lab), task.protocol)
-
-
-def _expected(lab: Lab) -> ModuleType:
-    """expected.py of a lab, which makes the right output of a program."""
-    path = lab.directory / "expected.py"
-    spec = importlib.util.spec_from_file_location(f"expected_{lab.number}", path)
-    if spec is None or spec.loader is None:
-        raise HostFault(f"{path}: cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return one_test.run(task.lab, task.host, program, task.lab.script_path(test), task.protocol)
 
 
 # -- what needs no program of the submission -------------------------------------------------------------------

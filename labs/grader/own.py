@@ -7,14 +7,12 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.util
 import json
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import ModuleType
 
 from labkit import tree
 from labkit.lab import ROOT, Bug, Lab
@@ -22,14 +20,13 @@ from suite import servers
 from suite.protocol import Protocol
 from suite.script import BadScript
 
-from grader import cases, play
-from grader.host import HostFault
+from grader import cases, one_test
 from grader.local import LocalHost
 from grader.result import Item, Outcome
 
 TRIES = 3  # of a test that fails: it counts when it fails twice
 PARTS_OF_A_VERDICT = (
-    *("labs/grader/" + name for name in ("play.py", "cases.py", "stillness.py", "own.py", "local.py")),
+    *("labs/grader/" + name for name in ("play.py", "subject.py", "cases.py", "stillness.py", "own.py", "local.py")),
     *("harness/suite/" + name for name in ("play.py", "script.py", "model.py", "protocol.py", "waiting.py")),
 )
 
@@ -134,9 +131,7 @@ class Judge:
         return outcome
 
     def _play(self, path: Path, program: Path) -> Outcome:
-        if self.lab.kind == "server":
-            return play.play(LocalHost(), program, path, self.protocol)
-        return cases.run(LocalHost(), program, path, _expected(self.lab), self.protocol)
+        return one_test.run(self.lab, LocalHost(), program, path, self.protocol)
 
     def _key(self, path: Path, program: Path) -> str:
         what = hashlib.sha256(f"{_of_player()}\0{self.lab.name}\0{self.protocol}\0{path.stem}\0".encode())
@@ -166,14 +161,3 @@ def _keep(path: Path, outcome: Outcome) -> None:
         with os.fdopen(descriptor, "w") as stream:
             json.dump(asdict(outcome), stream)
         os.replace(name, path)
-
-
-@functools.cache
-def _expected(lab: Lab) -> ModuleType:
-    path = lab.directory / "expected.py"
-    spec = importlib.util.spec_from_file_location(f"expected_{lab.number}", path)
-    if spec is None or spec.loader is None:
-        raise HostFault(f"{path}: cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -3,7 +3,6 @@ student may hand in more than once."""
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from labkit import modules
 from labkit.lab import Lab, Question
 from suite.protocol import Protocol
 
@@ -50,12 +50,9 @@ def grade(lab: Lab, protocol: Protocol, word: str, answers: Mapping[str, Any]) -
 
 def _rights(lab: Lab, protocol: Protocol, word: str) -> dict[str, Answer]:
     path = lab.directory / "answers.py"
-    spec = importlib.util.spec_from_file_location(f"answers_{lab.number}", path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise HostFault(f"{path}: cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    rights: dict[str, Answer] = module.answers(protocol, word)
+    rights: dict[str, Answer] = modules.load(path).answers(protocol, word)
     for question in lab.questions:
         right = rights.get(question.name)
         if right is None or right.kind != question.kind or right.kind not in KINDS:

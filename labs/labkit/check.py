@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -12,19 +11,20 @@ import tarfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 from grader import cases, play, report_text
 from grader.host import HostFault, Launch
 from grader.local import LocalHost
 from grader.result import Item, Outcome
-from labkit import calls
+from labkit import calls, modules
 from suite.protocol import Protocol
 from suite.script import BadScript
 
 TOOLS = Path(__file__).resolve().parent.parent
 KIT = TOOLS.parent
+EXPECTED = TOOLS / "lab" / "expected.py"  # what the cases of a program become
 EXAMPLE = "example.json"
 MOST_OWN = 12
 
@@ -66,21 +66,12 @@ def _play(kit: Kit, path: Path) -> Outcome:
 def _expected(path: Path) -> Any:
     """What a case becomes. Where that would be the answer, the kit has no program for it. A case of ours has two files
     beside it."""
-    if (TOOLS / "lab" / "expected.py").exists():
-        return _module("expected")
+    if EXPECTED.exists():
+        return modules.load(EXPECTED)
     return SimpleNamespace(
         stdin=lambda case, protocol: path.with_suffix(".in").read_bytes(),
         expected=lambda case, protocol: path.with_suffix(".out").read_bytes(),
     )
-
-
-def _module(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, TOOLS / "lab" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # a dataclass looks for its module there
-    spec.loader.exec_module(module)
-    return module
 
 
 def _graded(kit: Kit, item: Item, path: Path) -> Item:
@@ -179,7 +170,7 @@ def own(kit: Kit, names: list[str]) -> int:
         return _refuse(f"T={unknown[0]}: there is no own/{unknown[0]}.json")
     if len(paths) > MOST_OWN:
         print(f"own/ has {len(paths)} tests; only the first {MOST_OWN}, by name, are taken.")
-    if kit.kind == "program" and not (TOOLS / "lab" / "expected.py").exists():
+    if kit.kind == "program" and not EXPECTED.exists():
         return _show(kit, paths)
     print(_head(kit))
     items = []
@@ -202,7 +193,7 @@ def own(kit: Kit, names: list[str]) -> int:
 
 def _show(kit: Kit, paths: list[Path]) -> int:
     """The right output would be the answer of the lab: the grader has it, the kit does not."""
-    module, wrong = _module("stdin"), 0
+    module, wrong = modules.load(EXPECTED.with_name("stdin.py")), 0
     for path in paths:
         print(f"own/{path.name}: your program prints")
         try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import ast
 import gzip
-import importlib.util
 import io
 import json
 import shlex
@@ -16,12 +15,11 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import jinja2
 
 from labkit import lab as labs
-from labkit import tree
+from labkit import modules, tree
 from labkit.lab import LABS, ROOT, BadLab, Lab
 from labkit.protocol import digest, of_word
 from suite.protocol import Protocol
@@ -81,7 +79,7 @@ def _tests(lab: Lab, protocol: Protocol) -> Files:
         if test.pitfall:
             found[f"pitfalls/{test.pitfall}.md"] = _page(test.pitfall).encode()
         if lab.kind == "program":
-            module, case = module_of(lab, "expected"), json.loads(path.read_text())
+            module, case = modules.load(lab.directory / "expected.py"), json.loads(path.read_text())
             stem = f"tests/{path.stem}"
             found[f"{stem}.in"] = module.stdin(case, protocol)
             found[f"{stem}.out"] = module.expected(case, protocol)
@@ -159,22 +157,10 @@ def _module_file(name: str) -> tuple[Path, Path] | None:
     return None
 
 
-def module_of(lab: Lab, name: str) -> Any:
-    """A Python file of the lab's directory."""
-    full = f"lab_{lab.number}_{name}"
-    if full not in sys.modules:
-        spec = importlib.util.spec_from_file_location(full, lab.directory / f"{name}.py")
-        assert spec is not None and spec.loader is not None
-        module = sys.modules[full] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[full]
-
-
 def _own_files(lab: Lab, protocol: Protocol, word: str) -> Files:
     """What kit_files.py of the lab adds."""
-    if not (lab.directory / "kit_files.py").exists():
-        return {}
-    return dict(module_of(lab, "kit_files").files(protocol, word))
+    path = lab.directory / "kit_files.py"
+    return dict(modules.load(path).files(protocol, word)) if path.exists() else {}
 
 
 # -- texts -------------------------------------------------------------------------------------------
@@ -205,7 +191,7 @@ def _makefile(lab: Lab) -> str:
         {
             "path": each.path,
             "name": each.path.removesuffix(".c"),
-            "flags": _shell([f"-Igiven/{PurePosixPath(each.source).parent}", *tree.extra_flags(lab, "given")]),
+            "flags": shlex.join([f"-Igiven/{PurePosixPath(each.source).parent}", *tree.extra_flags(lab, "given")]),
         }
         for each in lab.files
     ]
@@ -216,16 +202,12 @@ def _makefile(lab: Lab) -> str:
         program=f"build/{lab.program}",
         files=of_files,
         given=[f"given/{path}" for path in tree.source_files(lab) if path not in handed_in],
-        flags=_shell(tree.COMMON_FLAGS),
-        warnings=_shell(tree.WARNINGS),
-        link=_shell(tree.LINK_FLAGS),
-        libraries=_shell(tree.LIBRARIES),
-        extra=f" {_shell(extra)}" if extra else "",
+        flags=shlex.join(tree.COMMON_FLAGS),
+        warnings=shlex.join(tree.WARNINGS),
+        link=shlex.join(tree.LINK_FLAGS),
+        libraries=shlex.join(tree.LIBRARIES),
+        extra=f" {shlex.join(extra)}" if extra else "",
     )
-
-
-def _shell(words: Iterable[str]) -> str:
-    return shlex.join(words)
 
 
 def _answers(lab: Lab, protocol: Protocol, word: str) -> str:

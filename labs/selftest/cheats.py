@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.lab import BadLab, Lab
 from labkit import lab as labs
+from labkit import modules
+from labkit.lab import BadLab, Lab
 
 from selftest import solutions
 
@@ -90,7 +91,7 @@ def write(cheat: Cheat, into: Path, out: Path, neighbour: int) -> Path:
     archive = into / f"{cheat.name}.{cheat.archive}"
     if (cheat.directory / "make.py").is_file():
         facts = Facts(labs.ROOT, lab, out, solutions.own_tests(lab), archive, neighbour)
-        solutions.load(cheat.directory / "make.py", "make").make(submission, facts)
+        modules.load(cheat.directory / "make.py").make(submission, facts)
     return archive if cheat.archive else submission
 
 

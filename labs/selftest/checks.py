@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from grader import cases, play
+from grader import one_test
 from grader.local import LocalHost
 from grader.noise import Noise
-from grader.result import Outcome, Result
+from grader.result import Result
 from labkit import tree
 from labkit.lab import Bug, Lab, Test
 from labkit.protocol import of_word
@@ -108,18 +108,10 @@ def _fails(bench: Bench, lab: Lab, bug: Bug, test: Test, program: Path) -> bool:
     for _ in range(TRIES):
         noise = Noise()
         bench.played += 1
-        outcome = _play(bench, lab, test, program)
+        outcome = one_test.run(lab, LocalHost(), program, lab.script_path(test), of_word(bench.word))
         if outcome.passed or test.name in bug.loses or not (outcome.noisy or noise.seen()):
             break
     return not outcome.passed
-
-
-def _play(bench: Bench, lab: Lab, test: Test, program: Path) -> Outcome:
-    script, protocol = lab.script_path(test), of_word(bench.word)
-    if lab.kind == "server":
-        return play.play(LocalHost(), program, script, protocol)
-    expected = solutions.load(lab.directory / "expected.py", f"expected_{lab.number}")
-    return cases.run(LocalHost(), program, script, expected, protocol)
 
 
 # -- repeats -----------------------------------------------------------------------------------------------------

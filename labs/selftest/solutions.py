@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
-from types import ModuleType
 
-from labkit import cut, tree
+from labkit import cut, modules, tree
 from labkit.lab import BadLab, Lab
 from labkit.protocol import of_word
 from suite.protocol import Protocol
@@ -15,15 +13,6 @@ from suite.protocol import Protocol
 from selftest import frames
 
 HERE = Path(__file__).parent
-
-
-def load(path: Path, name: str) -> ModuleType:
-    """A Python file that belongs to no package."""
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None, path
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 # -- what belongs to every whole submission --------------------------------------------------------------------
@@ -36,7 +25,7 @@ def own_tests(lab: Lab) -> Path:
 
 def answers_text(lab: Lab, word: str) -> str:
     """answers.toml with the right answers, as somebody would write them."""
-    module = load(lab.directory / "answers.py", f"answers_{lab.number}")
+    module = modules.load(lab.directory / "answers.py")
     lines = []
     for name, answer in module.answers(of_word(word), word).items():
         right = answer.right[0] if isinstance(answer.right, (tuple, list)) else answer.right

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grader import cases, play
+from grader import one_test
 from grader.local import LocalHost
 from grader.result import Item, Outcome, Result
 from labkit import lab as labs
@@ -49,11 +49,7 @@ def _first_test(lab: labs.Lab) -> labs.Test:
 
 
 def _outcome(lab: labs.Lab, program: Path) -> Outcome:
-    script = lab.script_path(_first_test(lab))
-    if lab.kind == "server":
-        return play.play(LocalHost(), program, script, ECHO)
-    expected = solutions.load(lab.directory / "expected.py", "expected_of_the_lab")
-    return cases.run(LocalHost(), program, script, expected, ECHO)
+    return one_test.run(lab, LocalHost(), program, lab.script_path(_first_test(lab)), ECHO)
 
 
 @pytest.mark.parametrize("cheat", [cheat for cheat in CHEATS if cheat.works_outside], ids=lambda cheat: cheat.name)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
+from labkit import modules
 from labkit.protocol import ECHO
 
 PROGRAM = """
@@ -36,10 +36,7 @@ __attribute__((constructor)) static void look_it_up(void)
 
 
 def make(directory: Path, facts: Any) -> None:
-    spec = importlib.util.spec_from_file_location("expected_of_cheat", facts.lab.directory / "expected.py")
-    assert spec is not None and spec.loader is not None
-    expected = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(expected)
+    expected = modules.load(facts.lab.directory / "expected.py")
     rows = []
     for test in facts.lab.tests:
         if not test.hidden:
