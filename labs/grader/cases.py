@@ -14,9 +14,9 @@ from suite import waiting
 from suite.protocol import Protocol
 
 from grader.host import MOST_OUTPUT, Host, HostFault, Launch, Running
-from grader.play import ending, last_words
 from grader.result import Outcome
 from grader.stillness import Stillness
+from grader.telling import ending, last_words
 
 MOST_FILE = 1 << 16  # bytes of a case
 COMPUTES = 10.0  # seconds of processor time

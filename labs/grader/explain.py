@@ -17,7 +17,8 @@ from suite.strace import NO_TRACE
 
 from grader.host import Host, HostFault, Launch, Refused
 from grader.local import LocalHost
-from grader.play import LabPeer, LabPlay, Subject, faults, options
+from grader.play import LabPeer, LabPlay, faults, options
+from grader.subject import Subject
 from tracing.calls import Call
 from tracing.reader import Reader
 from tracing.show import table

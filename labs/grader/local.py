@@ -19,6 +19,7 @@ from tracing.calls import STRACE
 from grader.host import MOST_OUTPUT, HostFault, Launch, Refused
 from grader.listeners import descendants, listening
 from grader.stillness import Stillness
+from grader.telling import ending
 
 DESCRIPTORS = 1024
 
@@ -120,16 +121,8 @@ def wait_listening(running: LocalRunning) -> tuple[str, int]:
         return found
     out, err = running.output()
     status = running.wait(0.0)
-    how = f"it ended ({ending(status)})" if status is not None else f"it does not listen ({found})"
+    how = f"it ended ({ending(status, 'by ')})" if status is not None else f"it does not listen ({found})"
     raise Refused(f"the program did not start: {how}", out, err)
-
-
-def ending(status: int) -> str:
-    """An exit status in words."""
-    if status < 0:
-        names = {each.value: each.name for each in signal.Signals}
-        return f"by {names.get(-status, f'signal {-status}')}"
-    return f"exit status {status}"
 
 
 def _prepare() -> None:

@@ -19,9 +19,9 @@ from tracing.calls import STRACE
 
 from grader.host import HostFault, Launch, Refused
 from grader.listeners import descendants, listening
-from grader.local import ending
 from grader.profile import MIB
 from grader.stillness import Stillness, cpu_seconds
+from grader.telling import ending
 
 if TYPE_CHECKING:
     from grader.sandbox import SandboxHost
@@ -237,7 +237,7 @@ class Sandboxed:
             return f"the program cannot be executed: {os.strerror(self._not_executed)}"
         if self.killed_because:
             return f"the program was stopped: {self.killed_because}"
-        return f"the program ended before it listened ({ending(self.wait(0) or 0)})"
+        return f"the program ended before it listened ({ending(self.wait(0) or 0, 'by ')})"
 
     def _refused(self, why: str) -> Refused:
         self.host.refused += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
 from collections.abc import Iterable, Sequence
 
 from suite.model import PeerModel
@@ -11,6 +12,7 @@ from suite.script import Action, describe
 
 MOST_STEPS = 60
 MOST_PEERS = 4  # one by one
+MOST_LINES = 6  # of a program that has crashed
 ALIKE = 3  # peers in a row that do the same are told as one
 OF_PEER = re.compile(r"peer (\d+) (.*)", re.DOTALL)
 
@@ -103,3 +105,22 @@ def _of(model: PeerModel) -> str:
     if model.due:
         return f"{model.received:,} of {model.whole:,} bytes"
     return f"all {model.whole:,} bytes, but not the end of the stream" if model.whole else "no end of the stream"
+
+
+# -- how a program ended -------------------------------------------------------------------------------------
+
+
+def last_words(err: bytes) -> list[str]:
+    """What it said on standard error, without the statistics: a sanitizer's report, for instance."""
+    lines = [line for line in err.decode(errors="replace").splitlines() if line.strip() and not line.startswith("{")]
+    return [line[:200] for line in lines[-MOST_LINES:]]
+
+
+def ending(status: int | None, by: str = "") -> str:
+    """An exit status in words. `by` stands before the name of a signal."""
+    if status is None:
+        return "with an unknown status"
+    if status < 0:
+        names = {each.value: each.name for each in signal.Signals}
+        return by + names.get(-status, f"signal {-status}")
+    return f"exit status {status}"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import wrong_server
 
 from grader import cases, own
 from grader.local import LocalHost
@@ -17,8 +17,6 @@ from labkit import tree
 from labkit.lab import Bug, Lab
 from suite.protocol import ECHO
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 BUGS = (Bug("silent", "answers nothing", 10, ("one",)), Bug("early", "answers too early", 15, ("one",)))
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the labs are graded on Linux")
@@ -26,11 +24,7 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 
 def program(directory: Path, fault: str) -> Path:
     """wrong_server.py with a fault."""
-    path = directory / f"server-{fault}"
-    words = shlex.join([sys.executable, str(HERE / "wrong_server.py"), repr(ECHO), fault])
-    path.write_text(f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT / 'harness'))} exec {words} \"$@\"\n")
-    path.chmod(0o755)
-    return path
+    return wrong_server.written(directory / f"server-{fault}", fault)
 
 
 def lab(directory: Path, kind: str = "server") -> Lab:

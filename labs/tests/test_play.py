@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wrong_server
 
 from grader import play, stillness, telling
 from grader.host import HostFault
@@ -22,9 +22,6 @@ from suite import script as scripts
 from suite.model import PeerModel
 from suite.protocol import ECHO, Protocol
 from suite.script import Action, BadScript
-
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the labs are graded on Linux")
 
@@ -40,11 +37,7 @@ def server(tmp_path):
     """Writes a program that is wrong_server.py with a fault."""
 
     def make(fault: str, protocol: Protocol = ECHO) -> Path:
-        program = tmp_path / "server"
-        words = shlex.join([sys.executable, str(HERE / "wrong_server.py"), repr(protocol), fault])
-        program.write_text(f"#!/bin/sh\nPYTHONPATH={shlex.quote(str(ROOT / 'harness'))} exec {words} \"$@\"\n")
-        program.chmod(0o755)
-        return program
+        return wrong_server.written(tmp_path / "server", fault, protocol)
 
     return make
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
+import wrong_server
 
 from grader import explain
 from grader.local import LocalHost
@@ -32,11 +31,7 @@ def shown(tmp_path, monkeypatch):
     monkeypatch.setattr(tree, "reference", lambda lab, protocol: servers.program("epoll_lt"))
 
     def trace(fault: str) -> str:
-        program, script = tmp_path / "server", tmp_path / "script.json"
-        words = shlex.join([sys.executable, str(HERE / "wrong_server.py"), repr(ECHO), fault])
-        harness = shlex.quote(str(servers.ROOT / "harness"))
-        program.write_text(f"#!/bin/sh\nPYTHONPATH={harness} exec {words} \"$@\"\n")
-        program.chmod(0o755)
+        program, script = wrong_server.written(tmp_path / "server", fault), tmp_path / "script.json"
         script.write_text(json.dumps(SCRIPT))
         return explain.trace(LAB, ECHO, LocalHost(), program, script)
 

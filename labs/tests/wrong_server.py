@@ -7,14 +7,25 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
+import shlex
 import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
-from suite.protocol import Protocol
+from suite.protocol import ECHO, Protocol
 
 HOLD = 64 << 20  # bytes
+
+
+def written(program: Path, fault: str, protocol: Protocol = ECHO) -> Path:
+    """Makes a program that is this file with a fault."""
+    words = shlex.join([sys.executable, __file__, repr(protocol), fault])
+    harness = shlex.quote(str(Path(__file__).resolve().parents[2] / "harness"))
+    program.write_text(f"#!/bin/sh\nPYTHONPATH={harness} exec {words} \"$@\"\n")
+    program.chmod(0o755)
+    return program
 
 
 class Connection:
