@@ -186,7 +186,7 @@ include harness/mutants/mutants.mk
 include harness/coverage.mk
 include harness/soak/soak.mk
 include harness/tracing/tracing.mk
--include labs/labs.mk
+include labs/labs.mk
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 
@@ -215,8 +215,8 @@ endif
 endif
 	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
 
-# Sanitizer builds live in directories of their own: switching costs nothing. What tests only Python is left out.
-# What runs no program of this build is left out: the benchmarks, the labs, which build their own, and the site.
+# Sanitizer builds live in directories of their own: switching costs nothing. What runs no program of this build is left
+# out: tests of the benchmarks, of the labs, which build their own programs, and of the site.
 test-asan:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined \
 	    ARGS="--ignore-glob='*test_bench_*' --ignore=labs/tests --ignore=docs/site/tests $(ARGS)"

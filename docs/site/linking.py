@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 import csource
 import manual
 from checks.marks import TITLES
-from page import BadSite, Site, documents, page_of
+from page import BadSite, Site, page_of
 
 IN_COMMENT = re.compile(
     r"(?P<manual>\b(?P<page>[A-Za-z_][\w-]*)\((?P<section>[1-8])\))"
@@ -66,9 +66,7 @@ class Linker:
         if not (self.site.root / name).is_file():
             return None
         if name.endswith(".md"):
-            if name not in documents(self.site.root):
-                return None
-            return self.site.href(self.at, page_of(name))
+            return self.site.href(self.at, page_of(name)) if name in self.site.documents else None
         return self.site.href(self.at, self.site.source(name))
 
     def code(self, pieces: Iterable[tuple[str, str]]) -> Markup:

@@ -85,6 +85,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self.documents = frozenset(documents(self.root))
         self._templates.globals["href"] = _href_of_context(self)
         self._templates.globals["code"] = self.code
         self._templates.globals["site_source"] = self.source

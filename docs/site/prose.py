@@ -110,7 +110,7 @@ class _Links(Treeprocessor):
     def target(self, link: str) -> str:
         """Where the site has it. Nothing: a document that is no page of the site, such as a handout of a lab, which is
         a template."""
-        from page import BadSite, documents, place_of
+        from page import BadSite, place_of
 
         if re.match(r"[a-z]+:", link):
             return link
@@ -123,8 +123,7 @@ class _Links(Treeprocessor):
         if not (self.site.root / wanted).is_file():
             raise BadSite(f"{self.of}: there is no {link}")
         if wanted.endswith(".md"):
-            shown = wanted in documents(self.site.root)
-            return self.site.href(self.at, place_of(wanted, name)) if shown else ""
+            return self.site.href(self.at, place_of(wanted, name)) if wanted in self.site.documents else ""
         if wanted.endswith(IMAGES):
             self.site.files[f"images/{wanted}"] = (self.site.root / wanted).read_bytes()
             return self.site.href(self.at, f"images/{wanted}")

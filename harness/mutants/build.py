@@ -33,7 +33,7 @@ def make_base(scratch: Path, kind: str, programs: Iterable[str]) -> Path:
     (tree / "harness" / LOADGEN).mkdir()
     for source in (servers.ROOT / "harness" / LOADGEN).glob("*.[ch]"):
         shutil.copy2(source, tree / "harness" / LOADGEN)
-    for part in (servers.ROOT / "harness").rglob("*.mk"):  # the Makefile includes them
+    for part in (*(servers.ROOT / "harness").rglob("*.mk"), servers.ROOT / "labs" / "labs.mk"):  # the Makefile's
         target = tree / part.relative_to(servers.ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(part, target)
