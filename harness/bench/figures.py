@@ -538,9 +538,10 @@ FIGURES: tuple[Kind, ...] = (
     ),  # fmt: skip
     Curves(
         "wait_sleeps", "E4-block", "A wait that finds nothing and may sleep for {block} ms", "descriptors watched",
-        "CPU time of the call",
-        "CPU time of the thread, not the time that passes. With 0 ms the call returns at once. With 20 ms it sleeps: "
-        "poll puts itself on the wait queue of every descriptor, looks at all of them again, and takes itself off.",
+        "time of the call",
+        "With 0 ms the call returns at once. With 20 ms it sleeps: poll puts itself on the wait queue of every "
+        "descriptor, looks at all of them again, and takes itself off. Of a call that sleeps only the CPU time of the "
+        "thread is counted, not the time that passes.",
         points={"ready": "0"}, measure="wait", x=_sum_of("watched"), each=("block", "20"), ends=False,
         load=_NO_SERVER,
     ),  # fmt: skip
