@@ -89,8 +89,7 @@ class Sandboxed:
 
     def signal(self, number: int) -> None:
         if self.alive():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, number)
+            _signal(self.pid, number)
 
     def wait(self, seconds: float) -> int | None:
         """Whoever has been killed because it used too much has the status of SIGKILL."""
@@ -261,8 +260,7 @@ class Sandboxed:
         if self.host.level.why_weak:
             self.host.kill_all(self._first)
         else:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._first, signal.SIGKILL)
+            _signal(self._first, signal.SIGKILL)
 
     # -- the end -----------------------------------------------------------------------------------
 
@@ -270,13 +268,11 @@ class Sandboxed:
         """Nothing of it is left afterwards: process 1 takes its namespace with it."""
         self._end = True
         if self._outer is not None:
-            if self.host.level.why_weak:
+            if self.host.level.why_weak and self._first:
                 self.host.kill_all(self._first)
-            for each in (self._first, self._outer.pid):
-                if each and self._outer.poll() is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(each, signal.SIGKILL)
-            self._wait(self._outer, "the sandbox")
+            else:
+                _signal(self._first or self._outer.pid, signal.SIGKILL)
+            self._reap(self._outer)
             if self._outer.stdin is not None:
                 with contextlib.suppress(OSError):
                     self._outer.stdin.close()
@@ -292,6 +288,18 @@ class Sandboxed:
         for pipe in self._pipes:
             pipe.finish()
 
+    def _reap(self, outer: subprocess.Popen[bytes]) -> None:
+        """launch and bubblewrap end by themselves when all that they have started is dead, and ask for the status of each
+        before. Killed earlier, they leave zombies, and Linux counts a zombie among its user's processes. Where process 1
+        of a container does not wait for what it adopts, the user's next program could then start none."""
+        _signal(outer.pid, signal.SIGCONT)  # without root, the program can have stopped it
+        try:
+            outer.wait(ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            for each in filter(None, (self._first, outer.pid)):
+                _signal(each, signal.SIGKILL)
+            self._wait(outer, "the sandbox")
+
     @staticmethod
     def _wait(process: subprocess.Popen[bytes], name: str) -> None:
         try:
@@ -299,6 +307,11 @@ class Sandboxed:
         except subprocess.TimeoutExpired:
             process.kill()
             raise HostFault(f"{name} does not end") from None
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def _until(condition: Callable[[], bool], fault: str) -> None:

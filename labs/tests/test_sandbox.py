@@ -89,6 +89,17 @@ def test_a_fork_bomb_is_bounded_and_ended(of, hostile):
     assert not left("fork-bomb")
 
 
+@pytest.mark.parametrize("of", LEVELS)
+def test_no_zombie_is_left(of, hostile):
+    """A zombie counts in RLIMIT_NPROC, and whoever adopts it may never ask for it: this process does not."""
+    kernel.adopt_orphans()
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text().split()
+    with sandbox.SandboxHost(of).start(hostile, Launch(("fork-bomb",))):
+        waiting.until(lambda: len(left("fork-bomb")) > 10, "many processes")
+    assert [pid for pid in children.read_text().split() if pid not in before] == []
+
+
 @needs_strong
 def test_signals_to_all_reach_nobody_else(hostile):
     with sandbox.SandboxHost(STRONG).start(hostile, Launch(("signal-all",))) as running:
