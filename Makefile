@@ -215,11 +215,13 @@ endif
 endif
 	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
 
-# Sanitizer builds live in directories of their own: switching costs nothing. What runs no program of this build is left
-# out: tests of the benchmarks, of the labs, which build their own programs, and of the site.
+# What runs no program of this build: the tests of the benchmarks, of the labs, which build their own, and of the site.
+without_programs := --ignore-glob='*test_bench_*' --ignore=labs/tests --ignore=docs/site/tests
+
+# Sanitizer builds live in directories of their own: switching costs nothing.
 test-asan:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined \
-	    ARGS="--ignore-glob='*test_bench_*' --ignore=labs/tests --ignore=docs/site/tests $(ARGS)"
+	    ARGS="$(without_programs) $(ARGS)"
 
 compare:
 	@harness/show compare '$(A)' '$(B)'
