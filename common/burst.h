@@ -1,15 +1,20 @@
-/* Memory that a burst needed goes back to the kernel. For servers that let malloc(3) keep more
- * between their buffers than the five do. */
+/* Memory that a burst needed goes back to the kernel. */
 #ifndef COMMON_BURST_H
 #define COMMON_BURST_H
 
-#include "context.h"
+#include "stats.h"
 
 #include <stdint.h>
 
-/* To be called once a wake-up: gives back what a burst has left, if one is over. *looked is the
- * caller's: stats.bytes_in at the last look, and 0 at first. Costs a comparison, and a look at the
- * heap for each 32 MiB that have come. */
-void burst_over(const struct context *context, uint64_t *looked);
+/* All 0 at first. */
+struct burst {
+    uint64_t looked_at; /* as many bytes in have paid for the looks until now */
+    uint64_t most;      /* buffers at the same time since the last look */
+};
+
+/* To be called once a wake-up, before the wait, which may be long. Gives back what a burst has
+ * left, if one is over. Costs three comparisons, and a look at the heap for each 32 MiB that have
+ * come. */
+void burst_over(struct burst *burst, const struct stats *stats);
 
 #endif

@@ -330,6 +330,7 @@ static int turn(struct loop *loop)
 
     loop->peers_wait = false;
     loop->deadline_ns = next_deadline(loop);
+    burst_over(&loop->burst, loop->context.stats);
     if (mux_wait(loop->mux, loop, loop->deadline_ns) < 0)
         return -1;
     take_signals(loop);

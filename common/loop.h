@@ -6,6 +6,7 @@
 #ifndef COMMON_LOOP_H
 #define COMMON_LOOP_H
 
+#include "burst.h"
 #include "connections.h"
 #include "context.h"
 #include "error.h"
@@ -23,6 +24,7 @@ struct loop {
     struct context context;
     struct connections connections;
     struct mux *mux;
+    struct burst burst;
     uint64_t deadline_ns; /* when the next timeout is over, as known before the wait; or NEVER */
     bool peers_wait;      /* the listener was ready in this wake-up */
     bool stopping;        /* accepts nobody, and ends when the last connection has ended */

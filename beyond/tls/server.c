@@ -11,7 +11,6 @@
  * The loop that calls these functions is common/loop.c. A connection's turn is serve(), in turn.c.
  * Compare it with a sibling: make compare A=epoll_et B=tls. The numbers in brackets mark the same
  * places in every server; docs/reading.md goes through them. */
-#include "../../common/burst.h"
 #include "../../common/loop.h"
 #include "../../common/own_descriptors.h"
 #include "../../common/transport.h"
@@ -38,7 +37,6 @@ struct mux {
     struct session_queue handshakes;
     struct watch_queue again; /* Work is left here, but epoll will not report it. */
     int queued;               /* how many watches stand in it */
-    uint64_t memory_looked;   /* common/burst.h */
     struct epoll_event events[EVENTS_A_WAIT];
 };
 
@@ -184,8 +182,6 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
     int due = mux->queued;
     uint64_t handshake_ns = handshakes_deadline(&mux->handshakes);
 
-    /* Before it sleeps, which may be for long: nobody looks at the heap meanwhile. */
-    burst_over(&loop->context, &mux->memory_looked);
     if (own_timer_set(&mux->own, handshake_ns < deadline_ns ? handshake_ns : deadline_ns) < 0)
         return -1;
     int count = loop_woke(loop, epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, due > 0 ? 0 : -1));

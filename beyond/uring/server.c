@@ -13,7 +13,6 @@
  * send of a connection, accepting.c the accept, signal_reading.c the signals, pipe_polling.c the
  * pipe of a restart. Compare this file with a sibling: make compare A=epoll_et B=uring. The numbers
  * in brackets mark the same places in every server; docs/reading.md goes through them. */
-#include "../../common/burst.h"
 #include "../../common/clock.h"
 #include "../../common/loop.h"
 #include "../../common/transport.h"
@@ -39,7 +38,6 @@ struct mux {
     struct signal_reading signals;
     struct pipe_polling pipe;
     struct watch_queue starved; /* their receives wait for a landing, the oldest first */
-    uint64_t memory_looked;     /* common/burst.h */
 };
 
 /* The ring is made while the server starts: where it may not be made, one line says why, and the
@@ -199,7 +197,6 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
 {
     struct watch *watch;
 
-    burst_over(&loop->context, &mux->memory_looked);
     int count = loop_woke(loop, ring_wait(&mux->ring, deadline_ns, loop->context.now_ns));
     take_completions(mux, count);
     for (unsigned landings = mux->ring.landings_free;

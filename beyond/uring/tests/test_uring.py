@@ -67,29 +67,6 @@ def test_waits_are_the_calls_that_wait(start, tmp_path):
     assert counted["reads"] >= 30 and counted["writes"] >= 30
 
 
-@needs.descriptors(1100)
-@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
-@pytest.mark.cause("a small block at the end of the heap keeps all that a burst needed")
-def test_memory_comes_back_though_peers_came_during_the_burst(start):
-    """They are accepted while the heap is large, and stay. So what stands behind them lies high in the heap."""
-    server = start()
-    before = kernel.memory_bytes(server.pid, "VmRSS")
-    data = payload(600_000)
-    peers = [server.connect() for _ in range(100)]
-    for peer in peers:
-        peer.send(header(len(data)) + data[:-1])
-    server.wait_statistics(lambda s: s["bytes_in"] == len(peers) * (len(data) + 3), "all but one byte of each frame")
-    later = server.connect_many(1000)
-    for peer in later:
-        peer.echo(b"here")
-    assert kernel.memory_bytes(server.pid, "VmRSS") - before > 55_000_000
-    for peer in peers:
-        peer.send(data[-1:])
-        peer.expect_frame(data)
-    server.wait_statistics(lambda s: s["buffers"] == 0, "no buffer left")
-    assert kernel.memory_bytes(server.pid, "VmRSS") - before < 33 << 20
-
-
 FAULTY = servers.build_dir() / "faults" / "uring"
 
 
