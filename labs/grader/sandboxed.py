@@ -30,6 +30,7 @@ ENDS_WITHIN = 30.0  # seconds: how long the kernel may take to end what was kill
 LAST_WORDS = 1.0  # seconds: somebody who has survived may hold the pipe
 LOOKS = 0.05  # seconds between two looks at what it uses
 DEAF = 3  # programs of one submission that did not listen: the next ones are not waited for
+LATE = 3  # tests of one submission that took the longest time: the next ones get less
 
 
 @dataclass
@@ -77,6 +78,10 @@ class Sandboxed:
         self._end = False
 
     # -- what a player sees ------------------------------------------------------------------------
+
+    @property
+    def hurry(self) -> bool:
+        return self.host.late_tests >= LATE
 
     @property
     def address(self) -> tuple[str, int]:

@@ -11,12 +11,13 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from grader import __main__ as command
-from grader import build, gradescope, level, noise, session, submission
-from grader.host import HostFault
+from grader import build, gradescope, level, noise, sandbox, sandboxed, session, submission
+from grader.host import HostFault, Launch
 from grader.result import FILE, Item, Outcome, Result
 from labkit import lab as labs
 from labkit import tree
@@ -262,9 +263,29 @@ def test_what_fails_while_the_machine_is_busy_is_tried_again(came, noisy, tries,
 
     monkeypatch.setattr(grade, "_play", play)
     monkeypatch.setattr(grade, "Noise", type("Noise", (), {"seen": lambda self: noisy}))
-    outcome, note = grade._played(None, None, Path())  # type: ignore[arg-type]
+    task = SimpleNamespace(host=SimpleNamespace(late_tests=0))
+    outcome, note = grade._played(task, None, Path())  # type: ignore[arg-type]
     assert len(played) == tries and outcome is played[-1]
     assert note == (f"tried {tries} times, because the machine was busy" if tries > 1 else "")
+
+
+def test_who_makes_tests_last_gets_less_time(monkeypatch):
+    """Three tests at most take the longest time, and the last of them is not repeated."""
+    from grader import grade
+
+    host = sandbox.SandboxHost(level.Level("it is tested"))
+    task = SimpleNamespace(host=host)
+    running = sandboxed.Sandboxed(host, Path(), Launch())
+    played: list[bool] = []
+
+    def play(*_: object) -> Outcome:
+        played.append(running.hurry)
+        return Outcome(False, came=str(len(played)), noisy=True, late=True)
+
+    monkeypatch.setattr(grade, "_play", play)
+    for _ in range(3):
+        grade._played(task, None, Path())  # type: ignore[arg-type]
+    assert played == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize("after, seen", ((1_000_000, ""), (1_000_000 + 10**9, "processes waited for a processor")))
