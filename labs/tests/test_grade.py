@@ -405,3 +405,14 @@ def test_a_machine_without_a_compiler_is_no_student_s_fault(monkeypatch, right):
     monkeypatch.setattr(tree, "given", cannot)
     with pytest.raises(HostFault, match="cc: not found"):
         built(right)
+
+
+@pytest.mark.skipif(not FOUND.network, reason=FOUND.why_weak)
+def test_the_grader_may_be_process_1(tmp_path):
+    """As in a container that starts nothing else: its child must not take that for the end of its parent."""
+    (tmp_path / "alice").mkdir()
+    namespace = ["unshare", *(["-Ur"] if os.geteuid() else []), "-p", "-f", "--mount-proc"]
+    words = ["grader", "grade", "--lab", "1", "--dir", str(tmp_path / "alice"), "--out", str(tmp_path / "out")]
+    done = subprocess.run([*namespace, str(labs.LABS / "run"), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "out" / FILE).read_text())["complete"]
