@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import kernel, waiting
+from suite import waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
 from suite.script import SAME, Action, Script, load

@@ -74,8 +74,8 @@ class Stillness:
 
 
 def runs(pid: int) -> int | None:
-    """As kernel.ran: how often its threads have run, if none of them runs now. Who has ended, or has stopped itself, does
-    not run either. Each stop of strace(1) looks the same for a moment, so its runs are counted as well."""
+    """As kernel.ran: how often its threads have run, if none of them runs now. Who has ended or stopped does not run
+    either. A stop by strace(1) looks the same for a moment: so strace has to sleep, and its runs count as well."""
     times = 0
     try:
         for task in kernel.threads(pid):
