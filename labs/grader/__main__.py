@@ -20,7 +20,7 @@ from labkit import lab as labs
 from grader import gradescope, level, report_csv, report_junit, report_text
 from grader.host import HostFault
 from grader.result import FILE, Result
-from grader.session import Order, dies_with_parent, run, submission_name
+from grader.session import Order, dies_with, run, submission_name
 from grader.submission import ARCHIVES
 
 RESULTS = labs.ROOT / "results" / "labs"
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     for each in (one, many, pack):
         each.add_argument("--out", type=Path, help="where the results go (results/labs/…)")
     cell = commands.add_parser("cell")  # of its own: session.py starts it
-    for name in ("lab", "word", "source", "out", "name", "why_weak", "user", "network"):
+    for name in ("lab", "word", "source", "out", "name", "parent", "why_weak", "user", "network"):
         cell.add_argument(name)
     cell.add_argument("--progress", action="store_true")
     cell.set_defaults(run=_cell)
@@ -183,7 +183,7 @@ def _gradescope_run(options: argparse.Namespace) -> int:
 def _cell(options: argparse.Namespace) -> int:
     from grader import grade  # it imports all that plays
 
-    dies_with_parent()
+    dies_with(int(options.parent))
     of = level.enter(options.why_weak, options.user, options.network)
     out = Path(options.out)
 

@@ -52,7 +52,7 @@ def run(host: Host, program: Path, case_path: Path, expected: Any, protocol: Pro
         raise BadCase(f"{case_path}: a right program prints {len(right):,} bytes; {MOST_OUTPUT - 1:,} are the most")
     try:
         with host.start(program, Launch(stdin=stdin)) as running:
-            why, noisy = _wait(running)
+            why, late = _wait(running)
             out, err = running.output()
             status = running.wait(0.0)
             because = getattr(running, "killed_because", "")
@@ -61,7 +61,7 @@ def run(host: Host, program: Path, case_path: Path, expected: Any, protocol: Pro
     if because:
         return Outcome(False, steps, "the program ends by itself", f"the sandbox ended it: {because}")
     if why:
-        return Outcome(False, steps, "the program ends", f"it does not: {why}", noisy)
+        return Outcome(False, steps, "the program ends", f"it does not: {why}", late, late)
     if status != 0:
         return Outcome(False, steps, "exit status 0", "\n".join([ending(status), *last_words(err)]))
     if out == right:
@@ -77,15 +77,16 @@ def _about(case: dict[str, Any]) -> str:
 
 
 def _wait(running: Running) -> tuple[str, bool]:
-    """Why it does not end, if so; and whether the machine may be the reason."""
+    """Why it does not end, if so; and whether it took so long that the machine may be the reason."""
     still = Stillness(running.pid, computes=COMPUTES)
-    until = time.monotonic() + LONGEST * waiting.PATIENCE
+    longest = waiting.PATIENCE * (1 if running.hurry else LONGEST)
+    until = time.monotonic() + longest
     while running.wait(0.01) is None:
         why = still.look(len(running.output()[0]))
         if why:
             return why, False
         if time.monotonic() > until:
-            return f"it runs, after {LONGEST * waiting.PATIENCE:.0f} s", True
+            return f"it runs, after {longest:.0f} s", True
     return "", False
 
 

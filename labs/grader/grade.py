@@ -21,6 +21,7 @@ from grader.noise import Noise
 from grader.profile import PROGRAM, SERVER
 from grader.result import Item, Outcome, Result
 from grader.sandbox import SandboxHost
+from grader.sandboxed import LATE
 from grader.submission import Submission
 
 TRIES = 3  # of an item that fails while the machine is busy
@@ -87,21 +88,22 @@ def _test(task: Task, test: Test, program: Path | None) -> Item:
     item.steps, item.expected, item.came = outcome.steps, outcome.expected, outcome.came
     if item.passed:
         item.cause = item.pitfall = ""
-    elif not test.hidden and task.lab.kind == "server" and task.host.refused == refused:
+    elif not test.hidden and task.lab.kind == "server" and task.host.refused == refused and not outcome.late:
         item.trace = explain.trace(task.lab, task.protocol, task.host, program, task.lab.script_path(test))
     return item
 
 
 def _played(task: Task, test: Test, program: Path) -> tuple[Outcome, str]:
     """What fails while the machine is busy is tried again, until it passes, or fails in the same way twice, or
-    thrice."""
+    thrice. A program whose tests last again and again is not worth that."""
     before: list[Outcome] = []
     while True:
         noise = Noise()
         outcome = _play(task, test, program)
+        task.host.late_tests += outcome.late
         seen = noise.seen() or ("the player saw that the machine was busy" if outcome.noisy else "")
-        again = not outcome.passed and seen and outcome not in before and len(before) + 1 < TRIES
-        if not again:
+        over = outcome.passed or not seen or outcome in before or len(before) + 1 == TRIES
+        if over or outcome.late and task.host.late_tests >= LATE:
             tries = len(before) + 1
             return outcome, f"tried {tries} times, because the machine was busy" if tries > 1 else ""
         before.append(outcome)

@@ -26,6 +26,7 @@ class Running(Interface):
     """A program that runs."""
 
     pid: int  # in the observer's process namespace
+    hurry: bool  # tests of this submission have taken very long: the next ones get less time
 
     @property
     def address(self) -> tuple[str, int]:

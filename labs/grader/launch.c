@@ -28,6 +28,12 @@ enum { STATUS = 1, FILTER, UID, MEMORY, PROCESSES, DESCRIPTORS, FILE_SIZE, CPU, 
 /* The observer, and whoever else works on the machine, come first. */
 enum { NICE = 10 };
 
+/* A grader that is nicer already stays so: in the sandbox nobody may become less nice. */
+static int be_nice(void)
+{
+    return getpriority(PRIO_PROCESS, 0) >= NICE ? 0 : setpriority(PRIO_PROCESS, 0, NICE);
+}
+
 static rlim_t number(const char *word)
 {
     return (rlim_t)strtoull(word, NULL, 10);
@@ -87,10 +93,9 @@ static void run(char **words, int status)
 {
     (void)setsid();
     usual_signals();
-    if (setpriority(PRIO_PROCESS, 0, NICE) != 0 || limit_all(words) != 0 ||
-        become(words[UID]) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
-        prctl(PR_SET_DUMPABLE, 1) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        filter_install(words[FILTER]) != 0)
+    if (be_nice() != 0 || limit_all(words) != 0 || become(words[UID]) != 0 ||
+        prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 1) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || filter_install(words[FILTER]) != 0)
         return;
     for (int descriptor = STDERR_FILENO + 1; descriptor < 256; descriptor++)
         if (descriptor != status)

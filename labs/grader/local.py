@@ -49,6 +49,8 @@ class Output:
 
 
 class LocalRunning:
+    hurry = False
+
     def __init__(self, process: subprocess.Popen[bytes], stdin: bytes):
         self.process = process
         self.pid = process.pid

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import kernel, waiting
+from suite import waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
 from suite.script import SAME, Action, Script, load
@@ -20,7 +20,7 @@ from suite.script import SAME, Action, Script, load
 from grader import telling
 from grader.host import Host, HostFault, Launch, Refused
 from grader.result import Outcome
-from grader.stillness import SILENCE, Stillness, cpu_seconds, stays_asleep
+from grader.stillness import SILENCE, STOPPED, Stillness, cpu_seconds, rests, stays_asleep, stopped
 from grader.subject import Failure, Subject
 from grader.telling import ending, last_words
 
@@ -101,7 +101,7 @@ class LabPlay(player.Play):
         self, subject: Subject, script: Script, protocol: Protocol, reader: Reader | None, ports: dict[int, str]
     ):
         self.steps: list[str] = []
-        self.noisy = False
+        self.noisy = self.late = False
         self._reader = reader
         self._ports = ports
         self._window: list[Call] = []  # that have been counted, or will be
@@ -109,8 +109,8 @@ class LabPlay(player.Play):
         self._short = False  # of descriptors
         self._ended = False  # no peer is looked at any more
         self._restless = False
-        self._until_when = time.monotonic() + LONGEST * waiting.PATIENCE
-        self._late = False
+        self._longest = waiting.PATIENCE * (1 if subject.running.hurry else LONGEST)
+        self._until_when = time.monotonic() + self._longest
         self._moved = (-1, 0)  # bytes of the peers, and of the trace at that time
         self._status: int | None = None  # that it has to end with
         super().__init__(subject, script, protocol=protocol)
@@ -331,7 +331,8 @@ class LabPlay(player.Play):
         if time.monotonic() > self._until_when:
             return self._too_long()
         moved = sum(peer.moved for peer in self.peers.values())
-        why = self._still.look(moved) or self._calls_for_nothing(moved)
+        # While we have stopped it, nothing says that it does not go on.
+        why = self._still.look(moved if self._frozen is None else object()) or self._calls_for_nothing(moved)
         return f"the server does not go on: {why}" if why else ""
 
     def _calls_for_nothing(self, moved: int) -> str:
@@ -341,11 +342,11 @@ class LabPlay(player.Play):
         return "it makes calls again and again" if written - self._moved[1] > MUCH_TRACE else ""
 
     def _too_long(self) -> str:
-        self._late = True
-        return f"the script as a whole took more than {LONGEST * waiting.PATIENCE:.0f} s"
+        self.late = True
+        return f"the script as a whole took more than {self._longest:.0f} s"
 
     def _in_vain(self, what: str, why: str) -> str:
-        self.noisy = self._late or not why
+        self.noisy = self.late or not why
         lacking = telling.missing([(each.name, each.model) for each in self.peers.values() if not each.gone])
         raise Failure(what, f"{lacking}{'; ' * bool(lacking)}{why or f'nothing more within {self.patience:.0f} s'}")
 
@@ -375,9 +376,9 @@ class LabPlay(player.Play):
         share = KNOWN if self._restless and not strict else 1
         while not self.server.gone():
             self._pump()
-            still = stays_asleep(pid) if strict else kernel.rests(pid)
+            still = stays_asleep(pid) if strict else rests(pid)
             if still:
-                return ""
+                return STOPPED if strict and stopped(pid) else ""
             woke += strict and still is False
             calls = self._reader.written() - written if self._reader else 0
             self._restless = cpu_seconds(pid) - began > BUSY / share or calls > TRACED / share or woke > RESTLESS
@@ -489,7 +490,7 @@ def _run(subject: Subject, script: Script, protocol: Protocol, launch: Launch, s
     except AssertionError as failure:
         expected, came = _explained(failure, subject)
         told = telling.steps(game.steps) if game else steps
-        return Outcome(False, told, expected, came, game is not None and game.noisy)
+        return Outcome(False, told, expected, came, game is not None and game.noisy, game is not None and game.late)
     except OSError as error:
         if error.errno in OURS or not subject.gone():
             raise

@@ -42,6 +42,7 @@ class Outcome:
     expected: str = ""
     came: str = ""
     noisy: bool = False  # the host was busy: try again before it costs points
+    late: bool = False  # it took the longest time that a test may take
 
 
 @dataclass

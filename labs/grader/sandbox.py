@@ -37,6 +37,7 @@ class SandboxHost:
         self.files = dict(files or {})
         self.refused = 0  # starts without a listener
         self.deaf_starts = 0  # of these, those in which the program ran on
+        self.late_tests = 0  # that took the longest time that one may take
         self.traces_others = not of.why_weak or of.user is None or level.may_trace_others()
         self._launch = launcher.program()
 

@@ -30,6 +30,7 @@ ENDS_WITHIN = 30.0  # seconds: how long the kernel may take to end what was kill
 LAST_WORDS = 1.0  # seconds: somebody who has survived may hold the pipe
 LOOKS = 0.05  # seconds between two looks at what it uses
 DEAF = 3  # programs of one submission that did not listen: the next ones are not waited for
+LATE = 3  # tests of one submission that took the longest time: the next ones get less
 
 
 @dataclass
@@ -77,6 +78,10 @@ class Sandboxed:
         self._end = False
 
     # -- what a player sees ------------------------------------------------------------------------
+
+    @property
+    def hurry(self) -> bool:
+        return self.host.late_tests >= LATE
 
     @property
     def address(self) -> tuple[str, int]:
@@ -148,8 +153,7 @@ class Sandboxed:
         def stopped() -> bool:
             if self._over.is_set() or self._outer is None or self._outer.poll() is not None:
                 self._reader_done()
-                said = self.output()[1].decode(errors="replace").strip().splitlines()
-                raise HostFault(f"the sandbox does not start: {said[-1] if said else 'it says nothing'}")
+                raise HostFault(f"the sandbox does not start: {self._why_not()}")
             chain = descendants(self._outer.pid)
             first = next((pid for pid in chain if _name(pid) == "launch"), 0)
             children = descendants(first)[1:] if first else []
@@ -159,6 +163,12 @@ class Sandboxed:
             return True
 
         _until(stopped, "the sandbox does not start")
+
+    def _why_not(self) -> str:
+        if self._not_executed:
+            return f"launch could not prepare the program: {os.strerror(self._not_executed)}"
+        said = self.output()[1].decode(errors="replace").strip().splitlines()
+        return said[-1] if said else "it says nothing"
 
     def _reader_done(self) -> None:
         for pipe in self._pipes:

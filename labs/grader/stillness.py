@@ -6,14 +6,17 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from suite import kernel
 
+ASLEEP = "STtZX"  # proc(5): it sleeps, is stopped, is stopped by a tracer, has ended
 SILENCE = 0.6  # seconds in which it sleeps and does not run once
 LOOK_EVERY = 0.02  # seconds
 WAKES = 25  # for nothing
 MUCH = 1.0  # seconds of processor time
 STILL_LOOKS = 20  # one every two milliseconds
+STOPPED = "it has stopped itself"
 
 
 class Stillness:
@@ -49,7 +52,7 @@ class Stillness:
         return self._sleeps(now) or self._does_nothing(now)
 
     def _sleeps(self, now: float) -> str:
-        ran = kernel.ran(self.pid)
+        ran = runs(self.pid)
         if ran is None or ran != self._ran:
             self._wakes += ran is not None and self._ran is not None
             self._ran, self._asleep = ran, now
@@ -60,7 +63,7 @@ class Stillness:
         if state != self._state:
             self._state, self._asleep = state, now
             return ""
-        return "it sleeps"
+        return STOPPED if stopped(self.pid) else "it sleeps"
 
     def _does_nothing(self, now: float) -> str:
         if self._wakes >= WAKES and now - self._since > 5 * self.silence:
@@ -68,6 +71,49 @@ class Stillness:
         if cpu_seconds(self.pid) - self._cpu > self._computes:
             return f"it has used {self._computes:.0f} s of processor time for nothing"
         return ""
+
+
+def runs(pid: int) -> int | None:
+    """As kernel.ran: how often its threads have run, if none of them runs now. Who has ended or stopped does not run
+    either. A stop by strace(1) looks the same for a moment: so strace has to sleep, and its runs count as well."""
+    times = 0
+    try:
+        for task in kernel.threads(pid):
+            letter = _letter(task)
+            if letter not in ASLEEP:
+                return None
+            times += int((task / "schedstat").read_text().split()[2])
+            if letter == "t":
+                tracer = kernel.ran(_tracer(task))
+                if tracer is None:
+                    return None
+                times += tracer
+    except OSError:  # one of them has just ended
+        return None
+    return times
+
+
+def stopped(pid: int) -> bool:
+    """Of one that does not run: has a thread of it stopped?"""
+    with contextlib.suppress(OSError):
+        return any(_letter(task) in ("T", "t") for task in kernel.threads(pid))
+    return False
+
+
+def _letter(task: Path) -> str:
+    return (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
+
+
+def _tracer(task: Path) -> int:
+    lines = (task / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("TracerPid:"))
+
+
+def rests(pid: int) -> bool:
+    """Does it not run in two looks in a row, nor in between?"""
+    before = runs(pid)
+    time.sleep(0.001)
+    return before is not None and runs(pid) == before
 
 
 def cpu_seconds(pid: int) -> float:
@@ -81,11 +127,11 @@ def cpu_seconds(pid: int) -> float:
 
 def stays_asleep(pid: int) -> bool | None:
     """Does it sleep in many looks in a row, without having run in between? None: it did not sleep at first."""
-    before = kernel.ran(pid)
+    before = runs(pid)
     if before is None:
         return None
     for _ in range(STILL_LOOKS):
         time.sleep(0.002)
-        if kernel.ran(pid) != before:
+        if runs(pid) != before:
             return False
     return True

@@ -13,6 +13,7 @@ from typing import Any
 from suite import kernel, waiting
 
 from grader.host import HostFault, Running
+from grader.stillness import rests
 from grader.telling import ending, last_words
 
 ENDS_WITHIN = 5.0  # seconds from the end of its sockets to the end of a process, on a busy machine
@@ -61,7 +62,7 @@ class Subject:
     def ends_now(self) -> bool:
         """Its sockets are closed a moment before it has ended. Or it goes on, and sleeps."""
         pid, until = self.running.pid, time.monotonic() + ENDS_WITHIN
-        while self.running.alive() and not kernel.rests(pid) and time.monotonic() < until:
+        while self.running.alive() and not rests(pid) and time.monotonic() < until:
             time.sleep(0.005)
         return self.gone()
 

@@ -11,12 +11,13 @@ import sys
 import tarfile
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from grader import __main__ as command
-from grader import build, gradescope, level, noise, session, submission
-from grader.host import HostFault
+from grader import build, gradescope, level, noise, sandbox, sandboxed, session, submission
+from grader.host import HostFault, Launch
 from grader.result import FILE, Item, Outcome, Result
 from labkit import lab as labs
 from labkit import tree
@@ -262,9 +263,29 @@ def test_what_fails_while_the_machine_is_busy_is_tried_again(came, noisy, tries,
 
     monkeypatch.setattr(grade, "_play", play)
     monkeypatch.setattr(grade, "Noise", type("Noise", (), {"seen": lambda self: noisy}))
-    outcome, note = grade._played(None, None, Path())  # type: ignore[arg-type]
+    task = SimpleNamespace(host=SimpleNamespace(late_tests=0))
+    outcome, note = grade._played(task, None, Path())  # type: ignore[arg-type]
     assert len(played) == tries and outcome is played[-1]
     assert note == (f"tried {tries} times, because the machine was busy" if tries > 1 else "")
+
+
+def test_who_makes_tests_last_gets_less_time(monkeypatch):
+    """Three tests at most take the longest time, and the last of them is not repeated."""
+    from grader import grade
+
+    host = sandbox.SandboxHost(level.Level("it is tested"))
+    task = SimpleNamespace(host=host)
+    running = sandboxed.Sandboxed(host, Path(), Launch())
+    played: list[bool] = []
+
+    def play(*_: object) -> Outcome:
+        played.append(running.hurry)
+        return Outcome(False, came=str(len(played)), noisy=True, late=True)
+
+    monkeypatch.setattr(grade, "_play", play)
+    for _ in range(3):
+        grade._played(task, None, Path())  # type: ignore[arg-type]
+    assert played == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize("after, seen", ((1_000_000, ""), (1_000_000 + 10**9, "processes waited for a processor")))
@@ -384,3 +405,14 @@ def test_a_machine_without_a_compiler_is_no_student_s_fault(monkeypatch, right):
     monkeypatch.setattr(tree, "given", cannot)
     with pytest.raises(HostFault, match="cc: not found"):
         built(right)
+
+
+@pytest.mark.skipif(not FOUND.network, reason=FOUND.why_weak)
+def test_the_grader_may_be_process_1(tmp_path):
+    """As in a container that starts nothing else: its child must not take that for the end of its parent."""
+    (tmp_path / "alice").mkdir()
+    namespace = ["unshare", *(["-Ur"] if os.geteuid() else []), "-p", "-f", "--mount-proc"]
+    words = ["grader", "grade", "--lab", "1", "--dir", str(tmp_path / "alice"), "--out", str(tmp_path / "out")]
+    done = subprocess.run([*namespace, str(labs.LABS / "run"), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "out" / FILE).read_text())["complete"]

@@ -14,7 +14,7 @@ import wrong_server
 
 from grader import play, stillness, telling
 from grader.host import HostFault
-from grader.local import LocalHost
+from grader.local import LocalHost, LocalRunning
 from grader.result import Outcome
 from labkit.protocol import SHAPES
 from suite import needs, servers
@@ -170,6 +170,7 @@ FAULTS: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ("at-once", ONE, "the server starts, and listens", "(?s)exit status 2.*no such option"),
     ("bad-status", [*ONE, {"do": "stop"}], "exit status 0", "exit status 1"),
     ("deaf-to-signals", [*ONE, {"do": "stop"}], "", "it sleeps"),
+    ("stops", ONE, "every reply", "it has stopped itself"),
 ]
 
 
@@ -179,6 +180,17 @@ def test_a_fault_is_found(server, tmp_path, fault, actions, expected, came):
     assert not outcome.passed and expected in outcome.expected, outcome
     assert re.search(came, outcome.came), outcome
     assert not outcome.noisy and outcome.steps[0].startswith("the server starts: --port 0 --max-frame 30000")
+
+
+@needs.to_trace
+def test_who_stops_itself_under_strace_is_found(server, tmp_path):
+    outcome = played(server("stops"), tmp_path, [*ONE, {"do": "count"}])
+    assert not outcome.passed and "it has stopped itself" in outcome.came and not outcome.noisy, outcome
+
+
+def test_a_child_that_has_ended_is_asleep(server, tmp_path):
+    outcome = played(server("zombie"), tmp_path, ASLEEP)
+    assert outcome.passed, outcome
 
 
 def test_output_without_end_is_bounded(server, tmp_path):
@@ -330,7 +342,10 @@ def test_a_script_has_an_end(server, tmp_path, monkeypatch):
     """Each wait by itself is over soon."""
     monkeypatch.setattr(play, "LONGEST", 0)
     outcome = played(server("none"), tmp_path, ONE)
-    assert not outcome.passed and outcome.noisy and "the script as a whole took more than" in outcome.came
+    assert not outcome.passed and outcome.noisy and outcome.late
+    assert "the script as a whole took more than 0 s" in outcome.came
+    monkeypatch.setattr(LocalRunning, "hurry", True)  # it is another, shorter one
+    assert played(server("none"), tmp_path, ONE).passed
 
 
 # -- words ---------------------------------------------------------------------------------------------------
@@ -366,7 +381,7 @@ def test_faults_as_strace_takes_them():
 def test_stillness_begins_anew_when_something_moves(monkeypatch):
     now, ran = [0.0], [5]
     monkeypatch.setattr(stillness.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(stillness.kernel, "ran", lambda _: ran[0])
+    monkeypatch.setattr(stillness, "runs", lambda _: ran[0])
     still = stillness.Stillness(os.getpid(), silence=1.0)
 
     def look(moved: int) -> str:
@@ -382,7 +397,7 @@ def test_stillness_begins_anew_when_something_moves(monkeypatch):
 def test_who_wakes_up_for_nothing_does_nothing(monkeypatch):
     now, ran = [0.0], [0]
     monkeypatch.setattr(stillness.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(stillness.kernel, "ran", lambda _: ran[0])
+    monkeypatch.setattr(stillness, "runs", lambda _: ran[0])
     still = stillness.Stillness(os.getpid(), silence=1.0)
     said = ""
     while not said:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def left(what: str) -> list[str]:
 def test_the_exit_status_is_the_program_s_own(of, hostile):
     assert run(of, hostile, "end")[0] == 3
     assert run(of, hostile, "crash")[0] == -6
+
+
+@pytest.mark.parametrize("of", LEVELS)
+def test_a_grader_may_be_nicer_than_its_programs(of, hostile):
+    """In the sandbox nobody may become less nice."""
+    with ProcessPoolExecutor(1, initializer=os.nice, initargs=(15,)) as nicer:
+        assert nicer.submit(run, of, hostile, "end").result() == (3, "")
 
 
 @pytest.mark.parametrize("of", LEVELS)
@@ -308,3 +316,16 @@ def test_a_sandbox_that_does_not_start_is_the_machine_s_fault(hostile, monkeypat
         with host.start(hostile, Launch(("end",))):
             pass
     assert time.monotonic() - began < 30
+
+
+@needs_strong
+@pytest.mark.skipif(USER is None, reason="only root becomes another user")
+def test_what_launch_could_not_do_is_said(hostile, monkeypatch):
+    whole = sandbox.SandboxHost._bubblewrap
+
+    def without_a_right(host, shown):
+        return ["CAP_KILL" if word == "CAP_SETUID" else word for word in whole(host, shown)]
+
+    monkeypatch.setattr(sandbox.SandboxHost, "_bubblewrap", without_a_right)
+    with pytest.raises(HostFault, match="launch could not prepare the program: Operation not permitted"):
+        run(STRONG, hostile, "end")

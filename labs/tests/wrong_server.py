@@ -109,6 +109,8 @@ class Server:
             os.kill(os.getpid(), signal.SIGSEGV)
         elif self.fault == "ends":
             sys.exit(3)
+        elif self.fault == "stops":
+            os.kill(os.getpid(), signal.SIGSTOP)
         elif self.fault == "holds":
             self.held.append(b"x" * HOLD)
         elif self.fault == "loud":
@@ -143,6 +145,8 @@ def main(protocol: str, fault: str) -> None:
     server = Server(eval(protocol, {"Protocol": Protocol}), fault)
     signal.signal(signal.SIGTERM, signal.SIG_IGN if fault == "deaf-to-signals" else server.stop)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    if fault == "zombie" and os.fork() == 0:
+        os._exit(0)
     server.run()
 
 
