@@ -308,3 +308,20 @@ def test_a_sandbox_that_does_not_start_is_the_machine_s_fault(hostile, monkeypat
         with host.start(hostile, Launch(("end",))):
             pass
     assert time.monotonic() - began < 30
+
+
+def test_what_keeps_a_program_from_its_start_has_the_name_of_its_error(hostile, monkeypatch):
+    host = sandbox.SandboxHost(STRONG)
+    monkeypatch.setattr(host, "command", lambda *words: ["sh", "-c", f"echo exec 13 > /dev/fd/{words[2]}"])
+    with pytest.raises(HostFault, match="the sandbox does not start: Permission denied"):
+        with host.start(hostile, Launch(("end",))):
+            pass
+
+
+@pytest.mark.parametrize("of", LEVELS)
+def test_a_grader_that_was_started_with_nice_starts_programs(of, hostile, monkeypatch):
+    host = sandbox.SandboxHost(of)
+    usual = host.command
+    monkeypatch.setattr(host, "command", lambda *words: ["nice", "-n", "19", *usual(*words)])
+    with host.start(hostile, Launch(("end",))) as running:
+        assert running.wait(60) == 3
