@@ -40,6 +40,10 @@ def _wrapped(paragraph: str) -> str:
     return textwrap.fill(paragraph, 118, subsequent_indent=hanging, break_on_hyphens=False)
 
 
+def _joined(parts: list[str]) -> str:
+    return "\n".join(part if part.startswith(" ") else _wrapped(part) for part in parts)
+
+
 @dataclass(frozen=True)
 class Protocol:
     length_bytes: int = 4
@@ -146,8 +150,8 @@ class Protocol:
 
     # -- in words --------------------------------------------------------------------------------
 
-    def describe(self) -> str:
-        """For a handout, in Markdown."""
+    def describe(self, server: bool = True) -> str:
+        """For a handout, in Markdown. A program that is no server refuses nobody, and has no options."""
         order = "most" if self.order == "big" else "least"
         if self.counts_itself:
             counts = f"the size of the whole frame, so {self.overhead} more than the payload has bytes"
@@ -164,6 +168,9 @@ class Protocol:
             refused.append(f"has a number below {self.overhead}")
         if self.check:
             refused.append("has a wrong check byte")
+        if not server:
+            parts = ["A frame is", "", *fields, "", f"Its reply is a frame, too. {self._reply()}", ""]
+            return _joined([*parts, *self._example(b"abc\x81")])
         parts = [
             "A frame is",
             "",
@@ -179,7 +186,7 @@ class Protocol:
             f"The tests start the server with `--max-frame {self.max_frame} --high-water {self.high_water} --low-water "
             f"{self.low_water}`.",
         ]
-        return "\n".join(part if part.startswith(" ") else _wrapped(part) for part in parts)
+        return _joined(parts)
 
     def _reply(self) -> str:
         sentence = {

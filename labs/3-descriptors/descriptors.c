@@ -83,14 +83,13 @@ void descriptor_exec(struct model *model, struct process *process)
             (void)descriptor_close(model, process, number);
 }
 
-/* O_NONBLOCK belongs to the open file: every descriptor that leads to it has it from now on. */
 int descriptor_set_nonblocking(struct process *process, int number, bool on)
 {
     struct file *file = descriptor_file(process, number);
 
     if (file == NULL)
         return -EBADF;
-    file->nonblocking = on;
+    file->nonblocking = on; /* every descriptor that leads to it has the flag from now on */
     return 0;
 }
 

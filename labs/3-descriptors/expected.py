@@ -41,7 +41,7 @@ def operations(case: dict[str, Any]) -> list[str]:
     for at, line in enumerate(lines, 1):
         found = GRAMMAR.fullmatch(line)
         if found is None:
-            raise BadCase(f"operation {at}: {line!r}: no such operation; the handout lists them")
+            raise BadCase(f"operation {at}: {line!r}: no such operation, or a word is missing: see the top of main.c")
         process = int(found["process"])
         if process >= PROCESSES or not alive[process]:
             raise BadCase(f"operation {at}: {line!r}: there is no process {process} now")

@@ -13,7 +13,7 @@
  *     1 exec                0
  *     1 exit                0
  *     0 write 5 100         100
- *     0 read 6 64           64            or "blocks": the call would wait
+ *     0 read 6 64           64                or "blocks": the call would wait
  *     0 nonblock 6 on       0             F_SETFL, O_NONBLOCK
  *     0 cloexec 6 on        0             F_SETFD, FD_CLOEXEC
  *     0 flags 6             nonblock cloexec
@@ -21,7 +21,7 @@
  *     0 add 4 6 in edge     0
  *     0 mod 4 6 in+out      0
  *     0 del 4 6             0
- *     0 wait 4              6:in 6:in+hup or "none"
+ *     0 wait 4              6:in+hup 7:out    or "none": nothing is ready
  *
  * A call that fails has the name of its error as the answer: EBADF. */
 #include "../../common/frame.h"

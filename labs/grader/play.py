@@ -299,7 +299,8 @@ class LabPlay(player.Play):
         most = len(found) if action.most is None else action.most
         if not action.least <= len(found) <= most:
             first = "; ".join(call.text for call in found[:MOST_SHOWN])
-            raise Failure(telling.of_calls(action), f"{len(found)} calls" + (f": {first}" if found else ""))
+            came = f"{len(found)} call{'s' * (len(found) != 1)}"
+            raise Failure(telling.of_calls(action), f"{came}: {first}" if found else came)
 
     def _look_at_calls(self) -> None:
         self._settle()

@@ -199,11 +199,13 @@ QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
 
 
 def word(given: Any) -> tuple[str, str]:
-    """Without case, quotes, articles, blanks too many, a section of the manual, a full stop: "The recv(2)." is recv."""
+    """Without case, quotes, articles, blanks too many, a section of the manual, what it is a name of, a full stop: "The
+    recv(2) call." is recv."""
     text = _text(given).translate(QUOTES).casefold()
     text = re.sub(r"\((?:\d\w?|)\)", "", text)
     text = re.sub(r"[\s‐‑–-]+", " ", text).strip(" .,;:!?")
-    text = re.sub(r"^(?:(?:the|an?|it is|its|to|by|with) )+", "", text)
+    text = re.sub(r"^(?:(?:the|an?|it is|its|to|by|with|in) )+", "", text)
+    text = re.sub(r" (?:flag|bit|event|(?:system )?call|syscall|function)$", "", text)
     if not text:
         raise Unreadable("there is no word")
     return text, ""

@@ -40,7 +40,7 @@ def of_memory(action: Action) -> str:
 
 
 def of_calls(action: Action) -> str:
-    what = f"calls of {action.name}" + (f" with \"{action.text}\"" if action.text else "")
+    what = f"call{'s' * (action.most != 1)} of {action.name}" + (f" with \"{action.text}\"" if action.text else "")
     if action.most is None:
         return f"{action.least} or more {what}"
     if action.most == action.least:

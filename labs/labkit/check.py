@@ -14,7 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from grader import cases, play, report_text
+from grader import cases, play, questions, report_text
 from grader.host import HostFault, Launch
 from grader.local import LocalHost
 from grader.result import Item, Outcome
@@ -27,6 +27,7 @@ KIT = TOOLS.parent
 EXPECTED = TOOLS / "lab" / "expected.py"  # what the cases of a program become
 EXAMPLE = "example.json"
 MOST_OWN = 12
+NO_TEST = "this is no test"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Kit:
     protocol: Protocol
     files: list[str]
     tests: list[dict[str, Any]]
-    questions: list[str]
+    questions: dict[str, str]  # their kinds
     needs: list[str]
     refuses: list[str]
 
@@ -77,10 +78,11 @@ def _expected(path: Path) -> Any:
 def _graded(kit: Kit, item: Item, path: Path) -> Item:
     try:
         outcome = _play(kit, path)
-    except HostFault as fault:
+    except HostFault as fault:  # the program is not to blame
         outcome = Outcome(False, came=f"the test could not be played: {fault}")
+        item.cause = item.pitfall = ""
     except (BadScript, cases.BadCase) as error:
-        outcome = Outcome(False, came=f"this is no test: {error}")
+        outcome = Outcome(False, came=f"{NO_TEST}: {error}")
     item.passed, item.steps, item.expected, item.came = outcome.passed, outcome.steps, outcome.expected, outcome.came
     item.points = item.of if item.passed else 0
     if item.passed:
@@ -146,15 +148,36 @@ def _still_to_do(kit: Kit) -> list[str]:
         lines.append("Next: write tests of your own in own/. They score for each planted bug that they catch.")
     if empty := _empty_answers(kit):
         lines.append(f"Next: answer the questions in answers.toml. Without an answer: {', '.join(empty)}.")
+    lines += [f"Next: write {why}" for why in _unreadable_answers(kit)]
     return lines or ["Next: `make hand-in`."]
+
+
+def _answers() -> dict[str, Any]:
+    return tomllib.loads((KIT / "answers.toml").read_text())
 
 
 def _empty_answers(kit: Kit) -> list[str]:
     try:
-        answers = tomllib.loads((KIT / "answers.toml").read_text())
+        answers = _answers()
     except (OSError, ValueError) as error:
         return [f"all of them: answers.toml: {error}"]
     return [name for name in kit.questions if answers.get(name, "") == ""]
+
+
+def _unreadable_answers(kit: Kit) -> list[str]:
+    """Whether one is right, the grader alone knows. Whether it is a number, anybody can say."""
+    try:
+        answers = _answers()
+    except (OSError, ValueError):
+        return []
+    found = []
+    for name, kind in kit.questions.items():
+        try:
+            if answers.get(name, "") != "":
+                questions.READERS[kind](answers[name])
+        except questions.Unreadable as why:
+            found.append(f"'{name}' in answers.toml otherwise ({why}): {questions.HOW[kind].removeprefix('write ')}.")
+    return found
 
 
 # -- make own ----------------------------------------------------------------------------------------
@@ -186,8 +209,12 @@ def own(kit: Kit, names: list[str]) -> int:
         "The grader plays them on right programs, where each must pass, and then on programs with planted bugs.\n"
         "A test scores for each bug with which it fails. If one of your tests fails on a right program, none scores."
     )
-    if failed:
+    if any(item.came.startswith(NO_TEST) for item in failed):
+        print("Next: write what is no test anew. With one of them in own/, no test scores.")
+    elif failed:
         print("Next: has the test found a mistake in your program, or does it expect too much?")
+    else:
+        print("Next: put a planted bug into your own program. If no test fails, none catches it. Take it out again.")
     return 1 if failed else 0
 
 

@@ -110,7 +110,7 @@ def _tools(lab: Lab, protocol: Protocol, word: str) -> Files:
             for test in lab.tests
             if not test.hidden
         ],
-        "questions": [question.name for question in lab.questions],
+        "questions": {question.name: question.kind for question in lab.questions},
         "needs": lab.needs,
         "refuses": lab.refuses,
     }

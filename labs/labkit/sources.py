@@ -17,6 +17,7 @@ FILES = {
     "harness/loadgen/wire_format.h": "wire_format.h",
 }
 COLUMNS = 100
+TRY_IT = r"printf '\0\0\0\5hello'"  # at the top of each server.c: a frame of the project's own protocol
 
 REPLIES = {
     "echo": "The payload stays as it is.",
@@ -56,6 +57,14 @@ def text(protocol: Protocol, path: str) -> str:
         reply=_reply(protocol),
         refused=_refused(protocol),
     )
+
+
+def try_it(protocol: Protocol) -> str:
+    """The same for another protocol. Every printf(1) knows octal escapes."""
+    if shape(protocol) == shape(ECHO):
+        return TRY_IT
+    number, check = protocol.frame(b"hello").split(b"hello")
+    return "printf '{}hello{}'".format(*("".join(f"\\{byte:03o}" for byte in part) for part in (number, check)))
 
 
 def _comment(text: str, first: str, others: str) -> str:

@@ -15,11 +15,14 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from labkit import kit, tree
+from grader.host import HostFault
+from grader.result import Item, Outcome
+from labkit import check, kit, tree
 from labkit import lab as labs
 from labkit.cut import functions
 from labkit.lab import ROOT, Lab
 from labkit.protocol import digest, of_word
+from suite.protocol import ECHO
 
 LABS = [labs.read(directory) for directory in labs.directories()]
 WORDS = ("", "Zwölfkampf-7")
@@ -187,15 +190,48 @@ def test_a_student_builds_checks_and_hands_in(student):
 
     own = student.make("own")
     assert own.returncode == 0 and "pass  own/example.json" in own.stdout
+    assert "Next: put a planted bug into your own program." in own.stdout
     (student.kit / "own" / "bad.json").write_text('{"schema": "script/2", "actions": [{"do": "dance"}]}')
     bad = student.make("own", "T=bad")
     assert bad.returncode == 2 and "dance" in bad.stdout and "Traceback" not in bad.stdout + bad.stderr
+    assert "Next: write what is no test anew." in bad.stdout
     (student.kit / "own" / "bad.json").unlink()
 
     handed = student.make("hand-in")
     assert handed.returncode == 0, handed.stderr
     with tarfile.open(student.kit / "hand-in.tar.gz") as tar:
         assert tar.getnames() == ["frame.c", "answers.toml", "own/example.json"]
+
+
+def test_an_answer_that_nobody_can_read_is_named_before_it_is_handed_in(student):
+    answers = student.kit / "answers.toml"
+    numbers = [each.name for each in student.lab.questions if each.kind == "number"]
+    text = re.sub(rf'(?m)^({"|".join(numbers)}) = ""$', r'\1 = "7 or 8"', answers.read_text())
+    answers.write_text(text.replace("7 or 8", "7", 1))
+    said = student.make("hand-in").stdout
+    assert [name for name in numbers if f"'{name}' in answers.toml otherwise" in said] == numbers[1:] != []
+    assert "(that is not read as one number): one number, such as 3" in said
+
+
+def test_a_test_that_cannot_be_played_blames_nobody(monkeypatch):
+    def play(*_: object) -> Outcome:
+        raise HostFault("strace is not installed")
+
+    monkeypatch.setattr(check, "_play", play)
+    kit_of_nobody = check.Kit(1, "", "server", "", "", ECHO, [], [], {}, [], [])
+    item = check._graded(kit_of_nobody, Item("a", "visible", "b", 4, cause="a bug", pitfall="a page"), Path("a.json"))
+    assert (item.passed, item.points, item.cause, item.pitfall) == (False, 0, "", "")
+    assert item.came == "the test could not be played: strace is not installed"
+
+
+def test_the_frame_to_try_is_one_of_the_student_s_protocol(tmp_path):
+    """printf(1) of the shell makes it."""
+    for word in WORDS:
+        lines = kit.files(labs.load(2), word)["server.c"].decode().splitlines()
+        printf = next(line for line in lines if "printf '" in line).removeprefix(" *").partition("|")[0]
+        made = subprocess.run(["sh", "-c", printf], capture_output=True, check=True).stdout
+        assert made == of_word(word).frame(b"hello")
+    assert max(len(line) for line in lines) <= 100
 
 
 def test_a_student_of_another_variant_fails_at_once(student):

@@ -405,3 +405,12 @@ def test_who_wakes_up_for_nothing_does_nothing(monkeypatch):
         ran[0] += 1
         said = still.look(0)
     assert said == "it wakes up again and again" and ran[0] > stillness.WAKES
+
+
+@pytest.mark.parametrize(
+    "least, most, said",
+    [(0, 0, "no calls of wait"), (1, 1, "1 call of wait"), (0, 1, "at most 1 call of wait"), (2, 2, "2 calls of wait"),
+     (1, None, "1 or more calls of wait"), (2, None, "2 or more calls of wait"), (0, 2, "at most 2 calls of wait")],
+)  # fmt: skip
+def test_a_number_of_calls_is_said_as_people_say_it(least, most, said):
+    assert telling.of_calls(scripts.Action("expect_calls", name="wait", least=least, most=most)) == said

@@ -133,3 +133,4 @@ def test_the_words_of_the_handout_name_what_matters():
     for each in ("3 bytes", "least significant byte first", "size of the whole frame", "check byte", "left by 3"):
         assert each in text
     assert "check byte" not in ECHO.describe()
+    assert "server" in ECHO.describe() and "server" not in ECHO.describe(server=False)

@@ -85,7 +85,9 @@ def test_words_as_people_write_them(given):
 
 @pytest.mark.parametrize(
     "given, same",
-    [("recv(2)", "recv"), ("recv()", "recv"), ("half close", "half-close"), ("A  listen   queue", "listen queue"),
+    [("recv(2)", "recv"), ("recv()", "recv"), ("in the recv(2) system call.", "recv"), ("recvfrom syscall", "recvfrom"),
+     ("the EPOLLHUP flag", "EPOLLHUP"), ("EPOLLHUP event", "EPOLLHUP"),
+     ("half close", "half-close"), ("A  listen   queue", "listen queue"),
      ("“level triggered”", "level-triggered")],
 )  # fmt: skip
 def test_words_that_are_the_same(given, same):
@@ -93,7 +95,8 @@ def test_words_that_are_the_same(given, same):
 
 
 def test_wrong_words_are_not_right():
-    for given in ("EPOLLHUP EPOLLERR", "EPOLLHUP or EPOLLERR", "EPOLLRDHUP", "not EPOLLHUP", "HUP EPOLL"):
+    wrong = ("EPOLLHUP EPOLLERR", "EPOLLHUP or EPOLLERR", "EPOLLRDHUP", "not EPOLLHUP", "HUP EPOLL", "no EPOLLHUP flag")
+    for given in (*wrong, "EPOLLRDHUP flag", "EPOLLHUP or EPOLLERR event"):
         assert questions.word(given)[0] != "epollhup"
 
 
