@@ -148,8 +148,7 @@ class Sandboxed:
         def stopped() -> bool:
             if self._over.is_set() or self._outer is None or self._outer.poll() is not None:
                 self._reader_done()
-                said = self.output()[1].decode(errors="replace").strip().splitlines()
-                raise HostFault(f"the sandbox does not start: {said[-1] if said else 'it says nothing'}")
+                raise HostFault(f"the sandbox does not start: {self._last_words()}")
             chain = descendants(self._outer.pid)
             first = next((pid for pid in chain if _name(pid) == "launch"), 0)
             children = descendants(first)[1:] if first else []
@@ -159,6 +158,13 @@ class Sandboxed:
             return True
 
         _until(stopped, "the sandbox does not start")
+
+    def _last_words(self) -> str:
+        self._over.wait(LAST_WORDS)
+        if self._not_executed:  # launch has failed before it stopped itself
+            return f"launch: {os.strerror(self._not_executed)}"
+        said = self.output()[1].decode(errors="replace").strip().splitlines()
+        return said[-1] if said else "it says nothing"
 
     def _reader_done(self) -> None:
         for pipe in self._pipes:

@@ -70,6 +70,20 @@ def test_what_is_written_to_it_and_by_it_arrives(of, hostile):
 
 
 @pytest.mark.parametrize("of", LEVELS)
+def test_a_grader_that_runs_nicely_can_start_it(of, hostile, monkeypatch):
+    command = sandbox.SandboxHost.command
+    monkeypatch.setattr(sandbox.SandboxHost, "command", lambda *words: ["nice", "-n", "15", *command(*words)])
+    assert run(of, hostile, "end")[0] == 3
+
+
+@pytest.mark.parametrize("user", [0, 1000, 1 << 32])
+def test_the_sandbox_s_user_is_nobody_of_this_machine(user):
+    """All processes of that user are ended."""
+    with pytest.raises(ValueError, match=f"user {user}: the grader's own users are"):
+        Level("it is tested", (), user)
+
+
+@pytest.mark.parametrize("of", LEVELS)
 def test_nothing_survives(of, hostile):
     """A double fork in a session of its own, which ignores SIGTERM."""
     with sandbox.SandboxHost(of).start(hostile, Launch(("survive",))) as running:
@@ -308,3 +322,12 @@ def test_a_sandbox_that_does_not_start_is_the_machine_s_fault(hostile, monkeypat
         with host.start(hostile, Launch(("end",))):
             pass
     assert time.monotonic() - began < 30
+
+
+def test_why_launch_could_not_start_the_program_is_said(hostile, monkeypatch):
+    host = sandbox.SandboxHost(STRONG)
+    says = "import os, sys; os.write(int(sys.argv[1]), b'exec 13\\n')"
+    monkeypatch.setattr(host, "command", lambda _, __, status: [sys.executable, "-c", says, str(status)])
+    with pytest.raises(HostFault, match="the sandbox does not start: launch: Permission denied"):
+        with host.start(hostile, Launch(("end",))):
+            pass
