@@ -24,6 +24,10 @@ HOW = {
     "bytes": 'write bytes in hexadecimal, such as "00 03 61"',
     "word": "write one word or a few",
 }
+NOT_RIGHT = {
+    **dict.fromkeys(KINDS, "The answer was understood, and is not right."),
+    "word": "This is not the right word. Write the word alone: a sentence around it is not understood.",
+}
 
 
 @dataclass(frozen=True)
@@ -72,21 +76,23 @@ def _item(question: Question, right: Answer, given: Any) -> Item:
         item.came = f"{_short(given)}: {why}"
         return item
     item.came = f"{_short(given)}{shown}"
-    item.passed = any(_is(read, form, right) for form in right.forms())
+    item.passed = _is_right(read, right)
     item.points = item.of if item.passed else 0
     if item.passed:
         item.expected = ""
     else:
-        item.cause = "The answer was understood, and is not right."
+        item.cause = NOT_RIGHT[question.kind]
     return item
 
 
-def _is(read: Any, form: Any, right: Answer) -> bool:
+def _is_right(read: Any, right: Answer) -> bool:
     if right.kind == "number":
-        return abs(read - Fraction(form)) <= Fraction(right.within)
+        return any(abs(read - Fraction(form)) <= Fraction(right.within) for form in right.forms())
     if right.kind == "bytes":
-        return bool(read == bytes(form))
-    return bool(read == word(form)[0])
+        return any(read == bytes(form) for form in right.forms())
+    forms = {word(form)[0] for form in right.forms()}
+    twice = SAID_TWICE.fullmatch(read)
+    return read in forms or (twice is not None and all(word(part)[0] in forms for part in twice.groups()))
 
 
 def _short(given: Any) -> str:
@@ -196,6 +202,8 @@ def _escaped(text: str) -> bytes:
 # -- words ---------------------------------------------------------------------------------------------------
 
 QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
+# "a reset (RST)" is one answer. Both have to be right: "RST (or FIN)" is a guess.
+SAID_TWICE = re.compile(r"([^()]*\w[^()]*)\(([^()]*\w[^()]*)\)")
 
 
 def word(given: Any) -> tuple[str, str]:

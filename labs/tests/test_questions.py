@@ -142,6 +142,15 @@ def test_right_answers_have_all_points(tmp_path):
     assert graded(tmp_path, 'count = "5"\nfigure = 10\nframe = [0, 0, 0, 1, 97]\nflag = "EPOLLRDHUP"\n') == [3, 2, 3, 2]
 
 
+@pytest.mark.parametrize("given, points", [
+    ("RDHUP (EPOLLRDHUP)", 2), ("the EPOLLRDHUP (the RDHUP).", 2), ("EPOLLRDHUP(RDHUP)", 2),
+    ("RDHUP (or EPOLLHUP)", 0), ("EPOLLRDHUP (not EPOLLHUP)", 0), ("EPOLLHUP (RDHUP)", 0), ("RDHUP (EPOLLRDHUP) (x)", 0),
+    ("(RDHUP)", 0), ("RDHUP ()", 2), ("RDHUP (.)", 0), ("(.) (.)", 0), ("RDHUP (", 0), ("()()", 0),
+])  # fmt: skip
+def test_an_answer_that_says_the_same_twice(tmp_path, given, points):
+    assert graded(tmp_path, f'flag = "{given}"')[3] == points
+
+
 def test_wrong_answers_have_none(tmp_path):
     assert graded(tmp_path, 'count = 6\nfigure = 11\nframe = "01 00 00 00 61"\nflag = "EPOLLHUP"\nmore = 3') == [0] * 4
     assert graded(tmp_path, "") == [0] * 4
