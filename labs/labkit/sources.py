@@ -17,6 +17,7 @@ FILES = {
     "harness/loadgen/wire_format.h": "wire_format.h",
 }
 COLUMNS = 100
+EXAMPLE = r"printf '\0\0\0\5hello'"  # in the first comment of each server.c
 
 REPLIES = {
     "echo": "The payload stays as it is.",
@@ -41,7 +42,7 @@ def shape(protocol: Protocol) -> tuple[object, ...]:
 def text(protocol: Protocol, path: str) -> str:
     """A file of the project, by its path in it, laid out as the others are."""
     if path not in FILES or shape(protocol) == shape(ECHO):
-        return (ROOT / path).read_text()
+        return (ROOT / path).read_text().replace(EXAMPLE, example(protocol))
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(LABS / "protocol"),
         trim_blocks=True,
@@ -56,6 +57,14 @@ def text(protocol: Protocol, path: str) -> str:
         reply=_reply(protocol),
         refused=_refused(protocol),
     )
+
+
+def example(protocol: Protocol) -> str:
+    """The command that prints a frame, for a shell."""
+    if shape(protocol) == shape(ECHO):
+        return EXAMPLE
+    plain = set(range(0x20, 0x7F)) - set(b"%\\'")
+    return "printf '" + "".join(chr(each) if each in plain else f"\\{each:03o}" for each in protocol.frame(b"hello")) + "'"
 
 
 def _comment(text: str, first: str, others: str) -> str:
