@@ -139,7 +139,7 @@ class ScriptedPeer:
             assert not self.waits or not self.model.due, f"{self.name}: closed as idle, with a request waiting"
             self.model.idled = True
         elif error is not None:
-            raise AssertionError(f"{self.name}: {error}, with {self.model.due} bytes due") from None
+            raise AssertionError(f"{self.name}: {error.strerror or error}, with {self.model.due} bytes due") from None
         else:
             try:
                 self.model.end()
