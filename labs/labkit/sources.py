@@ -64,7 +64,8 @@ def example(protocol: Protocol) -> str:
     if shape(protocol) == shape(ECHO):
         return EXAMPLE
     plain = set(range(0x20, 0x7F)) - set(b"%\\'")
-    return "printf '" + "".join(chr(each) if each in plain else f"\\{each:03o}" for each in protocol.frame(b"hello")) + "'"
+    frame = protocol.frame(b"hello")
+    return "printf '" + "".join(chr(each) if each in plain else f"\\{each:03o}" for each in frame) + "'"
 
 
 def _comment(text: str, first: str, others: str) -> str:

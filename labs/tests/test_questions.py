@@ -144,7 +144,8 @@ def test_right_answers_have_all_points(tmp_path):
 
 @pytest.mark.parametrize("given, points", [
     ("RDHUP (EPOLLRDHUP)", 2), ("the EPOLLRDHUP (the RDHUP).", 2), ("EPOLLRDHUP(RDHUP)", 2),
-    ("RDHUP (or EPOLLHUP)", 0), ("EPOLLRDHUP (not EPOLLHUP)", 0), ("EPOLLHUP (RDHUP)", 0), ("RDHUP (EPOLLRDHUP) (x)", 0),
+    ("RDHUP (or EPOLLHUP)", 0), ("EPOLLRDHUP (not EPOLLHUP)", 0), ("EPOLLHUP (RDHUP)", 0),
+    ("RDHUP (EPOLLRDHUP) (x)", 0),
     ("(RDHUP)", 0), ("RDHUP ()", 2), ("RDHUP (.)", 0), ("(.) (.)", 0), ("RDHUP (", 0), ("()()", 0),
 ])  # fmt: skip
 def test_an_answer_that_says_the_same_twice(tmp_path, given, points):
