@@ -5,15 +5,12 @@ from __future__ import annotations
 from grader.questions import Answer
 from suite.protocol import Protocol
 
-RESET = ("RST", "reset", *(f"{rst} {what}" for rst in ("RST", "reset") for what in ("segment", "packet", "flag")),
-         "TCP RST", "TCP reset")  # fmt: skip
-
 
 def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
     reply = 1000 + protocol.overhead
     return {
         "replies_at_the_pause": Answer("number", -(-protocol.high_water // reply)),
-        "fin_or_reset": Answer("word", RESET),
+        "fin_or_reset": Answer("word", ("RST", "reset", "TCP RST", "TCP reset")),
         "how": Answer("word", ("SHUT_WR",)),
         "last_reply": Answer("bytes", protocol.reply(b"abc")),
     }

@@ -202,8 +202,12 @@ def _escaped(text: str) -> bytes:
 # -- words ---------------------------------------------------------------------------------------------------
 
 QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
-# "a reset (RST)" is one answer. Both have to be right: "RST (or FIN)" is a guess.
-SAID_TWICE = re.compile(r"([^()]*\w[^()]*)\(([^()]*\w[^()]*)\)")
+# "a reset (RST)" and "EMFILE: Too many open files" are one answer. Both parts have to be right: "RST (or FIN)" is not.
+SAID_TWICE = re.compile(r"([^(),:]*\w[^(),:]*)(?:\(|[,:])([^(),:]*\w[^(),:]*)\)?")
+# "the EMFILE error" and "flag EV_CLEAR" say what the word is.
+KIND_OF_WORD = re.compile(
+    r"^(?:flag|error|errno|constant) (?=\S)|(?<=\S) (?:flag|error|constant|event|(?:system )?call|packet|segment)$"
+)
 
 
 def word(given: Any) -> tuple[str, str]:
@@ -211,7 +215,7 @@ def word(given: Any) -> tuple[str, str]:
     text = _text(given).translate(QUOTES).casefold()
     text = re.sub(r"\((?:\d\w?|)\)", "", text)
     text = re.sub(r"[\s‐‑–-]+", " ", text).strip(" .,;:!?")
-    text = re.sub(r"^(?:(?:the|an?|it is|its|to|by|with) )+", "", text)
+    text = KIND_OF_WORD.sub("", re.sub(r"^(?:(?:the|an?|it is|its|to|by|with) )+", "", text))
     if not text:
         raise Unreadable("there is no word")
     return text, ""
