@@ -75,7 +75,7 @@ class PeerModel:
 
     def end(self) -> None:
         """Fails unless the server may end its stream now, in order."""
-        assert self.ends, f"the server ended the stream, with {self.due} bytes due and no reason to"
+        assert self.ends, f"the server ended the stream without a reason, with {self.due} bytes due"
         if not self.owed_at_stop:
             between_frames = self.protocol.scan(self.replies[: self.received]).whole == self.received
             assert between_frames, f"the server stopped inside a frame, after {self.received} bytes"

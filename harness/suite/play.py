@@ -139,7 +139,9 @@ class ScriptedPeer:
             assert not self.waits or not self.model.due, f"{self.name}: closed as idle, with a request waiting"
             self.model.idled = True
         elif error is not None:
-            raise AssertionError(f"{self.name}: {error}, with {self.model.due} bytes due") from None
+            reset = isinstance(error, (ConnectionResetError, BrokenPipeError))
+            why = "the server has reset the connection" if reset else str(error)
+            raise AssertionError(f"{self.name}: {why}, with {self.model.due} bytes due") from None
         else:
             try:
                 self.model.end()

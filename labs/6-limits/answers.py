@@ -8,7 +8,7 @@ from suite.protocol import Protocol
 
 def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
     return {
-        "error_of_the_process": Answer("word", ("EMFILE",)),
+        "error_of_the_process": Answer("word", ("EMFILE", "Too many open files")),
         "refused_in_ten_seconds": Answer("number", 10),
         "milliseconds": Answer("number", 2),
         "stop_replies": Answer("bytes", protocol.reply(b"a") + protocol.reply(b"b")),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRST_USER = 200_000  # far above the users of a machine; the process number of the grader is added
+LAST_USER = 0x7FFF_FFFF  # a number that is too large for the kernel ends as another one: 2**32 is root
 _CAP_SYS_PTRACE = 19
 _UP = 1  # netdevice(7): IFF_UP
 
@@ -23,6 +24,11 @@ class Level:
     why_weak: str = ""  # empty: bubblewrap, with namespaces
     network: tuple[str, ...] = ()  # the command that gives a network namespace; none where it can't be had
     user: int | None = None  # that the submission runs as; None: ours, as only root can have another
+
+    def __post_init__(self) -> None:
+        """The sandbox ends all processes of this user and deletes its files: nobody else's number may stand here."""
+        if self.user is not None and not FIRST_USER <= self.user <= LAST_USER:
+            raise ValueError(f"user {self.user}: the grader's own users are {FIRST_USER} to {LAST_USER}")
 
     @property
     def name(self) -> str:

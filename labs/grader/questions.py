@@ -24,6 +24,10 @@ HOW = {
     "bytes": 'write bytes in hexadecimal, such as "00 03 61"',
     "word": "write one word or a few",
 }
+NOT_RIGHT = {
+    **dict.fromkeys(KINDS, "The answer was understood, and is not right."),
+    "word": "This is not the right word. Write the word alone: a sentence around it is not understood.",
+}
 
 
 @dataclass(frozen=True)
@@ -72,21 +76,23 @@ def _item(question: Question, right: Answer, given: Any) -> Item:
         item.came = f"{_short(given)}: {why}"
         return item
     item.came = f"{_short(given)}{shown}"
-    item.passed = any(_is(read, form, right) for form in right.forms())
+    item.passed = _is_right(read, right)
     item.points = item.of if item.passed else 0
     if item.passed:
         item.expected = ""
     else:
-        item.cause = "The answer was understood, and is not right."
+        item.cause = NOT_RIGHT[question.kind]
     return item
 
 
-def _is(read: Any, form: Any, right: Answer) -> bool:
+def _is_right(read: Any, right: Answer) -> bool:
     if right.kind == "number":
-        return abs(read - Fraction(form)) <= Fraction(right.within)
+        return any(abs(read - Fraction(form)) <= Fraction(right.within) for form in right.forms())
     if right.kind == "bytes":
-        return bool(read == bytes(form))
-    return bool(read == word(form)[0])
+        return any(read == bytes(form) for form in right.forms())
+    forms = {word(form)[0] for form in right.forms()}
+    twice = SAID_TWICE.fullmatch(read)
+    return read in forms or (twice is not None and all(word(part)[0] in forms for part in twice.groups()))
 
 
 def _short(given: Any) -> str:
@@ -196,6 +202,12 @@ def _escaped(text: str) -> bytes:
 # -- words ---------------------------------------------------------------------------------------------------
 
 QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
+# "a reset (RST)" and "EMFILE: Too many open files" are one answer. Both parts have to be right: "RST (or FIN)" is not.
+SAID_TWICE = re.compile(r"([^(),:]*\w[^(),:]*)(?:\(|[,:])([^(),:]*\w[^(),:]*)\)?")
+# "the EMFILE error" and "flag EV_CLEAR" say what the word is.
+KIND_OF_WORD = re.compile(
+    r"^(?:flag|error|errno|constant) (?=\S)|(?<=\S) (?:flag|error|constant|event|(?:system )?call|packet|segment)$"
+)
 
 
 def word(given: Any) -> tuple[str, str]:
@@ -204,8 +216,7 @@ def word(given: Any) -> tuple[str, str]:
     text = _text(given).translate(QUOTES).casefold()
     text = re.sub(r"\((?:\d\w?|)\)", "", text)
     text = re.sub(r"[\s‐‑–-]+", " ", text).strip(" .,;:!?")
-    text = re.sub(r"^(?:(?:the|an?|it is|its|to|by|with|in) )+", "", text)
-    text = re.sub(r" (?:flag|bit|event|(?:system )?call|syscall|function)$", "", text)
+    text = KIND_OF_WORD.sub("", re.sub(r"^(?:(?:the|an?|it is|its|to|by|with|in) )+", "", text))
     if not text:
         raise Unreadable("there is no word")
     return text, ""

@@ -165,6 +165,7 @@ class Sandboxed:
         _until(stopped, "the sandbox does not start")
 
     def _why_not(self) -> str:
+        self._over.wait(LAST_WORDS)
         if self._not_executed:
             return f"launch could not prepare the program: {os.strerror(self._not_executed)}"
         said = self.output()[1].decode(errors="replace").strip().splitlines()
@@ -299,9 +300,9 @@ class Sandboxed:
             pipe.finish()
 
     def _reap(self, outer: subprocess.Popen[bytes]) -> None:
-        """launch and bubblewrap end by themselves when all that they have started is dead, and ask for the status of each
-        before. Killed earlier, they leave zombies, and Linux counts a zombie among its user's processes. Where process 1
-        of a container does not wait for what it adopts, the user's next program could then start none."""
+        """launch and bubblewrap end by themselves when all that they have started is dead, and ask for the status of
+        each before. Killed earlier, they leave zombies, and Linux counts a zombie among its user's processes. Where
+        process 1 of a container does not wait for what it adopts, the user's next program could then start none."""
         _signal(outer.pid, signal.SIGCONT)  # without root, the program can have stopped it
         try:
             outer.wait(ENDS_WITHIN)

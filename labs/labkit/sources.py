@@ -17,7 +17,7 @@ FILES = {
     "harness/loadgen/wire_format.h": "wire_format.h",
 }
 COLUMNS = 100
-TRY_IT = r"printf '\0\0\0\5hello'"  # at the top of each server.c: a frame of the project's own protocol
+EXAMPLE = r"printf '\0\0\0\5hello'"  # in the first comment of each server.c
 
 REPLIES = {
     "echo": "The payload stays as it is.",
@@ -42,7 +42,7 @@ def shape(protocol: Protocol) -> tuple[object, ...]:
 def text(protocol: Protocol, path: str) -> str:
     """A file of the project, by its path in it, laid out as the others are."""
     if path not in FILES or shape(protocol) == shape(ECHO):
-        return (ROOT / path).read_text()
+        return (ROOT / path).read_text().replace(EXAMPLE, example(protocol))
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(LABS / "protocol"),
         trim_blocks=True,
@@ -59,12 +59,13 @@ def text(protocol: Protocol, path: str) -> str:
     )
 
 
-def try_it(protocol: Protocol) -> str:
-    """The same for another protocol. Every printf(1) knows octal escapes."""
+def example(protocol: Protocol) -> str:
+    """The command that prints a frame, for a shell."""
     if shape(protocol) == shape(ECHO):
-        return TRY_IT
-    number, check = protocol.frame(b"hello").split(b"hello")
-    return "printf '{}hello{}'".format(*("".join(f"\\{byte:03o}" for byte in part) for part in (number, check)))
+        return EXAMPLE
+    plain = set(range(0x20, 0x7F)) - set(b"%\\'")
+    frame = protocol.frame(b"hello")
+    return "printf '" + "".join(chr(each) if each in plain else f"\\{each:03o}" for each in frame) + "'"
 
 
 def _comment(text: str, first: str, others: str) -> str:

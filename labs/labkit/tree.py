@@ -228,7 +228,7 @@ def _part(patch: str, tree: Tree) -> str:
 
 def starter_text(hand_in: HandIn, protocol: Protocol) -> str:
     """A file of the kit, as the student gets it."""
-    text = sources.text(protocol, hand_in.source).replace(sources.TRY_IT, sources.try_it(protocol))
+    text = sources.text(protocol, hand_in.source)
     return cut.starter(hand_in.source, text, hand_in.cut, drop_unused=hand_in.source == "common/frame.c")
 
 

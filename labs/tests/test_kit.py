@@ -83,6 +83,16 @@ def test_the_starter_compiles_without_a_warning(lab, word, tmp_path):
     assert (tmp_path / lab.program).exists()
 
 
+@pytest.mark.parametrize("word", [*WORDS, "mina", "b", "c", "d", "e", "f"])
+@pytest.mark.parametrize("lab", [each for each in LABS if each.kind == "server"], ids=lambda lab: lab.name)
+def test_the_command_in_a_server_s_first_comment_sends_a_frame_of_the_variant(lab, word):
+    texts = tree.texts(lab, of_word(word)).values()
+    tried = [command for text in texts for command in re.findall(r"(printf '.*') \| nc", text)]
+    assert len(tried) == 1
+    sent = subprocess.run(["sh", "-c", tried[0]], capture_output=True, check=True).stdout
+    assert sent == of_word(word).frame(b"hello")
+
+
 @every_lab
 def test_what_a_submission_sees_has_no_source(lab):
     names = [path.name for path in tree.given(lab, of_word(WORD)).rglob("*") if path.is_file()]

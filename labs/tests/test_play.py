@@ -166,6 +166,7 @@ FAULTS: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ("keeps", ONE, "closes the descriptor of each connection", "1 socket more than at the start is open"),
     ("holds", [*ONE, {"do": "expect_memory", "most": 1 << 20}], "at most 1,048,576 bytes more", "[0-9,]+ bytes more"),
     ("refuses", [{"do": "connect", "peer": 0}, {"do": "settle"}], "", "ended the stream|reset"),
+    ("refuses", [{"do": "freeze"}, *ONE, {"do": "thaw"}], "", "^peer 0: the server has reset the connection, with 9"),
     ("deaf", ONE, "the server starts, and listens", "it does not listen"),
     ("at-once", ONE, "the server starts, and listens", "(?s)exit status 2.*no such option"),
     ("bad-status", [*ONE, {"do": "stop"}], "exit status 0", "exit status 1"),

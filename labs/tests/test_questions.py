@@ -86,12 +86,18 @@ def test_words_as_people_write_them(given):
 @pytest.mark.parametrize(
     "given, same",
     [("recv(2)", "recv"), ("recv()", "recv"), ("in the recv(2) system call.", "recv"), ("recvfrom syscall", "recvfrom"),
-     ("the EPOLLHUP flag", "EPOLLHUP"), ("EPOLLHUP event", "EPOLLHUP"),
-     ("half close", "half-close"), ("A  listen   queue", "listen queue"),
-     ("“level triggered”", "level-triggered")],
+     ("the EPOLLHUP flag", "EPOLLHUP"), ("EPOLLHUP event", "EPOLLHUP"), ("half close", "half-close"),
+     ("A  listen   queue", "listen queue"), ("“level triggered”", "level-triggered"), ("the EMFILE error", "EMFILE"),
+     ("errno EMFILE", "emfile"), ("EV_CLEAR flag.", "EV_CLEAR"), ("flag EV_CLEAR", "EV_CLEAR"), ("RST packet", "RST"),
+     ("recv system call", "recv")],
 )  # fmt: skip
 def test_words_that_are_the_same(given, same):
     assert questions.word(given)[0] == questions.word(same)[0]
+
+
+@pytest.mark.parametrize("given", ["flag", "the error", "event", "packet"])
+def test_a_word_that_names_a_kind_alone_stays(given):
+    assert questions.word(given)[0] == given.removeprefix("the ")
 
 
 def test_wrong_words_are_not_right():
@@ -143,6 +149,18 @@ def test_right_answers_have_all_points(tmp_path):
     right = 'count = 5\nfigure = "11.6"\nframe = "00 00 00 01 61"\nflag = "rdhup"\n'
     assert graded(tmp_path, right) == [3, 2, 3, 2]
     assert graded(tmp_path, 'count = "5"\nfigure = 10\nframe = [0, 0, 0, 1, 97]\nflag = "EPOLLRDHUP"\n') == [3, 2, 3, 2]
+
+
+@pytest.mark.parametrize("given, points", [
+    ("RDHUP (EPOLLRDHUP)", 2), ("the EPOLLRDHUP (the RDHUP).", 2), ("EPOLLRDHUP(RDHUP)", 2),
+    ("RDHUP (or EPOLLHUP)", 0), ("EPOLLRDHUP (not EPOLLHUP)", 0), ("EPOLLHUP (RDHUP)", 0),
+    ("RDHUP (EPOLLRDHUP) (x)", 0),
+    ("RDHUP: EPOLLRDHUP", 2), ("EPOLLRDHUP, RDHUP", 2), ("RDHUP, EPOLLHUP", 0), ("RDHUP, not EPOLLHUP", 0),
+    ("RDHUP, EPOLLRDHUP, HUP", 0), ("RDHUP:", 2), ("RDHUP,,", 2), ("RDHUP, ", 2), (":,:", 0),
+    ("(RDHUP)", 0), ("RDHUP ()", 2), ("RDHUP (.)", 0), ("(.) (.)", 0), ("RDHUP (", 0), ("()()", 0),
+])  # fmt: skip
+def test_an_answer_that_says_the_same_twice(tmp_path, given, points):
+    assert graded(tmp_path, f'flag = "{given}"')[3] == points
 
 
 def test_wrong_answers_have_none(tmp_path):

@@ -77,6 +77,13 @@ def test_what_is_written_to_it_and_by_it_arrives(of, hostile):
         assert running.wait(60) == 0 and running.output()[0] == data
 
 
+@pytest.mark.parametrize("user", [0, 1000, 1 << 32])
+def test_the_sandbox_s_user_is_nobody_of_this_machine(user):
+    """All processes of that user are ended."""
+    with pytest.raises(ValueError, match=f"user {user}: the grader's own users are"):
+        Level("it is tested", (), user)
+
+
 @pytest.mark.parametrize("of", LEVELS)
 def test_nothing_survives(of, hostile):
     """A double fork in a session of its own, which ignores SIGTERM."""
@@ -91,7 +98,8 @@ def test_nothing_survives(of, hostile):
 def test_a_fork_bomb_is_bounded_and_ended(of, hostile):
     with sandbox.SandboxHost(of).start(hostile, Launch(("fork-bomb",))) as running:
         waiting.until(lambda: len(left("fork-bomb")) > 10, "many processes")
-        with sandbox.SandboxHost(Level(of.why_weak, (), USER and USER + 100_000)).start(hostile, Launch(("end",))) as other:
+        another = Level(of.why_weak, (), USER and USER + 100_000)
+        with sandbox.SandboxHost(another).start(hostile, Launch(("end",))) as other:
             assert other.wait(60) == 3  # another user's submission is not starved
         assert len(running.processes()) <= profile.SERVER.processes + 1
     assert not left("fork-bomb")
