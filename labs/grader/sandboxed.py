@@ -299,9 +299,9 @@ class Sandboxed:
             pipe.finish()
 
     def _reap(self, outer: subprocess.Popen[bytes]) -> None:
-        """launch and bubblewrap end by themselves when all that they have started is dead, and ask for the status of each
-        before. Killed earlier, they leave zombies, and Linux counts a zombie among its user's processes. Where process 1
-        of a container does not wait for what it adopts, the user's next program could then start none."""
+        """launch and bubblewrap end by themselves when all that they have started is dead, and ask for the status of
+        each before. Killed earlier, they leave zombies, and Linux counts a zombie among its user's processes. Where
+        process 1 of a container does not wait for what it adopts, the user's next program could then start none."""
         _signal(outer.pid, signal.SIGCONT)  # without root, the program can have stopped it
         try:
             outer.wait(ENDS_WITHIN)

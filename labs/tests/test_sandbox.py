@@ -91,7 +91,8 @@ def test_nothing_survives(of, hostile):
 def test_a_fork_bomb_is_bounded_and_ended(of, hostile):
     with sandbox.SandboxHost(of).start(hostile, Launch(("fork-bomb",))) as running:
         waiting.until(lambda: len(left("fork-bomb")) > 10, "many processes")
-        with sandbox.SandboxHost(Level(of.why_weak, (), USER and USER + 100_000)).start(hostile, Launch(("end",))) as other:
+        another = Level(of.why_weak, (), USER and USER + 100_000)
+        with sandbox.SandboxHost(another).start(hostile, Launch(("end",))) as other:
             assert other.wait(60) == 3  # another user's submission is not starved
         assert len(running.processes()) <= profile.SERVER.processes + 1
     assert not left("fork-bomb")
