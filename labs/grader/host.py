@@ -26,7 +26,11 @@ class Running(Interface):
     """A program that runs."""
 
     pid: int  # in the observer's process namespace
-    hurry: bool  # tests of this submission have taken very long: the next ones get less time
+
+    @property
+    def hurry(self) -> bool:
+        """Tests of this submission have taken very long: the next ones get less time."""
+        ...
 
     @property
     def address(self) -> tuple[str, int]:

@@ -66,8 +66,8 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
 
 
 def dies_with(parent: int) -> None:
-    """So that Ctrl-C, or a grader of a class that is killed, leaves no process. The parent may have ended already. It may
-    be process 1, in a container."""
+    """So that Ctrl-C, or a grader of a class that is killed, leaves no process. The parent may have ended already. In a
+    container it may be process 1."""
     import ctypes
     import signal
 
