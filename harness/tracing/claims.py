@@ -152,7 +152,7 @@ CLAIMS = (
     Claim("length-wraps-at-32-bits", ("epoll_lt",), "oversize", EXTRA, r"send\(", "peer 0 announces",
           "The length plus 4 is 3 in 32 bits. So three bytes are taken for a frame and sent back."),
     Claim("partial-header-lost", ("epoll_lt",), "frame-in-pieces", MISSING, r"send\(", "",
-          "The first two bytes are dropped. So the frame is never whole, and its send is missing."),
+          "The first two bytes are dropped, and the next four are taken for a header. So the send is missing."),
     Claim("log-that-blocks", FIVE, "oversize", MISSING, r"poll\(standard error", "",
           "Nobody asks whether the write would wait."),
 )  # fmt: skip
