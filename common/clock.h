@@ -27,9 +27,9 @@ const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct 
  * for longer, such a time has passed, and a timer that is set to it fires at once. */
 struct timespec clock_at(uint64_t deadline_ns);
 
-/* The time that is left in milliseconds, rounded up, at least 1 and at most a day. Rounded down, the last
- * fraction of a millisecond would be spent waking up again and again. Some kernels count in ticks,
- * and a long time overflows there. A caller that wakes up after a day waits again. */
+/* As clock_left(), but in milliseconds, rounded up: at least 1 and at most a day. Rounded down, the
+ * last fraction of a millisecond would be spent waking up again and again. Some kernels count in
+ * ticks, and a long time overflows there. A caller that wakes up after a day waits again. */
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns);
 
 #endif

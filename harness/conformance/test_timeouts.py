@@ -138,7 +138,7 @@ def test_waiting_for_a_timeout_takes_few_wake_ups(start):
 TEN_DAYS_AHEAD = ("unshare", "--time", "--monotonic", "864000", "--fork", "--kill-child")
 
 
-@pytest.mark.cause("a point in time is cut to a day: on a machine that runs for longer, the timer fires again and again")
+@pytest.mark.cause("a point in time is cut to a day: on a machine that runs for longer, the timer fires for ever")
 @pytest.mark.inside
 @pytest.mark.skipif(
     shutil.which("unshare") is None or subprocess.run([*TEN_DAYS_AHEAD, "true"], capture_output=True).returncode != 0,

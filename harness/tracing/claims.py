@@ -138,7 +138,7 @@ CLAIMS = (
     Claim("short-write-drops-the-rest", EPOLL, "short-send", MISSING, r"send\(", "",
           "The last send is missing: nobody sends the rest."),
     Claim("blocking-socket", ("epoll_lt",), "short-send", MISSING, r"epoll_ctl\(MOD, peer 0, IN\|OUT\)", "",
-          "send itself waits until there is room for all. So nobody asks for OUT, and nobody else is served meanwhile."),
+          "send itself waits until there is room for all. So nobody asks for OUT, and nobody else is served."),
     Claim("eintr-in-a-call", ("epoll_lt",), "calls-that-fail", MISSING, _recv(), "recv fails",
           "recv is not called again after EINTR. The server closes the connection."),
     Claim("eagain-is-an-error", ("poll_srv",), "calls-that-fail", MISSING, r"send\(", "recv fails",
@@ -160,7 +160,7 @@ CLAIMS = (
 _RESTART = "a restart has two programs: the calls of the new one's start are no part of a trace, and whose call comes "
 _RESTART += "first is a matter of time"
 NOT_SHOWN = {
-    "timer-restarted": "a peer must send again before the idle-timeout is over, and no script can wait for less than that",
+    "timer-restarted": "a peer must send again before the idle-timeout is over; no script waits for less than that",
     "read-without-room": "it begins at 64 KiB of one frame, and servers that play scripts take 30,000 bytes at most",
     "stale-event": "a lifetime must end while the wait returns: a script can stop a server in the wait, not behind it",
     "signal-lost": "the signal must come between two calls: that of a script always comes in the wait",

@@ -79,7 +79,7 @@ def _middle_once(calls: Sequence[Call]) -> list[Call]:
 
 
 def rounds(texts: Sequence[str], least: int) -> Iterator[tuple[int, int, int]]:
-    """Where each begins, of how many calls it is, and how many times it comes in a row: at least so many times, or it is
+    """Where each begins, of how many calls it is, and how many times it comes in a row: `least` times or more. Or it is
     one call that comes once."""
     at = 0
     while at < len(texts):

@@ -27,7 +27,8 @@ class Step:
         """A server that does not sleep makes thousands of calls, many of them again and again."""
         texts = [call.text + OFTEN * call.often for call in self.calls]
         found = [(texts[at : at + size], times) for at, size, times in rounds(texts, SAME_ROUNDS)]
-        runs = [(calls, sum(times for _, times in same)) for calls, same in itertools.groupby(found, lambda run: run[0])]
+        same = itertools.groupby(found, lambda run: run[0])
+        runs = [(calls, sum(times for _, times in of_these)) for calls, of_these in same]
         shown = [line for calls, times in runs[:MOST_SHOWN] for line in _told(calls, times)]
         more = sum(len(calls) * times for calls, times in runs[MOST_SHOWN:])
         return shown + [f"and {more:,} calls more"] * (more > 0) + ["it does not sleep"] * (not self.sleeps)
@@ -36,7 +37,9 @@ class Step:
 def _told(calls: list[str], times: int) -> list[str]:
     if times == 1:
         return calls
-    return [f"{calls[0]}   {times:,} times"] if len(calls) == 1 else [*calls, f"these {len(calls)} calls: {times:,} times"]
+    if len(calls) == 1:
+        return [f"{calls[0]}   {times:,} times"]
+    return [*calls, f"these {len(calls)} calls: {times:,} times"]
 
 
 @dataclass
