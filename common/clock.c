@@ -26,6 +26,15 @@ const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct 
     return left;
 }
 
+struct timespec clock_at(uint64_t deadline_ns)
+{
+    uint64_t latest_ns = clock_now() + longest_ns;
+    uint64_t at_ns = deadline_ns < latest_ns ? deadline_ns : latest_ns;
+
+    return (struct timespec){.tv_sec = (time_t)(at_ns / NANOSECONDS_A_SECOND),
+                             .tv_nsec = (long)(at_ns % NANOSECONDS_A_SECOND)};
+}
+
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns)
 {
     const uint64_t millisecond = NANOSECONDS_A_SECOND / 1000;

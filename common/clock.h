@@ -22,9 +22,14 @@ static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
  * NULL for "no timeout". */
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
 
-/* The same in milliseconds, rounded up, at least 1 and at most a day. Rounded down, the last
- * fraction of a millisecond would be spent waking up again and again. Some kernels count in ticks,
- * and a long time overflows there. A caller that wakes up after a day waits again. */
+/* A deadline for a call that takes a point in time of CLOCK_MONOTONIC: at most a day from now. That
+ * clock begins when the machine starts, so no fixed number is a bound of it: on a machine that runs
+ * for longer, such a time has passed, and a timer that is set to it fires at once. */
+struct timespec clock_at(uint64_t deadline_ns);
+
+/* As clock_left(), but in milliseconds, rounded up: at least 1 and at most a day. Rounded down, the
+ * last fraction of a millisecond would be spent waking up again and again. Some kernels count in
+ * ticks, and a long time overflows there. A caller that wakes up after a day waits again. */
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns);
 
 #endif

@@ -59,12 +59,10 @@ int readiness_add(struct readiness *readiness, int fd, void *owner)
  * fires too early, one wait ends without an event, and the timer is set again. */
 static void set_timer(struct readiness *readiness, uint64_t deadline_ns)
 {
-    struct itimerspec when = {0};
-
     if (deadline_ns >= readiness->timer_ns)
         return;
+    struct itimerspec when = {.it_value = clock_at(deadline_ns)};
     readiness->timer_ns = deadline_ns;
-    (void)clock_left(deadline_ns, 0, &when.it_value);
     (void)timerfd_settime(readiness->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 

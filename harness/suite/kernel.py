@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import functools
 import os
 import resource
@@ -12,6 +13,7 @@ import socket
 import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,6 +113,11 @@ def cpu_seconds(pid: int) -> float:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def unacknowledged(connected: socket.socket) -> int:
+    """Bytes that the other end's kernel does not have for sure (tcp(7): SIOCOUTQ)."""
+    return int(struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, struct.pack("i", 0)))[0])
+
+
 LISTEN = "0A"  # the state of a socket, as /proc/net/tcp has it
 
 
@@ -156,6 +163,13 @@ def page_faults(pid: int) -> int:
 
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def limit_for(pid: int, room: int) -> int:
+    """RLIMIT_NOFILE with which it can open so many descriptors more. The numbers that it has may have gaps."""
+    taken = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
+    free = (number for number in range(len(taken) + room + 1) if number not in taken)
+    return [number for number, _ in zip(free, range(room + 1))][-1]
 
 
 def descriptor_limits(pid: int) -> tuple[int, int]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import select
 import signal
 import socket
-import struct
 import sys
-import termios
 import time
 from collections.abc import Callable
 from typing import Any
@@ -210,7 +207,7 @@ class ScriptedPeer:
         held = getattr(self.socket, "undelivered", None)  # a stream over TLS has it
         if held is not None and held():
             return False
-        return struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, struct.pack("i", 0)))[0] == 0
+        return kernel.unacknowledged(self.socket) == 0
 
 
 class Play:
@@ -290,6 +287,8 @@ class Play:
         elif action.do == "oversize":
             announced = min(self.protocol.max_frame + action.size, self.protocol.most)
             peer.send(self.protocol.header(announced) + b"\0\0\0\1more")
+        elif action.do == "raw":
+            peer.send(bytes.fromhex(action.hex))
         elif action.do == "half_close":
             peer.half_close()
         elif action.do == "urgent":

@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from suite.script import SAME, Script
+
 UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
 
 
@@ -31,6 +33,18 @@ NO_TRACE = can_trace()
 CALL = re.compile(r"^(\w+)\((.*?)\) += (-?\d+|\?)(?: (E\w+))?")
 UNFINISHED = " <unfinished ...>"
 RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)")
+
+
+def faults(script: Script) -> tuple[str, ...]:
+    """The `inject` actions of a script, as strace's --inject takes them. It leaves out names that this machine's kernel
+    does not have."""
+    found = []
+    for action in script.actions:
+        if action.do == "inject":
+            names = ",".join(f"?{name}" for name in SAME.get(action.call, (action.call,)))
+            last = f"..{action.when + (action.times - 1) * action.every}" if action.times else ""
+            found.append(f"{names}:error={action.error}:when={action.when}{last}+{action.every}")
+    return tuple(found)
 
 
 def whole_lines(lines: Iterable[str]) -> Iterator[str]:

@@ -12,12 +12,13 @@ import select
 import signal
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
 from suite.script import MOST_TOLD, Action, Script, describe
-from suite.strace import UNDER_STRACE
+from suite.strace import UNDER_STRACE, faults
 from suite.stranger import StrangersServer
 
 from tracing.calls import STRACE
@@ -35,10 +36,11 @@ class TracedServer(StrangersServer):
     """Of the list or a stranger's: nothing is asked of it, since an answer would be more calls. What the kernel shows
     is enough."""
 
-    def __init__(self, name: str, trace: Path, *words: str):
+    def __init__(self, name: str, trace: Path, *words: str, inject: Sequence[str] = ()):
         taken = name in servers.OF
+        wrapper = (*STRACE, *(f"--inject={each}" for each in inject), "-o", str(trace))
         super(StrangersServer, self).__init__(
-            name, *(words if taken else ()), wrapper=(*STRACE, "-o", str(trace)), environment=UNDER_STRACE
+            name, *(words if taken else ()), wrapper=wrapper, environment=UNDER_STRACE
         )
 
     def __enter__(self) -> TracedServer:
@@ -52,6 +54,10 @@ class Watcher(ScriptedPeer):
         with contextlib.suppress(AssertionError):
             super()._over(error)
         self.model.saw_end = True
+        if error is not None:  # nothing more can be sent
+            self._outbox.clear()
+            self.socket.close()
+            self.gone = True
 
     def pull(self) -> None:
         try:
@@ -73,8 +79,9 @@ class Recording(Play):
         self._reader = Reader(trace, self._ports)
         super().__init__(server, script)
         self._reader.calls()  # those of the start are left out, but they name the descriptors
+        self._at_first = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
         if script.room is not None:
-            _leave_room(server.pid, script.room)
+            self._leave_room(script.room)
 
     def run(self) -> None:
         try:
@@ -92,7 +99,10 @@ class Recording(Play):
         if action.do == "freeze":
             self._act(action)
             return
-        if self._needs_peer(action) and action.peer not in self.peers:
+        if action.do == "inject":  # strace has been told at the start; it is said where the script says it
+            self._meanwhile.append(what)
+            return
+        if action.of_peer and action.peer not in self.peers:
             self._peer(action.peer)
             self._answered(f"peer {action.peer} connects")
         self._act(action)
@@ -101,6 +111,32 @@ class Recording(Play):
             self._answered(what)
         if action.do == "stop" and self.server.process.poll() is None:
             self._all_close()
+
+    def _act(self, action: Action) -> None:
+        """What a test counts or expects is nothing that happens to a server."""
+        if action.do == "limit":
+            self._leave_room(action.descriptors)
+        elif action.do == "signal":
+            self.server.signal(signal.Signals[action.name])
+        elif action.do != "count" and not action.do.startswith("expect_"):
+            super()._act(action)
+
+    def _leave_room(self, room: int | None) -> None:
+        """The server can open so many descriptors more; None: as many as at first."""
+        soft, hard = self._at_first
+        if room is not None:
+            soft = kernel.limit_for(self.server.pid, room)
+        resource.prlimit(self.server.pid, resource.RLIMIT_NOFILE, (soft, hard))
+
+    def _thaw(self, wait: bool = True) -> None:
+        """What surely fits into the server's kernel has arrived then, and so has more, if it fits."""
+        until = time.monotonic() + SILENCE
+        while wait and self._frozen is not None and time.monotonic() < until:
+            self._pump()
+            if all(map(_has_arrived, self.peers.values())):
+                break
+            time.sleep(0.001)
+        super()._thaw(wait)
 
     def _answered(self, what: str) -> None:
         """What the peers do while the server is stopped is one step, which begins when it goes on."""
@@ -148,7 +184,7 @@ class Recording(Play):
     def _idle(self) -> None:
         """One with a bug may close nobody."""
         self._thaw()
-        until = time.monotonic() + self.script.idle_timeout + UNANSWERED
+        until = time.monotonic() + max(self.script.idle_timeout, self.script.max_lifetime) + UNANSWERED
         while not all(peer.gone or peer.model.saw_end for peer in self.peers.values()):
             self._pump()
             rests = kernel.rests(self.server.process.pid)
@@ -181,10 +217,6 @@ class Recording(Play):
             self._ports[super()._peer(number).socket.getsockname()[1]] = f"peer {number}"
         return self.peers[number]
 
-    @staticmethod
-    def _needs_peer(action: Action) -> bool:
-        return action.do not in ("settle", "freeze", "thaw", "stall", "stop", "idle")
-
 
 def _together(happened: list[str]) -> str:
     most = len(happened) > MOST_TOLD
@@ -197,17 +229,16 @@ def _through(peer: ScriptedPeer) -> bool:
     return peer.answered() and peer.delivered() and not peer.interest() & select.POLLOUT
 
 
-def _leave_room(pid: int, room: int) -> None:
-    """The server can open so many descriptors more."""
-    most = kernel.descriptors(pid) + room
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+def _has_arrived(peer: ScriptedPeer) -> bool:
+    return peer.gone or kernel.unacknowledged(peer.socket) == 0
 
 
 def record(name: str, script: Script, *more: str) -> Trace:
     """Starts the server, plays the script, stops the server."""
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder) / "trace"
-        with TracedServer(name, trace, *options(script), *more) as server:
+        lifetime = ("--max-lifetime", f"{script.max_lifetime:g}") if script.max_lifetime else ()
+        with TracedServer(name, trace, *options(script), *lifetime, *more, inject=faults(script)) as server:
             recording = Recording(server, script, trace)
             recording.run()
             if server.process.poll() is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracing.calls import Call
@@ -72,18 +72,21 @@ def _after(round_: Sequence[Call], calls: list[Call]) -> list[Call]:
 
 def _middle_once(calls: Sequence[Call]) -> list[Call]:
     """Rounds that come to an end within the step."""
-    texts = [call.text for call in calls]
     found: list[Call] = []
-    at = 0
-    while at < len(calls):
-        times, size = max((_times(texts, at, size), -size) for size in range(1, SHORT_ROUND + 1))
-        if times < MANY:
-            found.append(calls[at])
-            at += 1
-        else:
-            found += [dataclasses.replace(call, often=True) for call in calls[at : at - size]]
-            at -= size * times
+    for at, size, times in rounds([call.text for call in calls], MANY):
+        found += [dataclasses.replace(call, often=call.often or times > 1) for call in calls[at : at + size]]
     return found
+
+
+def rounds(texts: Sequence[str], least: int) -> Iterator[tuple[int, int, int]]:
+    """Where each begins, of how many calls it is, and how many times it comes in a row: `least` times or more. Or it is
+    one call that comes once."""
+    at = 0
+    while at < len(texts):
+        times, size = max((_times(texts, at, size), -size) for size in range(1, SHORT_ROUND + 1))
+        times, size = (times, -size) if times >= least else (1, 1)
+        yield at, size, times
+        at += size * times
 
 
 def _times(texts: Sequence[str], at: int, size: int) -> int:

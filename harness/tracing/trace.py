@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tracing.calls import Call
-from tracing.steady import steady
+from tracing.steady import rounds, steady
 
 MOST_SHOWN = 40  # calls of one step
+SAME_ROUNDS = 10  # the same few calls so many times are told once
 OFTEN = "   again and again"
 
 
@@ -25,10 +26,20 @@ class Step:
     def lines(self) -> list[str]:
         """A server that does not sleep makes thousands of calls, many of them again and again."""
         texts = [call.text + OFTEN * call.often for call in self.calls]
-        runs = [(text, len(list(same))) for text, same in itertools.groupby(texts)]
-        shown = [text if times == 1 else f"{text}   {times:,} times" for text, times in runs[:MOST_SHOWN]]
-        more = sum(times for _, times in runs[MOST_SHOWN:])
+        found = [(texts[at : at + size], times) for at, size, times in rounds(texts, SAME_ROUNDS)]
+        same = itertools.groupby(found, lambda run: run[0])
+        runs = [(calls, sum(times for _, times in of_these)) for calls, of_these in same]
+        shown = [line for calls, times in runs[:MOST_SHOWN] for line in _told(calls, times)]
+        more = sum(len(calls) * times for calls, times in runs[MOST_SHOWN:])
         return shown + [f"and {more:,} calls more"] * (more > 0) + ["it does not sleep"] * (not self.sleeps)
+
+
+def _told(calls: list[str], times: int) -> list[str]:
+    if times == 1:
+        return calls
+    if len(calls) == 1:
+        return [f"{calls[0]}   {times:,} times"]
+    return [*calls, f"these {len(calls)} calls: {times:,} times"]
 
 
 @dataclass

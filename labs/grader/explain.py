@@ -13,11 +13,11 @@ from labkit import tree
 from labkit.lab import Lab
 from suite.protocol import Protocol
 from suite.script import Action, Script, describe, load
-from suite.strace import NO_TRACE
+from suite.strace import NO_TRACE, faults
 
 from grader.host import Host, HostFault, Launch, Refused
 from grader.local import LocalHost
-from grader.play import LabPeer, LabPlay, faults, options
+from grader.play import LabPeer, LabPlay, options
 from grader.subject import Subject
 from tracing.calls import Call
 from tracing.reader import Reader

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from suite import waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
-from suite.script import SAME, Action, Script, load
+from suite.script import Action, Script, load
+from suite.strace import faults
 
 from grader import telling
 from grader.host import Host, HostFault, Launch, Refused
@@ -155,9 +156,7 @@ class LabPlay(player.Play):
     def _send(self, peer: player.ScriptedPeer, action: Action) -> None:
         if self.server.stops and action.do not in ("half_close", "urgent"):
             return  # it would be discarded
-        if action.do == "raw":
-            peer.send(bytes.fromhex(action.hex))
-        elif action.do == "undersize" and self.protocol.counts_itself:
+        if action.do == "undersize" and self.protocol.counts_itself:
             peer.send(self.protocol.number(self.protocol.overhead - 1) + b"more")
         elif action.do == "wrong_check" and self.protocol.check:
             whole = peer.compose(action.size)
@@ -435,17 +434,6 @@ def is_call(call: Call, name: str) -> bool:
 
 
 # -- one script ----------------------------------------------------------------------------------------------
-
-
-def faults(script: Script) -> tuple[str, ...]:
-    """As strace's --inject takes them. It leaves out names that this machine's kernel does not have."""
-    found = []
-    for action in script.actions:
-        if action.do == "inject":
-            names = ",".join(f"?{name}" for name in SAME.get(action.call, (action.call,)))
-            last = f"..{action.when + (action.times - 1) * action.every}" if action.times else ""
-            found.append(f"{names}:error={action.error}:when={action.when}{last}+{action.every}")
-    return tuple(found)
 
 
 def options(script: Script, protocol: Protocol) -> tuple[str, ...]:

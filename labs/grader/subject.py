@@ -136,9 +136,7 @@ class Subject:
         soft, hard = self._at_first
         if room is not None:
             with self._looking():
-                taken = {int(name) for name in os.listdir(f"/proc/{self.running.pid}/fd")}
-            free = (number for number in range(len(taken) + room + 1) if number not in taken)
-            soft = [number for number, _ in zip(free, range(room + 1))][-1]
+                soft = kernel.limit_for(self.running.pid, room)
         with self._looking():
             self.running.limit(resource.RLIMIT_NOFILE, soft, hard)
 

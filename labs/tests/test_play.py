@@ -22,6 +22,7 @@ from suite import script as scripts
 from suite.model import PeerModel
 from suite.protocol import ECHO, Protocol
 from suite.script import Action, BadScript
+from suite.strace import faults
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the labs are graded on Linux")
 
@@ -373,7 +374,7 @@ def test_many_steps_and_many_peers_are_cut_short():
 def test_faults_as_strace_takes_them():
     script = scripts.Script((Action("inject", call="accept", error="EMFILE", when=2, times=3, every=4),
                              Action("inject", call="close", error="EIO", times=0)))  # fmt: skip
-    assert play.faults(script) == ("?accept,?accept4:error=EMFILE:when=2..10+4", "?close:error=EIO:when=1+1")
+    assert faults(script) == ("?accept,?accept4:error=EMFILE:when=2..10+4", "?close:error=EIO:when=1+1")
 
 
 # -- when nothing more will come -----------------------------------------------------------------------------

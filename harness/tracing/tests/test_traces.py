@@ -4,12 +4,15 @@ server's calls is seen in review."""
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from suite import needs, servers, steps
+from suite.script import load
 from suite.strace import whole_lines
 from tracing import bugs, golden, planted, show
 from tracing.calls import Call, Namer, Signal
@@ -117,6 +120,15 @@ def test_wake_ups_that_only_tell_of_room_are_no_part_of_what_is_expected() -> No
     assert [step.calls for step in trace.steady().steps] == [[wait, send], []]
 
 
+def test_rounds_of_the_same_calls_are_told_once() -> None:
+    def lines(words: str) -> list[str]:
+        return Step("peer", calls(words)).lines
+
+    assert lines("a " + "w e " * 10 + "b") == ["a", "w", "e", "these 2 calls: 10 times", "b"]
+    assert lines("a " + "w e " * 9) == ["a"] + ["w", "e"] * 9
+    assert lines("w " * 12 + "b b") == ["w   12 times", "b   2 times"]
+
+
 # -- on the terminal -------------------------------------------------------------------------------
 
 
@@ -146,6 +158,25 @@ def test_bad_usage(words: list[str], status: int, said: str) -> None:
         cwd=servers.ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == status and said in done.stdout + done.stderr, done.stdout + done.stderr
+
+
+# -- what script/2 can do more ---------------------------------------------------------------------
+
+MORE = (
+    {"do": "send", "frames": [5]}, {"do": "count"}, {"do": "limit", "descriptors": 0}, {"do": "expect_asleep"},
+    {"do": "connect", "peer": 1}, {"do": "limit"}, {"do": "raw", "hex": "00 00 00 01 61"},
+    {"do": "signal", "name": "SIGTERM"}, {"do": "expect_exit"},
+)  # fmt: skip
+
+
+def test_what_script_2_can_do_more_is_recorded_and_what_it_expects_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"schema": "script/2", "actions": MORE}))
+    steps_ = {step.what: step.lines for step in record("poll_srv", load(path)).steps}
+    assert "accept(listener) = EMFILE" in steps_["peer 1 connects"]
+    assert "recv(peer 0, 65536) = 5" in steps_["peer 0 sends the bytes 00 00 00 01 61"]
+    assert "close(listener)" in steps_["SIGTERM"]
+    assert not [what for what in steps_ if "expect" in what or "count" in what]
 
 
 # -- planted bugs ----------------------------------------------------------------------------------
