@@ -77,6 +77,7 @@ class Row:
     objects: Optional[float] = None  # kernel objects a connection (E8), or epoll's own a watched descriptor (E15);
     # if there is none, kernel_bytes is the growth of the whole machine's slab
     lost: Optional[float] = None  # connections that a restart of the server has cost
+    ring_bytes: Optional[float] = None  # of kernel_bytes, what io_uring keeps for a receive that is armed
 
     @property
     def key(self) -> tuple[str, str, str, int]:
