@@ -41,6 +41,10 @@ class Look:
     dashed: bool = False
 
 
+# Ways of one server, so they have no look in servers.toml. plots/work.gp has the same.
+OF_WORK = {"one_loop": Look("#0072B2", 9), "pool": Look("#D55E00", 7), "one_for_all": Look("#009E73", 5)}
+
+
 @dataclass(frozen=True)
 class Series:
     label: str
@@ -118,6 +122,7 @@ def of_figure(results: Results, figure: Figure) -> Chart:
         return replace(chart, heats=tuple(_heats(lines, kqueue)))
     readers: dict[str, Callable[[Sequence[Line], str], list[Series]]] = {
         "runs": _each_run, "published": _published, "same": _same, "percentiles": _percentiles, "model": _model,
+        "work": _work,
     }  # fmt: skip
     chart = replace(chart, series=tuple(readers.get(figure.kind.script, _curves)(lines, kqueue)))
     slope_of = str(texts.get("slope_of", ""))
@@ -125,9 +130,10 @@ def of_figure(results: Results, figure: Figure) -> Chart:
         chart, setsize=_number(texts.get("setsize", 0)), limit=_number(texts.get("limit", 0)),
         slope_of=label_of(slope_of, kqueue) if slope_of else "",
     )  # fmt: skip
-    kinds = {"percentiles": ("percentile", "time"), "same": ("count", "plain")}.get(figure.kind.script)
-    if kinds:
-        chart = replace(chart, x_kind=kinds[0], y_kind=kinds[1])
+    kinds = {"percentiles": ("percentile", "time"), "same": ("count", "plain"), "work": ("plain", "count")}
+    if figure.kind.script in kinds:
+        x_kind, y_kind = kinds[figure.kind.script]
+        chart = replace(chart, x_kind=x_kind, y_kind=y_kind)
     return replace(chart, equal=figure.kind.script == "model")
 
 
@@ -216,6 +222,11 @@ def _model(lines: Sequence[Line], kqueue: str) -> list[Series]:
         points = [replace(_point(line, "y"), note=f"{line['ready']} of {line['watched']} ready") for line in its]
         found.append(Series(label_of(name, kqueue), look_of(name, kqueue), tuple(points), joined=False))
     return found
+
+
+def _work(lines: Sequence[Line], kqueue: str) -> list[Series]:
+    groups = _groups(lines, "server", "label").items()
+    return [Series(label, OF_WORK[name], _points(its)) for (name, label), its in groups]
 
 
 def _with_bars(chart: Chart, lines: Sequence[Line], texts: dict[str, object], kqueue: str) -> Chart:

@@ -207,7 +207,8 @@ def bars(rows: Sequence[Row], first: str, second: str, stacked: bool) -> Table:
         before = server
         label = f"{NAMES[server]} × {factors(point).get('connections', '?')}"
         if "idle" in factors(point):
-            label = f"{NAMES[server]}, {int(factors(point)['idle']):,} idle"
+            active = f" × {factors(point)['connections']}" if "connections" in factors(point) else ""
+            label = f"{NAMES[server]}{active}, {int(factors(point)['idle']):,} idle"
         if "payload" in factors(point):
             label += f", {factors(point)['payload']} B"
         if server in loops.WAYS:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 from suite import servers
 
-from bench import loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques, tls_shapes
+from bench import at_once, loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques
+from bench import tls_shapes, uring_shapes
 from bench.requests import Request, Taken, Times
 from bench.results import MODES
 from bench.rows import factors, point
@@ -95,6 +96,10 @@ _BOTH_ENDS = _sum_of("pairs", times=2)
 _HIGHEST = _sum_of("from", "watched")
 _WORKERS = _sum_of("workers", times=3)  # a listener, a file of /proc and a connection each, at most
 _FEW = _sum_of()
+
+
+def _with_idle(values: dict[str, str]) -> int:
+    return int(values["connections"]) + int(values.get("idle", 0))
 
 
 def _by_mode(quick: object, full: object, smoke: object) -> dict:
@@ -473,6 +478,26 @@ POOLS = (
     ),
 )
 
+RINGS = (
+    # What lies near 1 needs more pairs.
+    Experiment(
+        "E17", measures.of_one_size,
+        _by_mode(uring_shapes.MESSAGES, uring_shapes.MESSAGES, ("connections=2 idle=10",)),
+        _by_mode(12, 16, 1), _by_mode(Times(0.2, 0.6), Times(0.3, 1.0), Times(0.05, 0.3)), _with_idle, beside=0.6,
+        servers=uring_shapes.SERVERS,
+    ),
+    Experiment(
+        "E17-calls", at_once.calls,
+        _by_mode(uring_shapes.AT_ONCE, uring_shapes.AT_ONCE, uring_shapes.AT_ONCE[1:2]),
+        _ONCE, _by_mode(*[Times(0, 1)] * 3), _CONNECTIONS, beside=0.5, paired=_ONCE, servers=uring_shapes.SERVERS,
+    ),
+    Experiment(
+        "E17-memory", measures.memory, _by_mode((uring_shapes.IDLE,), (uring_shapes.IDLE,), _states(50)[:1]),
+        _by_mode(1, 3, 1), _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)), _CONNECTIONS, beside=2,
+        servers=uring_shapes.SERVERS,
+    ),
+)  # fmt: skip
+
 LOOPS = (
     Experiment(
         "E18", loops.peers, _by_mode(loop_shapes.POINTS, loop_shapes.POINTS, loop_shapes.POINTS[:1]),
@@ -508,4 +533,4 @@ SECRECY = (
 )  # fmt: skip
 
 # Made only where --only names them: they are not about the five.
-ON_REQUEST = (*LOOPS, *POOLS, *RESTARTS, *SECRECY)
+ON_REQUEST = (*RINGS, *LOOPS, *POOLS, *RESTARTS, *SECRECY)

@@ -692,6 +692,21 @@ FIGURES: tuple[Kind, ...] = (
         "The same runs. Every segment costs a way through the kernel and a header of 40 bytes or more.",
         first="segments", second="segments", parts=("segments with data", ""),
     ),  # fmt: skip
+    Curves(
+        "uring_calls", "E17-calls", "System calls a message, by the messages that are ready at once",
+        "messages ready at once, one a connection", "system calls of the server a message",
+        "Counted, not timed. The server is stopped while the messages come. epoll_et shares a wait among all that are "
+        "ready, and makes a receive and a send for each. io_uring shares one call among all three.",
+        measure="calls", y_kind=PLAIN, ends=False,
+    ),  # fmt: skip
+    Bars(
+        "uring_cpu", "E17", "CPU time of the server a message, epoll and io_uring", "µs of CPU time a message", "",
+        "The number after × is how many connections are busy; messages have 64 bytes if no size is given. Most of a "
+        "message is the way through TCP, and the ring has its own bookkeeping. The verdict is that of the pairs' "
+        "ratios.",
+        first="server_cpu", second="server_cpu", parts=("CPU time", ""), height=560,
+        load="Closed loop: one request under way on each busy connection.",
+    ),  # fmt: skip
     Bars(
         "loops_herd", "E18", "Sleeps that end for one peer, by --listen", "sleeps a peer", "",
         "Counted, not timed: voluntary context switches of all threads of epoll_loops. With 16 loops the peers come "

@@ -74,6 +74,16 @@ def _difference(before: Snapshot, after: Snapshot) -> dict[str, int]:
     }
 
 
+def calls_of(server: str, counts: dict[str, int]) -> int:
+    """The system calls among a server's counts. By completion receives, sends and changes of interest are entries of a
+    ring: the call that waits submits them."""
+    kind = servers.OF[server]
+    if kind.trigger == "completion":
+        return counts["waits"]
+    changes = counts["interest_changes"] if kind.interest == "call" else 0
+    return counts["waits"] + counts["reads"] + counts["writes"] + changes
+
+
 def _calls(server: str, connections: int, outcome: Outcome) -> dict[str, Optional[float]]:
     """What the API cost a message, from the server's own exact counts without the set-up. A wait whose interest is an
     argument looks at every connection; one whose interest was declared looks at those that have become ready."""
@@ -82,13 +92,10 @@ def _calls(server: str, connections: int, outcome: Outcome) -> dict[str, Optiona
     counts = _difference(outcome.before, outcome.after)
     if not counts["frames"] or not counts["waits"]:
         return {}
-    calls = counts["waits"] + counts["reads"] + counts["writes"]
-    scanned = counts["waits"] * connections
-    if servers.OF[server].interest == "call":
-        calls += counts["interest_changes"]
-        scanned = counts["events"]
+    declared = servers.OF[server].interest == "call"
+    scanned = counts["events"] if declared else counts["waits"] * connections
     return {
-        "calls": calls / counts["frames"],
+        "calls": calls_of(server, counts) / counts["frames"],
         "waits": counts["waits"] / counts["frames"],
         "events": counts["events"] / counts["waits"],
         "scanned": scanned / counts["frames"],
@@ -182,9 +189,12 @@ def calls_a_message(request: Request) -> Taken:
 
 
 def of_one_size(request: Request) -> Taken:
-    """E20: a closed loop with messages of one size; what each costs the server, in calls and in CPU time."""
-    connections = request.number("connections")
-    outcome = _run(request, connections, "--payload", request.number("payload"), *OWN_NETWORK_WORK)
+    """E17, E20: a closed loop with messages of one size; what each costs the server, in calls and in CPU time. `idle`:
+    further connections, which are silent. Without a `payload`: 64 bytes."""
+    active = request.number("connections")
+    connections = active + int(request.point.get("idle", 0))
+    words = ("--active", active, "--payload", request.point.get("payload", "64"), *OWN_NETWORK_WORK)
+    outcome = _run(request, connections, *words)
     figures = {**_cpu(outcome.report), **_calls(request.server, connections, outcome)}
     return _needs_snapshots(_taken(outcome, throughput=outcome.report["achieved"], **figures), outcome)
 
@@ -217,9 +227,10 @@ def memory(request: Request) -> Taken:
     then, now = outcome.at_rest.memory, outcome.before.memory if outcome.before else None
     if now and now.resident is not None and then.resident is not None:
         figures["server_bytes"] = (now.resident - then.resident) / connections
-    grown = kernel_memory.growth(then, now, connections) if now else None
+    ring = servers.OF[request.server].trigger == "completion"
+    grown = kernel_memory.growth(then, now, connections, ring) if now else None
     if grown:
-        figures |= {"kernel_bytes": grown.bytes, "objects": grown.objects}
+        figures |= {"kernel_bytes": grown.bytes, "objects": grown.objects, "ring_bytes": grown.ring_bytes}
     taken = _needs_snapshots(_taken(outcome, **figures), outcome)
     strangers = kernel_memory.strangers(then, now, connections) if now else 0
     if abs(strangers) > 0.02 * connections:

@@ -18,6 +18,8 @@ CACHES = Path("/sys/kernel/slab")
 # an epoll: itself, its place in the queue of those that wait for the file, the list of the epolls that hold the file.
 OF_FILES = ("filp", "dentry", "lsm_file_cache")
 OF_EPOLL = ("eventpoll_epi", "eventpoll_pwq", "ep_head")
+# For a receive that io_uring has armed: its entry, what it will receive into, its place in the socket's queue.
+OF_RINGS = ("io_kiocb", "kmalloc-512", "kmalloc-96")
 # Besides, for each end of a connection: the socket, its inode, what security modules add to that; for the end that
 # connected: its port, twice. Buffers are not among them: TCP counts those by itself.
 OF_SOCKETS = (
@@ -52,6 +54,7 @@ class Growth:
 
     bytes: float
     objects: Optional[float]  # from which the bytes were computed; None: they are the growth of the whole slab
+    ring_bytes: Optional[float] = None  # of the bytes, what io_uring keeps; None if it was not asked for
 
 
 def look(pid: int, counting: bool = False) -> Memory:
@@ -63,16 +66,19 @@ def look(pid: int, counting: bool = False) -> Memory:
         return Memory(None, None, None, None, None)
 
 
-def growth(then: Memory, now: Memory, number: int) -> Optional[Growth]:
-    """What each of `number` connections has added, with its buffers. None if the system does not tell."""
+def growth(then: Memory, now: Memory, number: int, ring: bool = False) -> Optional[Growth]:
+    """What each of `number` connections has added, with its buffers. None if the system does not tell. `ring`: the
+    server has a receive armed on each."""
     if then.slab is None or then.buffers is None or now.slab is None or now.buffers is None:
         return None
     buffers = (now.buffers - then.buffers) / number
     if then.caches is None or now.caches is None:
         # What is queued in small pieces lies in the slab too and is counted twice: an upper bound.
         return Growth((now.slab - then.slab) / number + buffers, None)
-    grown = added(then.caches, now.caches, OF_SOCKETS)
-    return Growth(bytes_of(grown) / number + buffers, objects_of(grown) / number)
+    of_ring = added(then.caches, now.caches, OF_RINGS) if ring else {}
+    grown = added(then.caches, now.caches, OF_SOCKETS) | of_ring
+    ring_bytes = bytes_of(of_ring) / number if ring else None
+    return Growth(bytes_of(grown) / number + buffers, objects_of(grown) / number, ring_bytes)
 
 
 def strangers(then: Memory, now: Memory, number: int) -> int:

@@ -77,6 +77,7 @@ class Row:
     objects: Optional[float] = None  # kernel objects a connection (E8), or epoll's own a watched descriptor (E15);
     # if there is none, kernel_bytes is the growth of the whole machine's slab
     lost: Optional[float] = None  # connections that a restart of the server has cost
+    ring_bytes: Optional[float] = None  # of kernel_bytes, what io_uring keeps for a receive that is armed
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -105,6 +106,8 @@ def append(path: Path, row: Row) -> None:
     text = io.StringIO()
     with path.open("ab+") as file:
         size = _drop_cut_line(file)
+    _widen(path)
+    with path.open("ab+") as file:
         file.seek(0)
         columns = file.readline().decode().rstrip("\n").split(",") if size else COLUMNS
         writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
@@ -126,6 +129,21 @@ def _drop_cut_line(file: BinaryIO) -> int:
         return size
     file.seek(0)
     return file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _widen(path: Path) -> None:
+    """Gives an older file the columns that it lacks, or a new row's figures would have no place in it. A kill leaves
+    the whole new file or the old one."""
+    expected = ",".join(COLUMNS)
+    with path.open(encoding="utf-8", newline="") as file:
+        header = file.readline().rstrip("\n")
+        if not expected.startswith(f"{header},"):
+            return
+        lines = file.read().split("\n")[:-1]
+    missing = "," * (expected.count(",") - header.count(","))
+    unfinished = path.with_name(f".{path.name}")
+    unfinished.write_text("\n".join((expected, *(line + missing for line in lines), "")), encoding="utf-8")
+    os.replace(unfinished, path)
 
 
 def _text(value: object) -> object:

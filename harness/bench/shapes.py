@@ -20,7 +20,7 @@ from typing import Any
 from suite import servers
 
 from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes, tls_shapes
-from bench import technique_shapes
+from bench import technique_shapes, uring_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
@@ -265,6 +265,7 @@ def made(descriptors: int = ENOUGH) -> tuple[Shape, ...]:
         *pool_shapes.SHAPES,
         *count_shapes.SHAPES,
         *_a_million(),
+        *uring_shapes.SHAPES,
         *loop_shapes.SHAPES,
         *restart_shapes.SHAPES,
         *tls_shapes.SHAPES,

@@ -23,7 +23,7 @@ OF_THE_CLIENT = ("busy:", "batches:", "lag:", "ceiling:", "little:")
 # kernel delays for 40 ms and a prompt answer takes microseconds.
 COUNTS = (
     "calls", "waits", "scanned", "faults", "server_bytes", "instructions", "switches", "would_block", "most_share",
-    "waited", "segments", "delay", "copied", "calls_mib", "objects", "lost",
+    "waited", "segments", "delay", "copied", "calls_mib", "objects", "lost", "ring_bytes",
 )  # fmt: skip
 
 
@@ -62,6 +62,9 @@ MAIN_FIGURE: dict[str, Figure] = {
     "E4-block": Figure("wait", False, "us"),
     "E16": Figure("instructions", False, "instructions"),
     "E15": Figure("wait", False, "us"),
+    "E17": Figure("server_cpu", False, "us/message"),
+    "E17-calls": Figure("calls", False, "calls/message"),
+    "E17-memory": Figure("server_bytes", False, "bytes/connection"),
     "E18": Figure("switches", False, "switches/connection"),
     "E20": Figure("calls", False, "calls/message"),
     "E20-memory": Figure("server_bytes", False, "bytes/connection"),

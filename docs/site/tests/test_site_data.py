@@ -15,7 +15,9 @@ import experiment_text
 import experiments
 import glossary
 import search
-from bench import columns
+from bench import columns, figures, pools
+from bench.results import Results
+from bench.rows import Row
 from page import BadSite, Page
 from suite.servers import ROOT
 
@@ -60,6 +62,20 @@ def test_bars_have_parts_and_an_interval(found):
     rows = drawing.bar_rows(chart_of(found, "calls"))
     [row] = [row for row in rows if row.bar.label == "edge: read to would-block × 1"]
     assert row.value == "4" and row.first < row.second
+
+
+def test_ways_of_one_server_are_told_apart():
+    """E19: they have no entry in the list of servers."""
+    made = [
+        Row("E19", way, f"work={work} connections=16", 1, 1, 1, "VALID", throughput=rate)
+        for way in pools.ALL for work, rate in ((5, 90_000.0), (100, 9_000.0))
+    ]  # fmt: skip
+    results = Results(Path("nowhere"), {}, {"pinned": True, "started": "2026-11-27", "mode": "full"}, made)
+    (figure,) = figures.of("work").figures(results, Path("nowhere"))
+    drawn = chart.of_figure(results, figure)
+    assert [series.label for series in drawn.series] == list(pools.LABELS.values())
+    assert len({series.look for series in drawn.series}) == 3 and (drawn.x_kind, drawn.y_kind) == ("plain", "count")
+    assert [(point.x, point.y) for point in drawn.series[0].points] == [(5, 90_000), (100, 9_000)]
 
 
 def test_a_heat_map_has_all_requests(found):

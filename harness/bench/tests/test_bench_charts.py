@@ -218,6 +218,10 @@ def test_a_bar_says_how_many_are_idle():
     rows = [row("E2-cost", "epoll_lt", point(idle=idle, active=8), server_cpu=9.0) for idle in (0, 16000)]
     labels = [line["label"] for line in figure(rows, "idle_pairs").table.lines]
     assert labels == ["epoll, level-triggered, 0 idle", "epoll, level-triggered, 16,000 idle"]
+    at = ("connections=100", "connections=100 idle=10000", "payload=16384 connections=100")
+    rows = [row("E17", "uring", each, server_cpu=9.0) for each in at]
+    labels = [line["label"] for line in figure(rows, "uring_cpu").table.lines]
+    assert labels == ["io_uring × 100", "io_uring × 100, 10,000 idle", "io_uring × 100, 16384 B"]
 
 
 def test_no_two_things_of_a_chart_have_one_name():

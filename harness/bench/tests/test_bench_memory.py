@@ -72,6 +72,14 @@ def test_growth_is_what_the_sockets_need_and_their_buffers(machine: Path) -> Non
     assert memory.growth(THEN, NOW, 10) == Growth(bytes=(40 * 1000 + 50 * 100 + 4000) / 10, objects=9.0)
 
 
+def test_an_armed_receive_is_of_the_ring_and_of_the_kernel(machine: Path) -> None:
+    grown = {"TCP": Cache(20, 1000), "io_kiocb": Cache(10, 256), "kmalloc-512": Cache(10, 512), "other": Cache(9, 9)}
+    then = Memory(0, 0, 0, 0, 0, dict.fromkeys(grown, Cache(0, 1)))
+    now = Memory(0, 0, 0, 0, 0, grown)
+    assert memory.growth(then, now, 10, ring=True) == Growth(2000 + 768, 4.0, ring_bytes=768)
+    assert memory.growth(then, now, 10) == Growth(2000, 2.0)
+
+
 @pytest.mark.parametrize("then, now", ((None, CACHES), (CACHES, None), (None, None)))
 def test_without_counts_growth_is_that_of_the_slab_and_says_so(machine: Path, then, now) -> None:
     before = Memory(0, 0, THEN.slab, THEN.buffers, THEN.sockets, then)

@@ -63,6 +63,19 @@ def test_a_file_cut_at_any_byte_is_read_and_gone_on_with(tmp_path):
         assert rows.read(cut) == [*kept, third], f"cut at {size}"
 
 
+def test_an_older_file_gets_the_columns_that_it_lacks(tmp_path):
+    """Results are added to on a later day: the figures of an experiment that came meanwhile are not lost."""
+    file = tmp_path / "runs.csv"
+    first, second = row(reasons="one, two", throughput=1.0), row("epoll_lt", lost=3.0, ring_bytes=864.0)
+    rows.append(file, first)
+    older = [line.removesuffix(end) for line, end in zip(file.read_text().split("\n"), (",lost,ring_bytes", ",,"))]
+    file.write_text("".join(f"{line}\n" for line in older) + "runs/3,cut")
+    assert rows.read(file) == [first]
+    rows.append(file, second)
+    assert rows.read(file) == [first, second]
+    assert [path.name for path in tmp_path.iterdir()] == ["runs.csv"]
+
+
 def test_a_figure_that_is_none_is_refused_before_it_is_written(tmp_path):
     file = tmp_path / "runs.csv"
     rows.append(file, row())
