@@ -206,7 +206,8 @@ QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
 SAID_TWICE = re.compile(r"([^(),:]*\w[^(),:]*)(?:\(|[,:])([^(),:]*\w[^(),:]*)\)?")
 # "the EMFILE error" and "flag EV_CLEAR" say what the word is.
 KIND_OF_WORD = re.compile(
-    r"^(?:flag|error|errno|constant) (?=\S)|(?<=\S) (?:flag|error|constant|event|(?:system )?call|packet|segment)$"
+    r"^(?:flag|error|errno|constant) (?=\S)|"
+    r"(?<=\S) (?:flag|bit|error|constant|event|(?:system )?call|syscall|function|packet|segment)$"
 )
 
 
