@@ -128,6 +128,14 @@ def test_what_may_be_lost(poll, run):
     assert "cut off" in wrong_with(poll, run, replace(may, fault=calls.SHORT))
 
 
+@pytest.mark.cause("the judge takes EAGAIN for harmless where no call comes after it, or for harmful where one does")
+def test_a_last_word_may_be_lost(poll):
+    send = replace(some_pair(poll, "send", "EAGAIN", "serve"), functions=("transmit", "session_close_notify"))
+    assert send.may_cut == 0
+    last = replace(send, functions=(*send.functions, "mux_remove", "loop_settle", "expire"))
+    assert last.may_cut == 1 and replace(last, fault="EINTR").may_cut == 0
+
+
 def test_a_pair_can_be_repeated(poll):
     pair = some_pair(poll, "recv", "ECONNRESET", "serve")
     words = sweep.repeat_command(pair)
