@@ -9,6 +9,14 @@ uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 
+struct timespec clock_point(uint64_t ns)
+{
+    uint64_t seconds = ns / NANOSECONDS_A_SECOND;
+
+    return (struct timespec){.tv_sec = (time_t)(seconds < INT32_MAX ? seconds : INT32_MAX),
+                             .tv_nsec = (long)(ns % NANOSECONDS_A_SECOND)};
+}
+
 /* No wait is longer than a day: some kernels refuse more, or count it in too few ticks. Whoever
  * wakes up before a deadline waits again. */
 static const uint64_t longest_ns = NANOSECONDS_A_SECOND * 24 * 60 * 60;

@@ -62,10 +62,9 @@ void own_timer_fired(struct own_descriptors *own)
 
 int own_timer_move(struct own_descriptors *own, uint64_t deadline_ns)
 {
-    struct itimerspec when = {0};
+    struct itimerspec when = {.it_value = clock_point(deadline_ns)};
 
     own->timer_ns = deadline_ns;
-    (void)clock_left(deadline_ns, 0, &when.it_value);
     return timerfd_settime(own->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
 

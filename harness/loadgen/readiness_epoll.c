@@ -64,7 +64,7 @@ static void set_timer(struct readiness *readiness, uint64_t deadline_ns)
     if (deadline_ns >= readiness->timer_ns)
         return;
     readiness->timer_ns = deadline_ns;
-    (void)clock_left(deadline_ns, 0, &when.it_value);
+    when.it_value = clock_point(deadline_ns);
     (void)timerfd_settime(readiness->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 

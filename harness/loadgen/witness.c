@@ -14,13 +14,14 @@ static const uint64_t allowed_ns = 1000000;
 
 static void sleep_until(uint64_t when_ns)
 {
-    struct timespec when;
-
 #ifdef __APPLE__
     /* This system has no absolute sleep: sleep for the time that is left. */
-    (void)nanosleep(clock_left(when_ns, clock_now(), &when), NULL);
+    struct timespec left;
+
+    (void)nanosleep(clock_left(when_ns, clock_now(), &left), NULL);
 #else
-    (void)clock_left(when_ns, 0, &when);
+    struct timespec when = clock_point(when_ns);
+
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
         continue;
 #endif
