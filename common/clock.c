@@ -9,6 +9,14 @@ uint64_t clock_now(void)
     return (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 
+struct timespec clock_point(uint64_t ns)
+{
+    uint64_t seconds = ns / NANOSECONDS_A_SECOND;
+
+    return (struct timespec){.tv_sec = (time_t)(seconds < INT32_MAX ? seconds : INT32_MAX),
+                             .tv_nsec = (long)(ns % NANOSECONDS_A_SECOND)};
+}
+
 /* No wait is longer than a day: some kernels refuse more, or count it in too few ticks. Whoever
  * wakes up before a deadline waits again. */
 static const uint64_t longest_ns = NANOSECONDS_A_SECOND * 24 * 60 * 60;
@@ -24,15 +32,6 @@ const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct 
     left->tv_sec = (time_t)(span / NANOSECONDS_A_SECOND);
     left->tv_nsec = (long)(span % NANOSECONDS_A_SECOND);
     return left;
-}
-
-struct timespec clock_at(uint64_t deadline_ns)
-{
-    uint64_t latest_ns = clock_now() + longest_ns;
-    uint64_t at_ns = deadline_ns < latest_ns ? deadline_ns : latest_ns;
-
-    return (struct timespec){.tv_sec = (time_t)(at_ns / NANOSECONDS_A_SECOND),
-                             .tv_nsec = (long)(at_ns % NANOSECONDS_A_SECOND)};
 }
 
 int64_t clock_left_ms(uint64_t deadline_ns, uint64_t now_ns)

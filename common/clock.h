@@ -17,15 +17,16 @@ static inline uint64_t clock_after(uint64_t start_ns, uint64_t span_ns)
     return span_ns > NEVER - start_ns ? NEVER : start_ns + span_ns;
 }
 
+/* A moment of CLOCK_MONOTONIC, for a call that takes one and not a span (timerfd_settime(2) with
+ * TFD_TIMER_ABSTIME). At most 68 years after the start of the machine: what a time_t of 32 bits can
+ * still say. Not clock_left() from 0, which ends at a day: after a day of uptime every deadline
+ * would lie in the past. */
+struct timespec clock_point(uint64_t ns);
+
 /* The time from now to a deadline, for a call that takes a timespec: at most a day. Fills left and
  * returns it; the time is 0 for a deadline that has passed. Returns NULL for NEVER: such calls take
  * NULL for "no timeout". */
 const struct timespec *clock_left(uint64_t deadline_ns, uint64_t now_ns, struct timespec *left);
-
-/* A deadline for a call that takes a point in time of CLOCK_MONOTONIC: at most a day from now. That
- * clock begins when the machine starts, so no fixed number is a bound of it: on a machine that runs
- * for longer, such a time has passed, and a timer that is set to it fires at once. */
-struct timespec clock_at(uint64_t deadline_ns);
 
 /* As clock_left(), but in milliseconds, rounded up: at least 1 and at most a day. Rounded down, the
  * last fraction of a millisecond would be spent waking up again and again. Some kernels count in

@@ -62,7 +62,7 @@ void own_timer_fired(struct own_descriptors *own)
 
 int own_timer_move(struct own_descriptors *own, uint64_t deadline_ns)
 {
-    struct itimerspec when = {.it_value = clock_at(deadline_ns)};
+    struct itimerspec when = {.it_value = clock_point(deadline_ns)};
 
     own->timer_ns = deadline_ns;
     return timerfd_settime(own->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);

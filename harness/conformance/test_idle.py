@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from suite import kernel, needs, waiting
+from suite import kernel, needs, preload, waiting
 from suite.flood import Flood
 from suite.frames import frame, payload
 
@@ -63,6 +63,20 @@ def test_with_connections_that_have_been_served(start):
     server = start()
     for i in range(20):
         server.connect().echo(payload(10_000, i))
+    assert_asleep(server)
+
+
+library = preload.library("long_uptime.c")
+A_MONTH = 30 * 24 * 60 * 60  # seconds: longer than the longest wait (common/clock.h)
+
+
+@needs_proc
+@preload.needed
+@pytest.mark.inside
+@pytest.mark.cause("a moment of CLOCK_MONOTONIC is cut off before it is given to a timer: then it is in the past")
+def test_before_a_timeout_on_a_machine_that_has_run_for_a_month(start, library):
+    server = start("--idle-timeout", "100", environment={"LD_PRELOAD": str(library), "UPTIME": str(A_MONTH)})
+    server.connect().echo(b"the timer is set")
     assert_asleep(server)
 
 

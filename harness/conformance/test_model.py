@@ -160,7 +160,6 @@ def test_script(start, path):
 @pytest.mark.skipif(GIVEN is not None, reason="MODEL_SCRIPT is set")
 @pytest.mark.timeout(0 if EXAMPLES else LONGEST)  # as long as was asked for
 @pytest.mark.cause(CAUSE)
-@pytest.mark.except_for("over TLS a script that stops the server cannot be played", transport="tls")
 def test_made_up_scripts(start, server_name):
     found = search(start, server_name, False, EXAMPLES or USUAL_EXAMPLES)
     if found.servers.tell():

@@ -134,24 +134,6 @@ def test_waiting_for_a_timeout_takes_few_wake_ups(start):
     assert server.stop()["waits"] < 100
 
 
-# CLOCK_MONOTONIC begins when the machine starts; in a time namespace it can be ahead (time_namespaces(7)).
-TEN_DAYS_AHEAD = ("unshare", "--time", "--monotonic", "864000", "--fork", "--kill-child")
-
-
-@pytest.mark.cause("a point in time is cut to a day: on a machine that runs for longer, the timer fires for ever")
-@pytest.mark.inside
-@pytest.mark.skipif(
-    shutil.which("unshare") is None or subprocess.run([*TEN_DAYS_AHEAD, "true"], capture_output=True).returncode != 0,
-    reason="no time namespace can be made here",
-)
-def test_a_timer_on_a_machine_that_runs_for_ten_days(start):
-    server = start("--idle-timeout", "0.9", "--drain-timeout", "600", wrapper=TEN_DAYS_AHEAD)
-    peer = server.connect()
-    peer.echo(b"x")
-    peer.expect_gone()
-    assert server.stop()["waits"] < 100
-
-
 @pytest.mark.cause("the timer is set again at every message: a system call for each")
 @needs.to_trace
 @pytest.mark.inside

@@ -196,6 +196,9 @@ if kernel.NO_IPV6:
 
 # Nobody may notice these: the server makes the call again a moment later.
 PASSING = ("EINTR", "EAGAIN", SHORT)
+# But for one call, of which there is no later moment: the connection's last, when a timeout has ended it. Over TLS that
+# is close_notify. EAGAIN says that output is stuck, and then docs/protocol.md allows FIN without it.
+LAST_WORD = ("mux_remove", "session_close_notify")
 # Nobody may notice these either: they concern a peer that has gone, not one that is waiting.
 OF_THE_GONE = {call: ("ECONNABORTED", "EPROTO", *NETWORK) for call in ("accept", "accept4", "uring_accept")}
 # With any other error these calls may cost the connection that they were made for.

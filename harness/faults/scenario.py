@@ -287,12 +287,16 @@ class Traffic(Scenario):
         self.steady = server.connect("steady")
         self.pings = 0
 
+    def echo(self) -> None:
+        """One echo on a connection that stays open, or nothing if that connection was cut off."""
+        self.pings += 1
+        self.steady.send_frames(b"ping %d" % self.pings)
+        self.steady.collect()
+
     def ping(self) -> None:
-        """One echo on a connection that stays open. If that connection was cut off, the server must serve a new one."""
+        """As echo(). If the connection was cut off, the server must serve a new one."""
         for _ in range(2):
-            self.pings += 1
-            self.steady.send_frames(b"ping %d" % self.pings)
-            self.steady.collect()
+            self.echo()
             if not self.steady.cut:
                 return
             self.server.step("the steady connection was cut off; another takes over")
@@ -396,9 +400,10 @@ class Traffic(Scenario):
             waits = self.server.connect("waits, or is refused")
             waits.send_frames(b"let me in")
             self.steady.send_frames(b"beside that")
-        self.ping()
-        self.ping()
+        for _ in range(2):
+            self.echo()  # if it is cut off now, the server has no descriptor for a successor
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        self.ping()
         ends.close()
         waits.collect()
         self.server.clients.remove(waits)
@@ -412,8 +417,9 @@ class Traffic(Scenario):
         pid = self.server.process.pid
         limit = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (4, limit[1]))
-        self.ping()
+        self.echo()
         resource.prlimit(pid, resource.RLIMIT_NOFILE, limit)
+        self.ping()
 
     def new_certificate(self) -> None:
         """SIGHUP: the certificate is read again, or the old one is kept"""

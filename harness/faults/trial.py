@@ -52,6 +52,7 @@ class Pair:
         nobodys = (*calls.PASSING, *calls.OF_THE_GONE.get(self.site.call, ()))
         passing = self.fault in nobodys or self.site.call == "close"
         costs = not passing and self.site.call in calls.OF_ONE_CONNECTION
+        costs |= self.fault == "EAGAIN" and set(calls.LAST_WORD) <= set(self.functions)
         return int(costs) + (self.after.may_cut if self.after else 0)
 
     @property

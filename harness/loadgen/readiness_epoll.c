@@ -59,10 +59,12 @@ int readiness_add(struct readiness *readiness, int fd, void *owner)
  * fires too early, one wait ends without an event, and the timer is set again. */
 static void set_timer(struct readiness *readiness, uint64_t deadline_ns)
 {
+    struct itimerspec when = {0};
+
     if (deadline_ns >= readiness->timer_ns)
         return;
-    struct itimerspec when = {.it_value = clock_at(deadline_ns)};
     readiness->timer_ns = deadline_ns;
+    when.it_value = clock_point(deadline_ns);
     (void)timerfd_settime(readiness->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
 

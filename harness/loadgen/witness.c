@@ -16,10 +16,12 @@ static void sleep_until(uint64_t when_ns)
 {
 #ifdef __APPLE__
     /* This system has no absolute sleep: sleep for the time that is left. */
-    struct timespec when;
-    (void)nanosleep(clock_left(when_ns, clock_now(), &when), NULL);
+    struct timespec left;
+
+    (void)nanosleep(clock_left(when_ns, clock_now(), &left), NULL);
 #else
-    struct timespec when = clock_at(when_ns);
+    struct timespec when = clock_point(when_ns);
+
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, NULL) == EINTR)
         continue;
 #endif

@@ -33,6 +33,7 @@ class Target(Interface):
     """What a script is played against: suite.server.Server and its like."""
 
     tells: bool
+    secure: bool  # it speaks TLS
     implementation: str
 
     @property
@@ -78,6 +79,10 @@ class ScriptedPeer:
         self.socket.setblocking(False)
 
     # -- what it does --------------------------------------------------------------------------
+
+    def shake(self) -> None:
+        """Over TLS, makes the handshake."""
+        self.socket.shake()  # type: ignore[attr-defined]
 
     @property
     def sends(self) -> bool:
@@ -231,6 +236,8 @@ class Play:
 
     def run(self) -> None:
         try:
+            if self.server.secure:
+                self._shake_hands()
             for number, action in enumerate(self.script.actions, 1):
                 steps.note(f"action {number}: {action.as_json()}")
                 self._act(action)
@@ -242,6 +249,11 @@ class Play:
             for peer in self.peers.values():
                 if not peer.gone:
                     peer.reset()
+
+    def _shake_hands(self) -> None:
+        """While the server is stopped, only a peer whose handshake is over can send. So all of them come first."""
+        for number in sorted({action.peer for action in self.script.actions if action.of_peer}):
+            self._peer(number).shake()
 
     # -- actions -------------------------------------------------------------------------------
 

@@ -101,7 +101,8 @@ class Server:
         if match is None or match["port"] == "0":
             raise AssertionError(self._not_ready(ready_within))
         self.address = (match["v6"] or match["v4"], int(match["port"]))
-        tls.note(self.address, bool(needed), lambda: self._stopped)
+        self.secure = bool(needed)
+        tls.note(self.address, self.secure, lambda: self._stopped)
         self.implementation = match["by"] or "native"
         self._first_pid = self._find_pid()
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")

@@ -29,6 +29,7 @@ class Subject:
     """A running server, as suite.play wants one."""
 
     tells = False
+    secure = False
     implementation = "native"
 
     def __init__(self, running: Running):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from faults import calls, sites, sweep, trial
+from faults import calls, scenario, sites, sweep, trial
 from faults.sites import CannotRun, Site
 from suite import servers
 
@@ -126,6 +126,33 @@ def test_what_may_be_lost(poll, run):
     assert wrong_with(poll, run, may) == ""
     assert "cut off" in wrong_with(poll, run, replace(may, fault="EINTR"))
     assert "cut off" in wrong_with(poll, run, replace(may, fault=calls.SHORT))
+
+
+@pytest.mark.cause("the judge takes EAGAIN for harmless where no call comes after it, or for harmful where one does")
+def test_a_last_word_may_be_lost(poll):
+    send = replace(some_pair(poll, "send", "EAGAIN", "serve"), functions=("transmit", "session_close_notify"))
+    assert send.may_cut == 0
+    last = replace(send, functions=(*send.functions, "mux_remove", "loop_settle", "expire"))
+    assert last.may_cut == 1 and replace(last, fault="EINTR").may_cut == 0
+
+
+class FewDescriptors(scenario.Traffic):
+    """The steps in which the server has no descriptor for one more peer."""
+
+    def run(self) -> None:
+        for step in (self.out_of_descriptors, self.lowered_limit, self.stop):
+            self.server.step(step.__doc__ or step.__name__)
+            step()
+
+
+@pytest.mark.cause("the scenario asks for a successor of the one that was cut off, and there is no descriptor for it")
+@pytest.mark.parametrize("nth", range(1, 8))
+def test_any_peer_may_be_cut_off_while_no_descriptor_is_free(poll, monkeypatch, nth):
+    monkeypatch.setitem(scenario.SCENARIOS, "traffic", FewDescriptors)
+    pair = replace(some_pair(poll, "send", "ECONNRESET", "serve"), nth=nth)
+    run = trial.try_pair(pair)
+    assert not sweep.missed(pair, run)
+    assert wrong_with(poll, run, pair) == ""
 
 
 def test_a_pair_can_be_repeated(poll):

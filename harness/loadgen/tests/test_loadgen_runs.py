@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from suite import faulty_peers
 from suite import generator
 import pytest
 
-from suite import limits, needs, servers, tls, waiting
+from suite import limits, needs, preload, servers, tls, waiting
 from suite.server import Server
 
 BRIEF = ("--warmup", 0, "--duration", 0.3)
@@ -374,3 +375,21 @@ def test_thousands_of_connections_are_proven_and_cheap(server):
     assert many["counts"]["established"] == 2000
     more = many["client"]["most_resident_bytes"] - one["client"]["most_resident_bytes"]
     assert more / 2000 < 500, f"{more / 2000:.0f} bytes a connection"
+
+
+# -- a machine that has run for long ---------------------------------------------------------------
+
+long_uptime = preload.library("../../conformance/long_uptime.c")
+
+
+@linux
+@preload.needed
+def test_it_sleeps_until_a_request_is_due(peer, tmp_path, monkeypatch, long_uptime):
+    """Each call that waits for a moment ends at that moment, and not at once. The witness makes one in 2 ms."""
+    a_month = 30 * 24 * 60 * 60
+    for name, value in {"LD_PRELOAD": long_uptime, "UPTIME": a_month, "SLEEPS": tmp_path / "sleeps"}.items():
+        monkeypatch.setenv(name, str(value))
+    began = time.monotonic()
+    generator.run(*at(peer, "--rate", 100))
+    sleeps = int((tmp_path / "sleeps").read_text())
+    assert 0 < sleeps < 1000 * (1 + time.monotonic() - began)
