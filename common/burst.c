@@ -11,22 +11,27 @@
  * session that began in it (75 of 100 MB). malloc_trim(3) gives back free pages anywhere.
  *
  * Those pages cost a page fault each when they are needed again, so it is called only when more is
- * free than may be kept. To know that, mallinfo2(3) walks the free blocks. So the server looks once
- * for BUFFERS_KEPT_BYTES that have come, and only when half of the buffers are gone. A burst of
- * several times that size allows several looks, and each of them finds half as much as the one
- * before. So what stays is bounded although some peers keep their buffers, and no look is wasted
- * while all buffers are full. Test: test_memory.py */
+ * free than may be kept. To know that, mallinfo2(3) walks the free blocks. So both are paid for by
+ * bytes that have come: giving back by as many as are kept, a look by a part of them. The server
+ * looks when half of the buffers are gone, and again when half of the others are. So what stays is
+ * bounded although some peers keep their buffers. Test: test_memory.py */
+enum { LOOK_BYTES = BUFFERS_KEPT_BYTES / 16, MOST_PAID_BYTES = 16 * BUFFERS_KEPT_BYTES };
+
 void burst_over(struct burst *burst, const struct stats *stats)
 {
     if (stats->buffers > burst->most)
         burst->most = stats->buffers;
     if (stats->buffers > burst->most / 2 || burst->most == 0 ||
-        stats->bytes_in - burst->looked_at < BUFFERS_KEPT_BYTES)
+        stats->bytes_in - burst->spent < BUFFERS_KEPT_BYTES)
         return;
-    burst->looked_at += BUFFERS_KEPT_BYTES;
+    if (stats->bytes_in - burst->spent > MOST_PAID_BYTES)
+        burst->spent = stats->bytes_in - MOST_PAID_BYTES;
     burst->most = stats->buffers;
+    burst->spent += LOOK_BYTES;
 #ifdef __GLIBC__
-    if (mallinfo2().fordblks > BUFFERS_KEPT_BYTES)
+    if (mallinfo2().fordblks > BUFFERS_KEPT_BYTES) {
+        burst->spent += BUFFERS_KEPT_BYTES - LOOK_BYTES;
         (void)malloc_trim(0);
+    }
 #endif
 }

@@ -8,13 +8,13 @@
 
 /* All 0 at first. */
 struct burst {
-    uint64_t looked_at; /* as many bytes in have paid for the looks until now */
-    uint64_t most;      /* buffers at the same time since the last look */
+    uint64_t spent; /* of the bytes that have come, so many have paid for what was done */
+    uint64_t most;  /* buffers at the same time since the last look */
 };
 
 /* To be called once a wake-up, before the wait, which may be long. Gives back what a burst has
- * left, if one is over. Costs three comparisons, and a look at the heap for each 32 MiB that have
- * come. */
+ * left, if one is over. Costs three comparisons; a look at the heap at most once for 2 MiB that
+ * have come, and giving back once for 32 MiB. */
 void burst_over(struct burst *burst, const struct stats *stats);
 
 #endif

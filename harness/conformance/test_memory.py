@@ -110,7 +110,8 @@ true_rss = pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSani
 by_the_loop = pytest.mark.except_for(
     "the loop looks at the heap, and what the workers count reaches it only when it stops them", trigger="oneshot"
 )
-one_loop = pytest.mark.only(threads="one")  # each of several loops looks at its own share of the burst
+# Each of several loops looks at its own share of the burst, and beyond/tls/tests has the memory of sessions.
+one_loop = pytest.mark.only(threads="one", transport="plain")
 
 
 class Burst:
