@@ -25,7 +25,9 @@ static time_t more(void)
 static struct timespec earlier(struct timespec moment)
 {
     moment.tv_sec -= more();
-    return moment.tv_sec < 0 ? (struct timespec){.tv_nsec = 1} : moment;
+    if (moment.tv_sec < 0)
+        moment = (struct timespec){.tv_nsec = 1};
+    return moment;
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)

@@ -12,8 +12,8 @@ import subprocess
 import pytest
 
 from faults.scenario import Subject
-from suite import kernel, needs, servers, waiting
-from suite.frames import header, payload
+from suite import needs, servers, waiting
+from suite.frames import payload
 from suite.strace import UNDER_STRACE, calls_of
 
 pytestmark = [
