@@ -215,13 +215,13 @@ endif
 endif
 	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
 
-# What runs no program of this build: the tests of the benchmarks, of the labs, which build their own, and of the site.
-without_programs := --ignore-glob='*test_bench_*' --ignore=labs/tests --ignore=docs/site/tests
+# What runs programs of this build: not the tests of the site and of the labs, which build their own, nor of the benchmarks.
+# pytest(1) does not ignore a directory that it is given by name.
+tests_of_programs := $(filter-out docs/site/tests labs/tests,$(tests)) --ignore-glob='*test_bench_*'
 
 # Sanitizer builds live in directories of their own: switching costs nothing.
 test-asan:
-	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined \
-	    ARGS="$(without_programs) $(ARGS)"
+	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined tests="$(tests_of_programs)"
 
 compare:
 	@harness/show compare '$(A)' '$(B)'
