@@ -6,6 +6,9 @@
 #include <malloc.h>
 #endif
 
+/* In bytes that have come: the price of a look, and how many can be saved up. */
+enum { LOOK_BYTES = BUFFERS_KEPT_BYTES / 16, MOST_PAID_BYTES = 16 * BUFFERS_KEPT_BYTES };
+
 /* By itself glibc gives back only what is free at the end of its heap. One small block there keeps
  * all that is below it: a peer that came during the burst is enough (58 of 58 MB stayed), or a TLS
  * session that began in it (75 of 100 MB). malloc_trim(3) gives back free pages anywhere.
@@ -15,8 +18,6 @@
  * bytes that have come: giving back by as many as are kept, a look by a part of them. The server
  * looks when half of the buffers are gone, and again when half of the others are. So what stays is
  * bounded although some peers keep their buffers. Test: test_memory.py */
-enum { LOOK_BYTES = BUFFERS_KEPT_BYTES / 16, MOST_PAID_BYTES = 16 * BUFFERS_KEPT_BYTES };
-
 void burst_over(struct burst *burst, const struct stats *stats)
 {
     if (stats->buffers > burst->most)

@@ -13,8 +13,8 @@ struct burst {
 };
 
 /* To be called once a wake-up, before the wait, which may be long. Gives back what a burst has
- * left, if one is over. Costs three comparisons; a look at the heap at most once for 2 MiB that
- * have come, and giving back once for 32 MiB. */
+ * left, if one is over. Costs three comparisons. Bytes that have come pay for the rest: 2 MiB
+ * for a look at the heap, 32 MiB for giving back. */
 void burst_over(struct burst *burst, const struct stats *stats);
 
 #endif
