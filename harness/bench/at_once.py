@@ -37,10 +37,5 @@ def _rounds(server: Server, peers: list[Peer]) -> int:
     before = measures.calls_of(server.name, server.statistics())
     for turn in range(ROUNDS):
         waiting.until(lambda: kernel.state(server.pid) == "S", f"{server.name}: asleep")
-        with server.frozen():
-            for peer in peers:
-                peer.send_frame(payload(64, turn))
-                peer.wait_delivered()
-        for peer in peers:
-            peer.expect_frame(payload(64, turn))
+        server.echo_at_once(peers, payload(64, turn))
     return measures.calls_of(server.name, server.statistics()) - before

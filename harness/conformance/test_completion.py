@@ -122,11 +122,6 @@ def test_calls_a_message(start, batch, most):
     rounds = 20
     before = server.statistics()["waits"]
     for turn in range(rounds):
-        with server.frozen():
-            for peer in peers:
-                peer.send_frame(payload(64, turn))
-                peer.wait_delivered()
-        for peer in peers:
-            peer.expect_frame(payload(64, turn))
+        server.echo_at_once(peers, payload(64, turn))
     counted = server.statistics()["waits"] - before - 2 * rounds - 2  # a stopped process has its wait ended
     assert counted / rounds / batch <= most

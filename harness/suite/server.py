@@ -166,6 +166,15 @@ class Server:
             self._stopped = False
             self.signal(signal.SIGCONT)
 
+    def echo_at_once(self, peers: Sequence[peer.Peer], data: bytes) -> None:
+        """One frame on each, all of which have arrived before the server looks."""
+        with self.frozen():
+            for each in peers:
+                each.send_frame(data)
+                each.wait_delivered()
+        for each in peers:
+            each.expect_frame(data)
+
     # -- restarts ----------------------------------------------------------------------------------
 
     def restart(self) -> int:
