@@ -15,7 +15,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,8 +28,13 @@ NO_PROC = "reads /proc, which only Linux has"
 def state(pid: int) -> str:
     """The letter of a process's state: R running, S asleep, T stopped by a signal, t under a tracer."""
     if HAS_PROC:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return letter(Path(f"/proc/{pid}"))
     return subprocess.run(["ps", "-o", "state=", "-p", str(pid)], capture_output=True, text=True).stdout[:1]
+
+
+def letter(task: Path) -> str:
+    """Of a process or a thread, by its directory in /proc."""
+    return (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def is_gone(pid: int) -> bool:
@@ -84,12 +89,13 @@ def command_lines() -> Iterator[str]:
             continue
 
 
-def ran(pid: int) -> int | None:
-    """How often the threads of a process and of its descendants have run, if all of them sleep now; else None."""
+def ran(pid: int, asleep: str = "S") -> int | None:
+    """How often the threads of a process and of its descendants have run, if all of them sleep now; else None.
+    `asleep`: the states that count as sleep (proc(5))."""
     times = 0
     try:
         for task in threads(pid):
-            if (task / "stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
+            if letter(task) not in asleep:
                 return None
             times += int((task / "schedstat").read_text().split()[2])
     except OSError:  # one of them has just ended
@@ -97,11 +103,11 @@ def ran(pid: int) -> int | None:
     return times
 
 
-def rests(pid: int) -> bool:
+def rests(pid: int, look: Callable[[int], int | None] = ran) -> bool:
     """Does it sleep in two looks in a row, without having run in between?"""
-    before = ran(pid)
+    before = look(pid)
     time.sleep(0.001)
-    return before is not None and ran(pid) == before
+    return before is not None and look(pid) == before
 
 
 def cpu_seconds(pid: int) -> float:

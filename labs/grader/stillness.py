@@ -76,32 +76,19 @@ class Stillness:
 def runs(pid: int) -> int | None:
     """As kernel.ran: how often its threads have run, if none of them runs now. Who has ended or stopped does not run
     either. A stop by strace(1) looks the same for a moment: so strace has to sleep, and its runs count as well."""
-    times = 0
     try:
-        for task in kernel.threads(pid):
-            letter = _letter(task)
-            if letter not in ASLEEP:
-                return None
-            times += int((task / "schedstat").read_text().split()[2])
-            if letter == "t":
-                tracer = kernel.ran(_tracer(task))
-                if tracer is None:
-                    return None
-                times += tracer
+        tracers = [_tracer(task) for task in kernel.threads(pid) if kernel.letter(task) == "t"]
     except OSError:  # one of them has just ended
         return None
-    return times
+    times = [kernel.ran(pid, ASLEEP), *map(kernel.ran, tracers)]
+    return None if None in times else sum(filter(None, times))
 
 
 def stopped(pid: int) -> bool:
     """Of one that does not run: has a thread of it stopped?"""
     with contextlib.suppress(OSError):
-        return any(_letter(task) in ("T", "t") for task in kernel.threads(pid))
+        return any(kernel.letter(task) in ("T", "t") for task in kernel.threads(pid))
     return False
-
-
-def _letter(task: Path) -> str:
-    return (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 def _tracer(task: Path) -> int:
@@ -111,9 +98,7 @@ def _tracer(task: Path) -> int:
 
 def rests(pid: int) -> bool:
     """Does it not run in two looks in a row, nor in between?"""
-    before = runs(pid)
-    time.sleep(0.001)
-    return before is not None and runs(pid) == before
+    return kernel.rests(pid, runs)
 
 
 def cpu_seconds(pid: int) -> float:
