@@ -132,8 +132,9 @@ class Burst:
         return kernel.memory_bytes(self.server.pid, "VmRSS") - self.before
 
     def may_stay(self) -> int:
-        """32 MiB of freed memory (common/buffer.c), and what the connections need."""
-        return (33 << 20) + self.server.memory_slack
+        """32 MiB of freed memory (common/buffer.c), what the connections need, and the landing buffers of a server by
+        completion, whose pages are new to it until bytes land there."""
+        return (33 << 20) + servers.burst(self.server.name) + self.server.memory_slack
 
     def end(self, peers: list[Peer]) -> None:
         """These send their last byte, and get their echo."""

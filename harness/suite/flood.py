@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite import kernel
+from suite import kernel, waiting
 from suite.frames import frame
 from suite.peer import Peer
 from suite.server import Server
@@ -39,6 +39,26 @@ class Flood:
 
         self.server.wait_statistics(paused, "one more connection paused")
         return self
+
+    def held(self) -> int:
+        """How many bytes are neither with the peer nor with the kernel at either end: those that the server holds.
+
+        The kernel tells of its queues one after the other. Bytes that go from one queue to the next in between are
+        missing from both, as if the server held them. So the queues are looked at until nothing moves."""
+        looks = [self._queued()]
+
+        def rests() -> bool:
+            looks.append(self._queued())
+            return looks[-1] == looks[-2]
+
+        waiting.until(rests, f"{self.peer.name}: no byte moves between the kernel's queues")
+        return self.sent - sum(looks[-1])
+
+    def _queued(self) -> tuple[int, ...]:
+        """What waits in each queue of the kernel, on the way to the server and back."""
+        self.server.statistics()  # so that the server had its turn
+        (side,) = [each for each in kernel.sockets(self.server.address[1]) if each.peer_port == self.peer.port]
+        return self.peer.undelivered(), side.unread, side.unsent, self.peer.unread()
 
     @property
     def whole_frames(self) -> int:
