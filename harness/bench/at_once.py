@@ -1,4 +1,4 @@
-"""Counts the system calls of a server for messages that are all there before it looks (E17-calls)."""
+"""Counts the system calls of a server for messages that are all there before it looks (E17-calls, E20-calls)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ ROUNDS = 10
 
 def calls(request: Request) -> Taken:
     """The server is stopped while one message comes on each connection. In as many further rounds it is stopped, and
-    nothing comes: what that costs, and what asking for the statistics costs, is subtracted."""
-    connections = request.number("connections")
+    nothing comes: what that costs, and what asking for the statistics costs, is subtracted. Without a `payload`: 64
+    bytes."""
+    connections, size = request.number("connections"), int(request.point.get("payload", 64))
     try:
         with Server(
             request.server,
@@ -25,17 +26,17 @@ def calls(request: Request) -> Taken:
             ready_within=request.driver.patience,
         ) as server:
             peers = server.connect_many(connections)
-            counted = _rounds(server, peers) - _rounds(server, [])
+            counted = _rounds(server, peers, size) - _rounds(server, [], size)
             server.stop()
     except (AssertionError, OSError) as error:
         raise Failed(f"{request.server}: {error}") from None
     return Taken("VALID", f"at once {request.point}", figures={"calls": counted / (ROUNDS * connections)})
 
 
-def _rounds(server: Server, peers: list[Peer]) -> int:
+def _rounds(server: Server, peers: list[Peer], size: int) -> int:
     """Between two rounds it sleeps, so that each round ends one wait too early."""
     before = measures.calls_of(server.name, server.statistics())
     for turn in range(ROUNDS):
         waiting.until(lambda: kernel.state(server.pid) == "S", f"{server.name}: asleep")
-        server.echo_at_once(peers, payload(64, turn))
+        server.echo_at_once(peers, payload(size, turn))
     return measures.calls_of(server.name, server.statistics()) - before

@@ -521,6 +521,11 @@ SECRECY = (
         servers=tls_shapes.SERVERS,
     ),
     Experiment(
+        "E20-calls", at_once.calls,
+        _by_mode(tls_shapes.MESSAGES, tls_shapes.MESSAGES, tls_shapes.MESSAGES[1:2]),
+        _ONCE, _by_mode(*[Times(0, 1)] * 3), _CONNECTIONS, beside=0.5, paired=_ONCE, servers=tls_shapes.SERVERS,
+    ),
+    Experiment(
         "E20-memory", measures.memory, _by_mode((tls_shapes.IDLE,), (tls_shapes.IDLE,), _states(50)[:1]),
         _by_mode(1, 3, 1), _by_mode(Times(0.4, 0.8), Times(0.5, 1.0), Times(0.05, 0.4)), _CONNECTIONS, beside=2,
         servers=tls_shapes.SERVERS,

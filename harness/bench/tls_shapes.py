@@ -12,8 +12,8 @@ NEW = "connections=8"
 
 
 def _calls(name: str, point: str, low: float, high: float, limits_from: str) -> Shape:
-    claim = f"tls, {point}: {limits_text(low, high)} system calls a message"
-    return Shape(name, "E20", claim, limits_from, (Value("calls", Place(TLS, point), low, high),))
+    claim = f"tls, {point}, a message ready on each: {limits_text(low, high)} system calls a message"
+    return Shape(name, "E20-calls", claim, limits_from, (Value("calls", Place(TLS, point), low, high),))
 
 
 def _cpu(name: str, experiment: str, point: str, low: float, high: float, limits_from: str) -> Shape:

@@ -1,4 +1,4 @@
-"""E17: what counts as a call, that the count of a real server is exact, and that a wrong one turns the verdict."""
+"""E17 and E20: what counts as a call, that the count of a real server is exact, and that a wrong one turns the verdict."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from suite import servers
 
-from bench import at_once, experiments, measures, plan, shapes
+from bench import at_once, experiments, measures, plan, shapes, tls_shapes
 from bench.judging import NOT_REPRODUCED, REPRODUCED
 from bench.loads import Failed
 from bench.results import Results
@@ -24,18 +24,18 @@ def test_what_goes_through_a_ring_is_no_call() -> None:
     assert found == {"poll_srv": 543, "epoll_et": 6543, "uring": 3}
 
 
-def request(server: str, connections: int) -> Any:
+def request(server: str, connections: int, **more: str) -> Any:
     driver = SimpleNamespace(cores=SimpleNamespace(server=None), patience=20)
-    point = {"connections": str(connections)}
+    point = {"connections": str(connections), **more}
     return SimpleNamespace(driver=driver, server=server, point=point, number=lambda name: int(point[name]))
 
 
-def counted(server: str, connections: int) -> float:
+def counted(server: str, connections: int, **more: str) -> float:
     for name in (server, "loadgen"):
         absent = servers.absent(name)
         if absent or not servers.program(name).exists():
             pytest.skip(f"{name}: {absent or 'is not built'}")
-    return at_once.calls(request(server, connections)).figures["calls"] or 0
+    return at_once.calls(request(server, connections, **more)).figures["calls"] or 0
 
 
 @pytest.mark.parametrize("connections", (1, 10))
@@ -46,6 +46,12 @@ def test_a_batch_shares_one_wait(connections: int) -> None:
 @pytest.mark.parametrize("connections, most", ((1, 2), (10, 0.35)))
 def test_a_ring_takes_a_batch_with_a_few_calls(connections: int, most: float) -> None:
     assert 0 < counted("uring", connections) <= most
+
+
+def test_a_frame_with_two_records_takes_two_sends() -> None:
+    """With its header a frame of 16 KiB does not fit into one record of TLS."""
+    small, large = (counted("tls", 10, payload=size) for size in ("64", "16384"))
+    assert small == 2 + 1 / 10 and 3 + 1 / 10 <= large <= 3.2
 
 
 def test_a_server_that_does_not_start_is_a_failed_run() -> None:
@@ -78,6 +84,18 @@ def test_a_wrong_count_turns_the_verdict(results: Results, server: str, batch: i
     for calls, expected in ((right, REPRODUCED), (wrong, NOT_REPRODUCED)):
         results.add(Row("E17-calls", server, f"connections={batch}", 1, 1, 1, "VALID", calls=calls))
         assert outcome(results, f"{server}-calls-{batch}") == expected
+
+
+@pytest.mark.parametrize(
+    "name, point, right, wrong",
+    zip(("1", "100", "16k"), tls_shapes.MESSAGES, (3.0, 2.01, 3.1), (3.2, 2.11, 3.3)),
+)
+def test_a_wrong_count_with_tls_turns_the_verdict(
+    results: Results, name: str, point: str, right: float, wrong: float
+) -> None:
+    for calls, expected in ((right, REPRODUCED), (wrong, NOT_REPRODUCED)):
+        results.add(Row("E20-calls", "tls", point, 1, 1, 1, "VALID", calls=calls))
+        assert outcome(results, f"tls-calls-{name}") == expected
 
 
 def test_an_idle_connection_that_takes_more_turns_the_verdict(results: Results) -> None:
