@@ -36,5 +36,5 @@ plot for [i=1:3] data using (only(i, column('x'))):'median':'low':'high' with ye
     for [i=1:3] data using (crosses(i) ? column('crossing') : NaN):'crossing_y' with points pt 6 ps 2.4 lw 2 \
         lc rgb tint[i] notitle, \
     for [i=2:3] data using (crosses(i) && column('x') == x_max ? column('crossing') : NaN):'crossing_y': \
-        (sprintf('as fast at %.0f µs', column('crossing'))) with labels left offset 1.5, i == 2 ? 1 : -1 font ',12' \
+        (sprintf('as fast at %.0f µs', column('crossing'))) with labels left offset 1, i == 2 ? 1 : -2.2 font ',12' \
         tc rgb tint[i] notitle

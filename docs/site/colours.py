@@ -9,7 +9,8 @@ import pygments.util
 from markupsafe import Markup, escape
 from pygments.token import Comment, Generic, Keyword, Literal, Name
 
-# The classes of static/site.css. What is not here has the colour of the text.
+# The classes of static/site.css. What is not here has the colour of the text. Keywords are the most frequent, so they
+# do without a class on the page.
 CLASSES = {
     Comment: "c", Comment.Preproc: "p", Comment.PreprocFile: "s", Keyword: "k", Name.Function: "f", Name.Class: "f",
     Literal.String: "s", Literal.Number: "m", Generic.Inserted: "gi", Generic.Deleted: "gd", Generic.Subheading: "gu",
@@ -43,9 +44,13 @@ def tokens(source: str, language: str) -> Iterator[tuple[str, str]]:
 
 
 def markup(pieces: Iterable[tuple[str, str]]) -> Markup:
-    return Markup("").join(
-        Markup('<i class={}>{}</i>').format(name, text) if name else escape(text) for name, text in pieces
-    )
+    return Markup("").join(coloured(name, text) if name else escape(text) for name, text in pieces)
+
+
+def coloured(name: str, text: str) -> Markup:
+    if name == CLASSES[Keyword]:
+        return Markup("<i>{}</i>").format(text)
+    return Markup("<i class={}>{}</i>").format(name, text)
 
 
 def lines(source: str, language: str) -> list[list[tuple[str, str]]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+import colours
 import csource
 import manual
 from checks.marks import TITLES
@@ -76,12 +77,11 @@ class Linker:
         for name, text in pieces:
             classes = name.split()
             linked = escape(text) if set(classes) & {"c", "s", "p"} else _with_calls(text)
-            tag = "mark" if "d" in classes else "i"
             rest = " ".join(each for each in classes if each != "d")
-            if rest:
-                linked = Markup("<{0} class={1}>{2}</{0}>").format(tag, rest, linked)
-            elif tag == "mark":
-                linked = Markup("<mark>{}</mark>").format(linked)
+            if "d" in classes:
+                linked = Markup("<mark class={}>{}</mark>" if rest else "<mark>{1}</mark>").format(rest, linked)
+            elif rest:
+                linked = colours.coloured(rest, linked)
             result += linked
         return result
 
