@@ -171,6 +171,7 @@ class Server:
         with self.frozen():
             for each in peers:
                 each.send_frame(data)
+            for each in peers:  # after the last one was sent: the kernel may acknowledge each only after 40 ms
                 each.wait_delivered()
         for each in peers:
             each.expect_frame(data)
