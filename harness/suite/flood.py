@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from suite import kernel, waiting
 from suite.frames import frame
 from suite.peer import Peer
@@ -45,18 +47,29 @@ class Flood:
 
         The kernel tells of its queues one after the other. Bytes that go from one queue to the next in between are
         missing from both, as if the server held them. So the queues are looked at until nothing moves."""
-        looks = [self._queued()]
+
+        def look() -> tuple[int, ...]:
+            self.server.statistics()  # so that the server had its turn
+            return self._queued()
+
+        return self.sent - sum(self._at_rest(look))
+
+    def waits_for_the_server(self) -> int:
+        """How many bytes wait in the kernel for a server that is stopped."""
+        return sum(self._at_rest(self._queued)[:2])
+
+    def _at_rest(self, look: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
+        looks = [look()]
 
         def rests() -> bool:
-            looks.append(self._queued())
+            looks.append(look())
             return looks[-1] == looks[-2]
 
         waiting.until(rests, f"{self.peer.name}: no byte moves between the kernel's queues")
-        return self.sent - sum(looks[-1])
+        return looks[-1]
 
     def _queued(self) -> tuple[int, ...]:
         """What waits in each queue of the kernel, on the way to the server and back."""
-        self.server.statistics()  # so that the server had its turn
         (side,) = [each for each in kernel.sockets(self.server.address[1]) if each.peer_port == self.peer.port]
         return self.peer.undelivered(), side.unread, side.unsent, self.peer.unread()
 

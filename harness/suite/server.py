@@ -66,6 +66,7 @@ class Server:
         needed = tls.options(name)
         self.command = [*wrapper, self.program, "--port", "0", *needed, *options]
         self._stopped = False
+        self._is_stopped = lambda: self._stopped
         self._asked_to_end = False
         self._lines: list[str] = []
         self._changed = threading.Condition()
@@ -102,7 +103,7 @@ class Server:
             raise AssertionError(self._not_ready(ready_within))
         self.address = (match["v6"] or match["v4"], int(match["port"]))
         self.secure = bool(needed)
-        tls.note(self.address, self.secure, lambda: self._stopped)
+        tls.note(self.address, self.secure, self._is_stopped)
         self.implementation = match["by"] or "native"
         self._first_pid = self._find_pid()
         steps.note(f"{shlex.join(self.command)}: {self.announcement.strip()}")
@@ -354,6 +355,7 @@ class Server:
         """For a test that has failed: nothing is left behind."""
         self._asked_to_end = True
         self._close_peers()
+        tls.forget(self._is_stopped)
         # A wrapper that is killed lets go of the server, which then lives on.
         wrapped = [self._first_pid] if self.process.poll() is None and self._first_pid else []
         for each in [*self._children(), *self._successors, *wrapped]:

@@ -84,6 +84,12 @@ def note(address: tuple[str, int], speaks: bool, stopped: Callable[[], bool]) ->
         _speakers[address] = stopped
 
 
+def forget(stopped: Callable[[], bool]) -> None:
+    """The server that was noted with this has ended. The kernel may give its port to another one."""
+    for address in [each for each, noted in _speakers.items() if noted is stopped]:
+        del _speakers[address]
+
+
 def over(plain: socket.socket, address: tuple[str, int]) -> socket.socket:
     """The socket, connected to that address, or a Stream over it if the server there speaks TLS."""
     if address not in _speakers:

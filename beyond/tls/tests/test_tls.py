@@ -364,3 +364,14 @@ def test_a_session_is_resumed(start, version):
     peer, again = peer_of(server, version, stream.session.session)
     peer.echo(b"resumed")
     assert again.session.session_reused
+
+
+@pytest.mark.cause("the suite takes whatever gets a port after a server with TLS for one with TLS")
+def test_a_port_outlives_its_server(start):
+    server = start()
+    server.stop()
+    server.kill()  # as after each test
+    with socket.create_server(server.address) as another:
+        peer = Peer(another.getsockname())
+        assert not isinstance(peer.socket, tls.Stream)
+        peer.close()
