@@ -156,6 +156,13 @@ static void stop_accepting(struct loop *loop)
     loop->stopping = true;
 }
 
+void loop_leave(struct loop *loop)
+{
+    stop_accepting(loop);
+    loop->service.restart.deadline_ns =
+        clock_after(loop->context.now_ns, loop->context.options->drain_timeout_ns);
+}
+
 /* The pipe has been heard, or there is nothing more to hear from it. As ever, the API is told
  * before the descriptor is closed: another file may get the number in this very turn. */
 static void end_restart(struct loop *loop)

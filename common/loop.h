@@ -80,6 +80,10 @@ void loop_ready(struct loop *loop, struct watch *watch);
  * when loop_ready has been told of the listener. */
 void loop_admit(struct loop *loop, int fd);
 
+/* Stops accepting: another program has the listener. The loop serves the connections that it has,
+ * and ends with the last of them, or when drain-timeout is over. */
+void loop_leave(struct loop *loop);
+
 /* Ends a connection's turn: takes the next step of a close, tells the API what is wanted now, and
  * retires what is done. */
 void loop_settle(struct loop *loop, struct connection *connection);

@@ -122,14 +122,33 @@ static size_t read_letters(struct member *member)
     return count;
 }
 
-/* All peers that were handed over before the stop are taken over before it. The flag is looked at
- * first: the main thread raises it when it has written its last letter with a peer. */
+/* The main thread waits for this before it makes a copy of the process (handover.c). So no loop has
+ * a connection then that it has ended, and not closed yet, without taking it out of its set. A loop
+ * that should leave obeys when it has left. */
+void member_obeys(struct member *member)
+{
+    unsigned orders = atomic_load(&member->team->orders);
+
+    if (atomic_load(&member->obeyed) == orders)
+        return;
+    if (atomic_load(&member->team->leaving) && !member->loop.stopping)
+        return; /* the letter that says so is in the inbox */
+    atomic_store(&member->obeyed, orders);
+    ring_main(member->team);
+}
+
+/* All peers that were handed over before the stop are taken over before it. The flags are looked at
+ * first: the main thread raises them when it has written its last letter with a peer. */
 bool member_reads(struct member *member, bool alone)
 {
     bool stops = atomic_load(&member->team->stops) != member->stops_taken;
 
-    while (read_letters(member) == LETTERS_A_READ && stops)
+    bool leaves = atomic_load(&member->team->leaving) && !member->loop.stopping;
+
+    while (read_letters(member) == LETTERS_A_READ && (stops || leaves))
         continue;
+    if (leaves)
+        loop_leave(&member->loop);
     team_look_for_free(member->team, &member->freed_seen, &member->loop.service.listener);
     report(member, alone);
     member->stops_taken += stops;

@@ -150,13 +150,16 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     return watch_for(mux, watch, EPOLL_CTL_MOD, wants);
 }
 
-/* A connection: close(2) takes it out of the set. The listener has to be taken out while its number
+/* A connection: close(2) takes it out of the set, unless its descriptor has a twin in a child that
+ * is about to become another program (handover.c). The listener has to be taken out while its number
  * is open: the other loops have numbers for the same open file, so close(2) does not take it out.
  * It would be reported for ever, and nobody could take it out any more: EPOLL_CTL_DEL needs the
  * number (epoll(7)). Nothing is lost if it fails. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
     if (!is_listener(mux, watch)) {
+        if (atomic_load(&mux->team->copying))
+            (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
         team_release(mux->team);
         mux->closed = true;
     } else if (watch->fd >= 0) {
@@ -185,6 +188,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
     if (mux->closed) /* and by now the loop has closed its descriptor */
         team_freed(mux->team);
     mux->closed = false;
+    member_obeys(member_of(loop));
     if (own_timer_set(&mux->own, deadline_ns) < 0)
         return -1;
     mux->reported = loop_woke(loop, epoll_wait(mux->fd, mux->events, EVENTS_A_WAIT, -1));

@@ -57,6 +57,7 @@ static void print_stats(struct team *team)
 /* The listener is closed before the flag is raised, so no letter with a peer follows. */
 static void stop(struct team *team, unsigned how)
 {
+    handover_abandon(team);
     listener_close(&team->service.listener);
     (void)atomic_fetch_add(&team->stops, how);
     team_ring_loops(team);
@@ -77,8 +78,7 @@ static void take_signals(struct team *team)
             (void)atomic_fetch_add(&team->reports, 1);
             team_ring_loops(team);
         } else if (number == SIGUSR2) {
-            service_no_restart(&team->service, "several loops cannot hand their listeners on",
-                               clock_now());
+            handover_begin(team, clock_now());
         }
     }
 }
@@ -147,6 +147,14 @@ static uint32_t loops_that_run(struct team *team)
     return count;
 }
 
+static uint64_t next_deadline(const struct team *team)
+{
+    uint64_t rested_ns = team->service.listener.resting_until_ns;
+    uint64_t restart_ns = team->service.restart.deadline_ns;
+
+    return rested_ns != 0 && rested_ns < restart_ns ? rested_ns : restart_ns;
+}
+
 /* A wait that brought a peer counts: it is a part of what an accept costs. */
 static int wait_for_news(struct team *team, uint64_t *now_ns)
 {
@@ -156,11 +164,11 @@ static int wait_for_news(struct team *team, uint64_t *now_ns)
         {.fd = team->own.timer.fd, .events = POLLIN},
         {.fd = team->bell, .events = POLLIN},
         {.fd = listener->watch.fd, .events = listener_wants(listener) ? POLLIN : 0},
+        {.fd = team->service.restart.watch.fd, .events = POLLIN},
     };
-    uint64_t rest_ns = listener->resting_until_ns != 0 ? listener->resting_until_ns : NEVER;
     uint64_t rings;
 
-    if (own_timer_set(&team->own, rest_ns) < 0)
+    if (own_timer_set(&team->own, next_deadline(team)) < 0)
         return -1;
     if (poll(news, sizeof news / sizeof news[0], -1) < 0)
         return errno == EINTR || errno == EAGAIN ? 0 : -1;
@@ -192,8 +200,10 @@ static int run(struct team *team, struct error *error)
             accept_peers(team, now_ns);
         note_rest(team);
         take_signals(team);
+        handover_continue(team, now_ns);
         print_stats(team);
     }
+    handover_continue(team, now_ns); /* the last loop may have ended by leaving */
     if (team->failed != NULL)
         *error = team->failed->error;
     return team->failed != NULL ? -1 : 0;

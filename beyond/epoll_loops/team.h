@@ -54,6 +54,7 @@ struct member {
     struct stats snapshot;
     uint64_t snapshot_connections;
     atomic_uint reported; /* the last of team->reports that the snapshot answers */
+    atomic_uint obeyed;   /* the last of team->orders that this loop obeys */
     atomic_bool ended;    /* the loop counts no more */
     int result;           /* of the loop, once it has ended: 0, or -1 with the error */
     struct error error;
@@ -70,11 +71,15 @@ struct team {
     bool rests;            /* LISTEN_HANDED: the listener rests, and is counted in resting */
     unsigned freed_seen;   /* of freed */
     unsigned reports_done; /* of reports: statistics that were printed */
+    bool told;             /* the line that the listener was handed over is printed */
     struct member *failed; /* the first loop that failed, or NULL */
     struct stats_of_loop counts[LOOPS_MOST];
     /* Shared by all threads. */
     atomic_uint stops;              /* signals that ask for a stop */
     atomic_uint reports;            /* requests for statistics */
+    atomic_uint orders;             /* changes of the two below that all loops must know of */
+    atomic_bool copying;            /* a copy of this process is made: descriptors have twins */
+    atomic_bool leaving;            /* a new program has the listener */
     atomic_size_t connections;      /* of all loops: for --max-conns */
     atomic_uint resting;            /* listeners that rest, for want of descriptors */
     atomic_uint freed;              /* counts up when a descriptor is free while a listener rests */
@@ -88,6 +93,12 @@ static inline struct member *member_of(struct loop *loop)
 
 /* The body of main: options, loops, threads, statistics. Returns the exit status. */
 int team_main(const struct server *server, int argc, char **argv);
+
+/* Restart: handover.c. SIGUSR2 asks for one; the main thread continues it at each turn; a stop ends
+ * it. */
+void handover_begin(struct team *team, uint64_t now_ns);
+void handover_continue(struct team *team, uint64_t now_ns);
+void handover_abandon(struct team *team);
 
 /* Rings each loop: look at the flags. */
 void team_ring_loops(struct team *team);
@@ -114,8 +125,12 @@ void team_freed(struct team *team);
 /* A listener begins or ends its rest. */
 void team_rests(struct team *team, bool rests);
 
-/* Reads the letters: takes over peers, answers a request for statistics. `alone`: nothing but a
- * letter ended the wait. Returns true if the loop has to stop, or to end at once if it stops
+/* To be called before each wait, when all that the loop has ended is closed: tells the main thread
+ * which orders this loop obeys. */
+void member_obeys(struct member *member);
+
+/* Reads the letters: takes over peers, answers a request for statistics, leaves. `alone`: nothing
+ * but a letter ended the wait. Returns true if the loop has to stop, or to end at once if it stops
  * already. */
 bool member_reads(struct member *member, bool alone);
 

@@ -190,7 +190,9 @@ class Server:
         kernel.adopt_orphans()
         lines = self.wait_error(HANDED_OVER, len(self._successors) + 1)
         found = re.search(HANDED_OVER, lines[-1])
-        self._successors.append(int(found[1]) if found else 0)
+        pid = int(found[1]) if found else 0
+        assert pid > 1, f"{self.name}: no process is named: {lines[-1]!r}"  # kill(2) of 0 is the suite's own group
+        self._successors.append(pid)
         steps.note(f"{self.name}: process {self.pid} has taken over")
         return self.pid
 

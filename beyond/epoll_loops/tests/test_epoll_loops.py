@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import socket
@@ -9,7 +10,8 @@ import time
 
 import pytest
 
-from suite import kernel, needs, waiting
+from suite import kernel, needs, preload, waiting
+from suite.churn import Churn
 from suite.flood import Flood
 from suite.frames import payload
 from suite.peer import Peer
@@ -19,6 +21,7 @@ from suite.supervisor import supervisor
 pytestmark = [pytest.mark.only(name="epoll_loops"), pytest.mark.inside]
 
 WAYS = ("handed", "reuseport", "shared", "exclusive")
+ONE_LISTENER = ("handed", "shared", "exclusive")
 every_way = pytest.mark.parametrize("way", WAYS)
 needs_proc = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 
@@ -257,7 +260,7 @@ def listening():
         yield listener
 
 
-@pytest.mark.parametrize("way", ("handed", "shared", "exclusive"))
+@pytest.mark.parametrize("way", ONE_LISTENER)
 @pytest.mark.cause("only one loop gets the listener that was passed on, or a loop closes it for the others")
 def test_loops_share_a_listener_that_was_passed_on(start, listening, way):
     server = start(*options(way), **passed_on(listening))
@@ -285,16 +288,107 @@ def test_it_is_enough_for_one_loop(start, listening):
     server.connect().echo(b"served")
 
 
-@every_way
-@pytest.mark.cause("SIGUSR2 ends the server, or nobody says that nothing happens")
-def test_no_restart(start, way):
-    server = start(*options(way))
+# -- restart: what test_restart.py does not know ---------------------------------------------------
+
+
+def old_exit(server: Server) -> int:
+    server._asked_to_end = True
+    return server.process.wait(waiting.PATIENCE)
+
+
+@pytest.mark.parametrize("way", ONE_LISTENER)
+@pytest.mark.cause("a loop goes on to accept, or ends its connections, or is not told")
+def test_every_loop_leaves(start, way):
+    server = start(*options(way), "--drain-timeout", "3600")
+    first = server.process.pid
+    with server.frozen():
+        old = [server.connect() for _ in range(20)]
+    for i, peer in enumerate(old):
+        peer.echo(payload(2000, i))
+    with Churn(server.address) as churn:
+        for _ in range(20):
+            server.restart()
+    assert churn.lost == [] and churn.served >= 20
+    for i, peer in enumerate(old):
+        peer.echo(payload(3000, i))
+    # Its child, the second process, has ended, and waits for the first one to ask for its status: Z.
+    asleep = "all loops of the first process asleep: they hear of no peer any more"
+    waiting.until(lambda: kernel.rests(first, lambda pid: kernel.ran(pid, "SZ")), asleep)
+    for peer in old:
+        peer.close()
+    assert old_exit(server) == 0
+    server.connect().echo(b"of the last one")
+
+
+library = preload.library("hold_exec.c")
+
+
+@needs_proc
+@preload.needed
+@pytest.mark.parametrize("way", ONE_LISTENER)
+@pytest.mark.cause("a connection is closed while a child has a copy of its descriptor: epoll goes on to report it")
+def test_what_ends_while_the_process_has_a_copy(start, library, way):
+    server = start(*options(way), environment={"LD_PRELOAD": str(library)})
+    with server.frozen():
+        peers = [server.connect() for _ in range(20)]
+    for peer in peers:
+        peer.echo(b"before")
+    server.signal(signal.SIGUSR2)
+
+    def stopped() -> int | None:
+        return next((child for child in server._children() if kernel.state(child) == "T"), None)
+
+    child = waiting.until(stopped, "a copy of the server, stopped")
+    assert child is not None
+    descriptors = kernel.descriptors(server.pid)
+    for peer in peers:
+        peer.close()
+    waiting.until(lambda: kernel.descriptors(server.pid) == descriptors - len(peers), "its connections closed")
+    waiting.until(lambda: kernel.rests(server.pid, lambda pid: kernel.ran(pid, "ST")), "all loops asleep")
+    os.kill(child, signal.SIGCONT)
+    server.wait_successor()
+    server.connect().echo(b"after")
+
+
+@needs_proc
+@pytest.mark.cause("a copy is made before every loop knows of it")
+def test_the_copy_waits_for_a_loop_that_computes(start):
+    """A loop in the middle of a turn may have ended a connection already that it closes at the end of the turn."""
+    server = start(*options("handed"), "--work", "500000")
+    peer = server.connect()
+    before = kernel.cpu_seconds(server.pid)
+    peer.send_frame(b"half a second of work")
+    waiting.until(lambda: kernel.cpu_seconds(server.pid) > before + 0.05, "a loop that computes")
+    server.signal(signal.SIGUSR2)
+    early: list[int] = []
+
+    def answered() -> bool:
+        copies = server._children()
+        if peer.has_input():
+            return True
+        early.extend(copies)
+        return False
+
+    waiting.until(answered, "the echo")
+    assert not early
+    server.wait_successor()
+
+
+@pytest.mark.cause("peers in the queues of other listeners are lost, or nobody says that nothing happens")
+def test_no_restart_with_several_listeners(start):
+    server = start(*options("reuseport"))
     peer = server.connect()
     peer.echo(b"before")
     server.signal(signal.SIGUSR2)
-    server.expect_errors("^epoll_loops: no restart: several loops cannot hand their listeners on$")
+    server.expect_errors("^epoll_loops: no restart: --listen reuseport has a listener for each loop$")
     peer.echo(b"after")
     server.connect().echo(b"still accepting")
+
+
+def test_a_restart_with_one_loop(start):
+    server = start(*options("reuseport", 1))
+    server.restart()
+    server.connect().echo(b"served")
 
 
 # -- the rest --------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""E17 and E20: what counts as a call, that the count of a real server is exact, and that a wrong one turns the verdict."""
+"""E17, E20: what counts as a call, that the count of a real server is exact, and that a wrong one turns the verdict."""
 
 from __future__ import annotations
 

@@ -1,0 +1,51 @@
+"""Peers that come and go without a pause."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+
+from suite import tls, waiting
+from suite.frames import frame, payload
+
+
+class Churn:
+    """Peers that come, send a frame in two pieces, get it back, and go; all the time, in some threads."""
+
+    def __init__(self, address: tuple[str, int], threads: int = 3):
+        self.address = address
+        self.served = 0
+        self.lost: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._run, args=(i,)) for i in range(threads)]
+
+    def _run(self, number: int) -> None:
+        count = 0
+        while not self._over.is_set():
+            count += 1
+            data = frame(payload(300, (number, count)))
+            try:
+                plain = socket.create_connection(self.address, timeout=waiting.PATIENCE)
+                with contextlib.closing(tls.over(plain, self.address)) as peer:
+                    peer.sendall(data[:100])
+                    peer.sendall(data[100:])
+                    peer.shutdown(socket.SHUT_WR)
+                    came = b""
+                    while piece := peer.recv(4096):
+                        came += piece
+                if came != data:
+                    self.lost.append(f"{len(came)} of {len(data)} bytes came back")
+                self.served += 1
+            except OSError as error:
+                self.lost.append(str(error))
+
+    def __enter__(self) -> Churn:
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join()
