@@ -26,6 +26,7 @@ SHORT = {
 
 ANNOTATION = re.compile(r"\b(\d+)<((?:->|-(?!>)|[^<>-]|<[^<>]*>)*)>")
 CALL = re.compile(r"^(\w+)\((.*)\) += (-?\d+|\?|0x[0-9a-f]+)(?: (E\w+))?(.*)$", re.DOTALL)
+ESCAPES = {r"\t": "\t", r"\n": "\n", r"\v": "\v", r"\f": "\f", r"\r": "\r"}
 PORTS = re.compile(r"->.*:(\d+)\]$")
 
 
@@ -191,8 +192,9 @@ class Namer:
     def _was_read(self, arguments: str, result: str) -> str:
         if self.of(arguments.split(",")[0]) != "signals":
             return ""
-        first = re.search(r'"(?:\\(\d+)|(.))', arguments)
-        number = int(first[1], 8) if first and first[1] else ord(first[2]) if first else 0
+        first = re.search(r'"(?:\\(\d+)|(\\?.))', arguments)
+        letter = ESCAPES.get(first[2], first[2]) if first else "\0"
+        number = int(first[1], 8) if first and first[1] else ord(letter)
         return signal.Signals(number).name if number else result
 
 
