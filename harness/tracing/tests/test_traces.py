@@ -119,8 +119,9 @@ def test_signals_and_noise() -> None:
 
 def test_wake_ups_that_only_tell_of_room_are_no_part_of_what_is_expected() -> None:
     wait = Call("epoll_wait", "epoll_wait() = peer 0: OUT", waits=True)
+    both = Call("epoll_wait", "epoll_wait() = peer 1: OUT, peer 0: OUT", waits=True)
     send = Call("send", "send(peer 0, 9) = 9")
-    trace = Trace("epoll_et", [Step("one", [wait, wait, send]), Step("two", [wait])])
+    trace = Trace("epoll_et", [Step("one", [wait, both, wait, send]), Step("two", [both])])
     assert [step.calls for step in trace.steady().steps] == [[wait, send], []]
 
 
