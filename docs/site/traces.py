@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tracing.claims import CLAIMS, EXTRA, MISSING, Claim, of_bug
 COUNTS = "calls: "
 FEWER, MORE = "fewer", "more"
 EVERY = "calls in all"
+FOLDED = 3  # lines in a row that are the same without the bug
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Line:
     text: str
     sign: str = ""
     is_claim: bool = False  # the page of the bug says so
+    is_rest: bool = False  # stands for lines that the column of the server without the bug has, too
 
     @property
     def named(self) -> str:
@@ -95,10 +98,10 @@ def of_claim(site: Site, claim: Claim, server: str) -> Column:
     whole, whole_counts = parse(planted.whole_of(claim, server))
     wrong, wrong_counts = parse(planted.path_of(claim, server).read_text(encoding="utf-8"))
     cells = {
-        key: _compared(whole.get(key, []), wrong.get(key, []), claim)
+        key: _folded(_compared(whole.get(key, []), wrong.get(key, []), claim))
         for key in [*whole, *(key for key in wrong if key not in whole)]
     }
-    counts = _counted(whole_counts, wrong_counts, claim)
+    counts = _folded(_counted(whole_counts, wrong_counts, claim))
     title = f"{_label(site, server)}: {claim.bug}"
     return Column(f"{server}-{claim.bug}", title, claim.bug, claim.says, cells, counts)
 
@@ -111,6 +114,20 @@ def _compared(whole: Sequence[str], wrong: Sequence[str], claim: Claim) -> list[
         else:
             found += [Line(each, MISSING, _is_claim(each, MISSING, claim)) for each in whole[a:b]]
             found += [Line(each, EXTRA, _is_claim(each, EXTRA, claim)) for each in wrong[c:d]]
+    return found
+
+
+def _folded(lines: Sequence[Line]) -> list[Line]:
+    """What differs, with a line before it and behind it; of the rest, how many lines there are."""
+    found: list[Line] = []
+    for differs, group in itertools.groupby(lines, lambda line: bool(line.sign)):
+        run = list(group)
+        before, behind = int(bool(found)), int(run[-1] is not lines[-1])
+        rest = len(run) - before - behind
+        if differs or rest < FOLDED:
+            found += run
+        else:
+            found += [*run[:before], Line(f"the same {rest} lines", is_rest=True), *run[len(run) - behind :]]
     return found
 
 
@@ -184,7 +201,7 @@ def pages(site: Site) -> Iterator[Page]:
     index = "traces/index.html"
     shown = [(claim, server) for claim in CLAIMS for server in claim.servers]
     body = site.render(
-        "traces.html", at=index, scripts=scripts, recordings=golden.RECORDINGS, claims=shown,
+        "traces.html", at=index, scripts=scripts, recordings=golden.RECORDINGS, claims=CLAIMS,
         page_of_script=page_of_script, page_of=page_of,
     )  # fmt: skip
     summary = "What peers did, and the system calls of every server beside it."

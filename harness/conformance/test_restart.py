@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import resource
-import shutil
 import signal
 import socket
 import subprocess
@@ -19,6 +18,7 @@ from suite import kernel, servers, tls, waiting
 from suite.churn import Churn
 from suite.frames import header, payload
 from suite.peer import Peer
+from suite.replaced import Replaced
 from suite.server import Server
 from suite.supervisor import supervisor
 
@@ -363,27 +363,6 @@ def test_however_it_was_started(start, way):
 # -- a restart that fails --------------------------------------------------------------------------
 
 
-class Replaced:
-    """A server that was started from a copy of its program, which a test can replace by anything."""
-
-    def __init__(self, start: Callable[..., Server], name: str, directory: Path, *options: str):
-        self.good = servers.program(name)
-        self.path = directory / name
-        shutil.copy2(self.good, self.path)
-        run = ["sh", "-c", 'program=$1; shift 2; exec "$program" "$@"', "sh", str(self.path)]
-        self.server = start(*options, wrapper=run)
-
-    def replace(self, text: str | None, mode: int = 0o755) -> None:
-        """By a script, or by the good program. As an installer does it: a running program cannot be written to."""
-        new = self.path.with_suffix(".new")
-        if text is None:
-            shutil.copy2(self.good, new)
-        else:
-            new.write_text(text)
-            new.chmod(mode)
-        new.replace(self.path)
-
-
 FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode, the reason in the line)
     "missing": (None, 0, "execve .*: No such file or directory"),
     "not executable": ("#!/bin/sh\n", 0o644, "execve .*: Permission denied"),
@@ -401,8 +380,8 @@ FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode,
 @pytest.mark.parametrize("kind", FAILURES)
 def test_a_restart_that_fails_changes_nothing(start, server_name, tmp_path, kind):
     options = ("--restart-timeout", "0.3") if kind == "hangs" else ()
-    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG, *options)
-    server, (script, mode, reason) = replaced.server, FAILURES[kind]
+    replaced = Replaced(server_name, tmp_path)
+    server, (script, mode, reason) = start(*DRAINS_LONG, *options, program=replaced.path), FAILURES[kind]
     peer = server.connect()
     peer.echo(b"before")
     before = kernel.descriptors(server.pid)
@@ -460,8 +439,8 @@ def held_back(replaced: Replaced, directory: Path) -> tuple[Path, Path]:
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("the old server stops accepting before the new one listens, or begins a second restart")
 def test_while_the_new_program_starts(start, server_name, tmp_path):
-    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
-    server = replaced.server
+    replaced = Replaced(server_name, tmp_path)
+    server = start(*DRAINS_LONG, program=replaced.path)
     started, gate = held_back(replaced, tmp_path)
     server.signal(signal.SIGUSR2)
     waiting.until(started.exists, "the new program running")
@@ -478,8 +457,8 @@ def test_while_the_new_program_starts(start, server_name, tmp_path):
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("a stop leaves the new program running, which nobody asked for")
 def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path):
-    replaced = Replaced(start, server_name, tmp_path, *DRAINS_LONG)
-    server = replaced.server
+    replaced = Replaced(server_name, tmp_path)
+    server = start(*DRAINS_LONG, program=replaced.path)
     started, _ = held_back(replaced, tmp_path)
     server.signal(signal.SIGUSR2)
     waiting.until(started.exists, "the new program running")

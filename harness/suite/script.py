@@ -49,6 +49,8 @@ MORE_ACTIONS = {
     "limit": "the server can open `descriptors` more descriptors than it has open now; without: as many as at first",
     "signal": "the server gets the signal `name`",
     "inject": "the call `call` fails with `error`: the `when`-th since the start, then each `every`-th, `times` in all",
+    "replace": "for a trace: another program takes the place of the server's file; it does nothing until it is told",
+    "new_program": "which a SIGUSR2 has started since: it `does` what it is told: listens, or ends",
     "count": "calls are counted from here on",
     "expect_asleep": "the server has answered all, and sleeps",
     "expect_calls": "it made the call `name`, with `text` in it, `least` to `most` times",
@@ -67,15 +69,16 @@ _PEER: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _NOBODY: dict[str, tuple[str, ...]] = {
     "settle": (), "freeze": (), "thaw": (), "stall": (), "stop": (), "idle": (), "limit": ("descriptors",),
-    "signal": ("name",), "inject": ("call", "error", "when", "times", "every"), "count": (), "expect_asleep": (),
-    "expect_calls": ("name", "text", "least", "most"), "expect_memory": ("most",), "expect_alive": (),
-    "expect_exit": ("status",),
+    "signal": ("name",), "inject": ("call", "error", "when", "times", "every"), "replace": (),
+    "new_program": ("does",), "count": (), "expect_asleep": (), "expect_calls": ("name", "text", "least", "most"),
+    "expect_memory": ("most",), "expect_alive": (), "expect_exit": ("status",),
 }  # fmt: skip
 _MUST = {
     "flood": ("size", "bytes"), "oversize": ("size",), "raw": ("hex",), "signal": ("name",),
-    "inject": ("call", "error"), "expect_calls": ("name",), "expect_memory": ("most",),
+    "inject": ("call", "error"), "new_program": ("does",), "expect_calls": ("name",), "expect_memory": ("most",),
 }  # fmt: skip
 LAST = ("stop", "idle", "expect_exit")
+DOES = ("listens", "ends")
 
 # Of a script/2. One costs at most so much.
 MOST_FILE = 1 << 16  # bytes
@@ -125,6 +128,7 @@ class Action:
     when: int = 1
     times: int = 1
     every: int = 1
+    does: str = ""
     text: str = ""
     least: int = 0
     most: int | None = None
@@ -153,6 +157,11 @@ class Script:
     room: int | None = None  # how many descriptors the server can open; None: what its limit allows
     max_lifetime: float = 0  # of the server; 0: off
 
+    @property
+    def replaces(self) -> bool:
+        """The server's program, in the middle of the script."""
+        return any(action.do == "replace" for action in self.actions)
+
     def text(self) -> str:
         """As a JSON file; an action a line."""
         of_labs = self.max_lifetime or any(action.do in MORE_ACTIONS for action in self.actions)
@@ -167,8 +176,9 @@ class Script:
         return "{\n" + "\n".join(lines) + f'\n  "actions": [\n{actions}\n  ]\n}}\n'
 
 
-def load(path: Path, protocol: Protocol = ECHO) -> Script:
-    """The protocol says what "max" is, and the like (script/2)."""
+def load(path: Path, protocol: Protocol = ECHO, may_replace: bool = False) -> Script:
+    """The protocol says what "max" is, and the like (script/2). `may_replace`: the caller can put another program in
+    the place of the server's."""
     try:
         if path.stat().st_size > MOST_FILE:
             raise BadScript(f"{path}: larger than {MOST_FILE:,} bytes")
@@ -176,7 +186,7 @@ def load(path: Path, protocol: Protocol = ECHO) -> Script:
     except (OSError, ValueError, RecursionError) as error:
         raise BadScript(f"{path}: {_line(error)}") from None
     if isinstance(content, dict) and content.get("schema") == OF_LABS:
-        return _Reader(path, protocol).script(content)
+        return _Reader(path, protocol, may_replace).script(content)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
         raise BadScript(f"{path}: no script: \"schema\" is neither \"{SCHEMA}\" nor \"{OF_LABS}\"")
     try:
@@ -209,9 +219,10 @@ def _line(error: Exception) -> str:
 class _Reader:
     """Reads a script/2. Each complaint says the file, the action, and what is wrong with it."""
 
-    def __init__(self, path: Path, protocol: Protocol):
+    def __init__(self, path: Path, protocol: Protocol, may_replace: bool):
         self.path = path
         self.protocol = protocol
+        self.may_replace = may_replace
         self.where = ""
 
     def bad(self, why: str) -> BadScript:
@@ -257,8 +268,22 @@ class _Reader:
             if names & fail:
                 raise self.bad(f"{action.call!r} is made to fail by an action before this one already")
             fail |= names
+        self._restarts(script)
         if script.actions[-1].do == "idle" and not (script.idle_timeout or script.max_lifetime):
             raise self.bad('"idle" needs an "idle_timeout" or a "max_lifetime"')
+
+    def _restarts(self, script: Script) -> None:
+        """Whoever is told something must be there: a new program, between its start and its end."""
+        replaced = runs = False
+        for number, action in enumerate(script.actions, 1):
+            self.where = f"action {number}: "
+            if action.do in ("replace", "new_program") and not self.may_replace:
+                raise self.bad(f"{action.do!r} is for traces: a test cannot replace the program of the server")
+            if action.do == "new_program" and not runs:
+                raise self.bad("'new_program' needs a 'replace' before it, and then a 'signal' that is SIGUSR2")
+            replaced |= action.do == "replace"
+            runs |= replaced and action.do == "signal" and action.name == "SIGUSR2"
+            runs &= not (action.do == "new_program" and action.does == "ends")
 
     def action(self, number: int, given: Any) -> Action:
         self.where = f"action {number}: "
@@ -307,6 +332,7 @@ class _Reader:
             "when": lambda: self._number(value, "'when'", MOST_COUNTED, 1),
             "every": lambda: self._number(value, "'every'", MOST_COUNTED, 1),
             "times": lambda: self._number(value, "'times'", MOST_COUNTED),
+            "does": lambda: self._one_of(value, "'does'", DOES),
             "least": lambda: self._number(value, "'least'", 1 << 30),
             "text": lambda: self._word(value, "'text'", 100),
             "status": lambda: self._number(value, "'status'", 255),
@@ -408,6 +434,8 @@ def describe(action: Action) -> str:
         "limit": _of_limit(action),
         "signal": action.name,
         "inject": _of_fault(action),
+        "replace": "another program takes the place of the server's file",
+        "new_program": "the new program ends" if action.does == "ends" else "the new program says that it listens",
     }
     return words.get(action.do, "")
 

@@ -60,9 +60,11 @@ class Server:
         environment: dict[str, str] | None = None,
         ready_within: float | None = None,
         pass_fds: Sequence[int] = (),
+        program: Path | None = None,
     ):
+        """`program`: a copy of it, which is started in its place."""
         self.name = name
-        self.program = str(servers.program(name))
+        self.program = str(program or servers.program(name))
         needed = tls.options(name)
         self.command = [*wrapper, self.program, "--port", "0", *needed, *options]
         self._stopped = False

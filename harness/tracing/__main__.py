@@ -28,6 +28,7 @@ def main() -> int:
         names = _servers(arguments.servers)
         scripts = {word: _script(word) for word in arguments.scripts or _all_scripts(arguments)}
         check_bug(arguments.bug, names)
+        _check_restarts(names, scripts)
         if arguments.accept and arguments.bug and not claims.of_bug(arguments.bug):
             raise servers.BadList(f"{arguments.bug}: no trace of it is kept: {claims.why_not(arguments.bug)}")
     except (BadScript, servers.BadList) as error:
@@ -111,7 +112,14 @@ def _script(word: str) -> Script:
         return golden.script(word)
     if not Path(word).exists():
         raise BadScript(f"{word!r} is no script and no file; there are {', '.join(golden.SCRIPTS)}")
-    return load(Path(word))
+    return load(Path(word), may_replace=True)
+
+
+def _check_restarts(names: list[str], scripts: dict[str, Script]) -> None:
+    strangers = [name for name in names if name not in servers.OF]
+    for word, script in scripts.items():
+        if script.replaces and strangers:
+            raise BadScript(f"{word}: a restart, and nobody has said that {strangers[0]} restarts at SIGUSR2")
 
 
 def _all_scripts(arguments: argparse.Namespace) -> list[str]:

@@ -12,20 +12,25 @@ from dataclasses import dataclass
 
 # strace: -f threads; -yy what a descriptor is; -v whole arrays; -s 4 the first bytes of data, of a signal its number.
 STRACE = ("strace", "-f", "-yy", "-v", "-s", "4")
+# A child is followed until it has become another program.
+UNTIL_EXECVE = ("-b", "execve")
 
 WAITS = ("select", "pselect6", "poll", "ppoll", "epoll_wait", "epoll_pwait", "epoll_pwait2", "kevent", "io_uring_enter")
 # Memory, the C library's own affairs, and what only the way back from a signal handler needs.
 LEFT_OUT = {
     "brk", "mmap", "munmap", "madvise", "mprotect", "mremap", "rt_sigreturn", "rt_sigaction", "futex",
     "restart_syscall", "newfstatat", "fstat", "getrandom", "clock_gettime", "exit_group", "exit", "getrusage", "lseek",
+    "set_robust_list",
 }  # fmt: skip
 SHORT = {
     "accept4": "accept", "recvfrom": "recv", "sendto": "send", "pselect6": "pselect", "epoll_pwait": "epoll_wait",
-    "epoll_pwait2": "epoll_wait", "rt_sigprocmask": "sigprocmask",
+    "epoll_pwait2": "epoll_wait", "rt_sigprocmask": "sigprocmask", "pipe2": "pipe", "vfork": "fork", "dup3": "dup2",
+    "fcntl64": "fcntl", "wait4": "waitpid",
 }  # fmt: skip
 
 ANNOTATION = re.compile(r"\b(\d+)<((?:->|-(?!>)|[^<>-]|<[^<>]*>)*)>")
 CALL = re.compile(r"^(\w+)\((.*)\) += (-?\d+|\?|0x[0-9a-f]+)(?: (E\w+))?(.*)$", re.DOTALL)
+ESCAPES = {r"\t": "\t", r"\n": "\n", r"\v": "\v", r"\f": "\f", r"\r": "\r"}
 PORTS = re.compile(r"->.*:(\d+)\]$")
 
 
@@ -48,8 +53,11 @@ class Signal:
 class Namer:
     """Knows what each number stands for, by the calls that made it. One for each process."""
 
-    def __init__(self, peer_of_port: Mapping[int, str]):
+    def __init__(self, peer_of_port: Mapping[int, str], program: str = ""):
         self.peer_of_port = peer_of_port
+        self.program = program  # the path that it was started by
+        self.pipes: list[str] = []  # in the order of their making
+        self.children: set[str] = set()  # the numbers of their processes
         self.names: dict[int, str] = {0: "standard input", 1: "standard output", 2: "standard error"}
         self.data: dict[str, str] = {}  # what epoll hands back, and the descriptor that it was registered for
 
@@ -64,14 +72,16 @@ class Namer:
         for number, what in ANNOTATION.findall(f"{match[2]} {result}{match[5]}"):
             self._learn(int(number), what, renew=name in ("accept", "accept4") and number == result)
         arguments = ANNOTATION.sub(r"\1", match[2])
-        say = getattr(self, f"_{SHORT.get(name, name)}", None)
+        short = _short(name, arguments)
+        say = getattr(self, f"_{short}", None)
         told = say(arguments, result, error) if say else self._other(arguments)
         failed = result in ("-1", "?")
         error = ("EINTR" if result == "?" else error) if failed else ""
         outcome = error if failed else self._outcome(name, arguments, result, match[5])
         if name == "close":
             self.names.pop(int(arguments), None)
-        short = SHORT.get(name, name)
+        if short == "fork":
+            self.children.add(result)
         waits = name in WAITS and not self._is_of_log(name, arguments)
         return Call(short, f"{short}({told})" + (f" = {outcome}" if outcome else ""), waits, error)
 
@@ -85,10 +95,19 @@ class Namer:
             self.names[number] = self.peer_of_port.get(int(port[1]), "a peer")
         elif what.startswith("TCP"):
             self.names[number] = "listener"
+        elif what.startswith("pipe"):
+            self.pipes += [what] * (what not in self.pipes)
+            self.names[number] = f"pipe {self.pipes.index(what)}"
         else:
             kinds = {"signalfd": "signals", "timerfd": "timer", "eventpoll": "epoll", "eventfd": "eventfd",
-                     "/dev/null": "spare", "pipe": "pipe"}  # fmt: skip
+                     "/dev/null": "spare"}  # fmt: skip
             self.names[number] = next((name for word, name in kinds.items() if word in what), what)
+
+    def forked(self) -> Namer:
+        """Of a child, which begins with the same descriptors."""
+        child = Namer(self.peer_of_port, self.program)
+        child.pipes, child.names, child.data = self.pipes, dict(self.names), dict(self.data)
+        return child
 
     def of(self, number: str) -> str:
         return self.names.get(int(number), f"descriptor {number}")
@@ -162,6 +181,25 @@ class Namer:
     def _sigprocmask(self, arguments: str, *_: str) -> str:
         return arguments.split(",")[0].removeprefix("SIG_")
 
+    def _fcntl(self, arguments: str, *_: str) -> str:
+        number, command = arguments.split(", ")[:2]
+        return f"{self.of(number)}, {command.removeprefix('F_')}"
+
+    def _dup2(self, arguments: str, *_: str) -> str:
+        number, wanted = arguments.split(", ")[:2]
+        return f"{self.of(number)}, {wanted}"
+
+    def _execve(self, arguments: str, *_: str) -> str:
+        path = re.match(r'"([^"]*)"', arguments)
+        return "" if path is None else "argv[0]" if path[1] == self.program else path[1]
+
+    def _kill(self, arguments: str, *_: str) -> str:
+        number, which = arguments.split(", ")
+        return f"{'child' if number in self.children else 'a process'}, {which}"
+
+    def _waitpid(self, *_: str) -> str:
+        return "child"
+
     def _other(self, arguments: str) -> str:
         """A descriptor, if that is what the first argument is."""
         first = arguments.split(",")[0]
@@ -184,16 +222,25 @@ class Namer:
             return _happened([f"{'read' if way == 'in' else 'write'}: {self._list(which)}" for way, which in found])
         if short in ("recv", "send", "splice", "sendfile"):
             return result
+        if short == "pipe":
+            return self.of(arguments.split(",")[0].strip("["))
         if short == "read":
             return self._was_read(arguments, result)
         return ""
 
     def _was_read(self, arguments: str, result: str) -> str:
-        if self.of(arguments.split(",")[0]) != "signals":
-            return ""
-        first = re.search(r'"(?:\\(\d+)|(.))', arguments)
-        number = int(first[1], 8) if first and first[1] else ord(first[2]) if first else 0
+        read = self.of(arguments.split(",")[0])
+        if read != "signals":
+            return result if read.startswith("pipe") else ""
+        first = re.search(r'"(?:\\(\d+)|(\\?.))', arguments)
+        letter = ESCAPES.get(first[2], first[2]) if first else "\0"
+        number = int(first[1], 8) if first and first[1] else ord(letter)
         return signal.Signals(number).name if number else result
+
+
+def _short(name: str, arguments: str) -> str:
+    made = name in ("clone", "clone3") and "CLONE_THREAD" not in arguments
+    return "fork" if made else SHORT.get(name, name)
 
 
 def _events(words: str) -> str:

@@ -25,7 +25,7 @@ OF_STEPS = {"epoll_oneshot": ("--workers", "0"), "uring": ()}
 
 
 def script(name: str) -> Script:
-    return load(SCRIPTS[name])
+    return load(SCRIPTS[name], may_replace=True)
 
 
 def path_of(name: str, server: str) -> Path:

@@ -17,11 +17,12 @@ from pathlib import Path
 
 from suite import kernel, servers, waiting
 from suite.play import Play, ScriptedPeer, options
+from suite.replaced import StandIn
 from suite.script import MOST_TOLD, Action, Script, describe
 from suite.strace import UNDER_STRACE, faults
 from suite.stranger import StrangersServer
 
-from tracing.calls import STRACE
+from tracing.calls import STRACE, UNTIL_EXECVE
 from tracing.reader import Reader
 from tracing.trace import Step, Trace
 
@@ -29,6 +30,7 @@ SILENCE = 0.5  # seconds without an answer, while the server sleeps
 RESTLESS = 3.0  # seconds in which a server that has nothing to do falls asleep, if it ever does
 MUCH = 100_000  # bytes of strace's lines: one that only gets no processor writes less
 RESTLESS_STILL = 0.5  # the same for one that did not in the step before
+HANGS_LONG = ("--restart-timeout", "600")  # a new program that is told nothing meanwhile
 UNANSWERED = 2.0  # seconds more than idle-timeout, in which a server with a bug may close a silent peer
 
 
@@ -36,12 +38,25 @@ class TracedServer(StrangersServer):
     """Of the list or a stranger's: nothing is asked of it, since an answer would be more calls. What the kernel shows
     is enough."""
 
-    def __init__(self, name: str, trace: Path, *words: str, inject: Sequence[str] = ()):
+    def __init__(
+        self, name: str, trace: Path, *words: str, inject: Sequence[str] = (), stand_in: StandIn | None = None
+    ):
+        """With a stand-in for its program, the server and all that it starts are a process group."""
+        self.stand_in = stand_in
         taken = name in servers.OF
-        wrapper = (*STRACE, *(f"--inject={each}" for each in inject), "-o", str(trace))
+        followed = UNTIL_EXECVE if stand_in else ()
+        wrapper = (*STRACE, *followed, *(f"--inject={each}" for each in inject), "-o", str(trace))
         super(StrangersServer, self).__init__(
-            name, *(words if taken else ()), wrapper=wrapper, environment=UNDER_STRACE
-        )
+            name, *(words if taken else ()), wrapper=wrapper, environment=UNDER_STRACE,
+            preexec=os.setsid if stand_in else None, program=stand_in.path if stand_in else None,
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """A new program may be another server, which nobody stops."""
+        if self.stand_in:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        super().kill()
 
     def __enter__(self) -> TracedServer:
         return self
@@ -76,7 +91,7 @@ class Recording(Play):
         self.steps: list[Step] = []
         self._meanwhile: list[str] = []
         self._ports: dict[int, str] = {}
-        self._reader = Reader(trace, self._ports)
+        self._reader = Reader(trace, self._ports, server.pid if script.replaces else None, server.program)
         super().__init__(server, script)
         self._reader.calls()  # those of the start are left out, but they name the descriptors
         self._at_first = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
@@ -99,7 +114,8 @@ class Recording(Play):
         if action.do == "freeze":
             self._act(action)
             return
-        if action.do == "inject":  # strace has been told at the start; it is said where the script says it
+        if action.do in ("inject", "replace"):  # strace has been told of faults at the start
+            self._act(action)
             self._meanwhile.append(what)
             return
         if action.of_peer and action.peer not in self.peers:
@@ -118,7 +134,11 @@ class Recording(Play):
             self._leave_room(action.descriptors)
         elif action.do == "signal":
             self.server.signal(signal.Signals[action.name])
-        elif action.do != "count" and not action.do.startswith("expect_"):
+        elif action.do == "replace" and self.server.stand_in:
+            self.server.stand_in.take_its_place()
+        elif action.do == "new_program" and self.server.stand_in:
+            self.server.stand_in.tell(action.does)
+        elif action.do not in ("count", "inject") and not action.do.startswith("expect_"):
             super()._act(action)
 
     def _leave_room(self, room: int | None) -> None:
@@ -235,13 +255,15 @@ def _has_arrived(peer: ScriptedPeer) -> bool:
 
 def record(name: str, script: Script, *more: str) -> Trace:
     """Starts the server, plays the script, stops the server."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         trace = Path(folder) / "trace"
         lifetime = ("--max-lifetime", f"{script.max_lifetime:g}") if script.max_lifetime else ()
-        with TracedServer(name, trace, *options(script), *lifetime, *more, inject=faults(script)) as server:
-            recording = Recording(server, script, trace)
-            recording.run()
-            if server.process.poll() is None:
-                os.kill(server.pid, signal.SIGTERM)
-                waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
+        stand_in = stack.enter_context(contextlib.closing(StandIn(name, Path(folder)))) if script.replaces else None
+        words = (*options(script), *lifetime, *(HANGS_LONG if stand_in else ()), *more)
+        server = stack.enter_context(TracedServer(name, trace, *words, inject=faults(script), stand_in=stand_in))
+        recording = Recording(server, script, trace)
+        recording.run()
+        if server.process.poll() is None:
+            os.kill(server.pid, signal.SIGTERM)
+            waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
         return Trace(name, recording.steps)

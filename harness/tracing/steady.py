@@ -12,7 +12,7 @@ from tracing.calls import Call
 if TYPE_CHECKING:
     from tracing.trace import Step
 
-ROOM_ONLY = re.compile(r"\) = peer \d+: OUT$")
+ROOM_ONLY = re.compile(r"\) = peer \d+: OUT(, peer \d+: OUT)*$")
 LONGEST_ROUND = 8  # calls that a server which does not sleep makes again and again
 SURE = 5  # rounds
 MANY = 20  # times the same calls

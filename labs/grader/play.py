@@ -430,7 +430,7 @@ def is_call(call: Call, name: str) -> bool:
     short = SHORT.get(name, name)
     if call.name in OF_SOCKETS.get(short, ()):
         return call.text.startswith((f"{call.name}(peer ", f"{call.name}(a peer"))
-    return call.name == short
+    return call.name == short or call.name == "fork" and name in ("clone", "clone3")
 
 
 # -- one script ----------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from suite.model import PeerModel
 from suite.protocol import ECHO, Protocol
 from suite.script import Action, BadScript
 from suite.strace import faults
+from tracing.calls import Call
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the labs are graded on Linux")
 
@@ -256,6 +257,13 @@ def test_calls_that_do_not_fit(action, came, tmp_path):
     assert not outcome.passed and re.match(came, outcome.came), outcome
 
 
+def test_a_call_counts_by_what_it_does():
+    read, pipe, child = Call("read", "read(peer 0) = 5"), Call("read", "read(pipe 0) = 5"), Call("fork", "fork()")
+    assert play.is_call(read, "recv") and not play.is_call(pipe, "recv") and play.is_call(pipe, "read")
+    assert all(play.is_call(child, name) for name in ("fork", "vfork", "clone", "clone3"))
+    assert not play.is_call(read, "clone")
+
+
 def test_a_program_that_is_not_there_is_the_graders_fault(tmp_path):
     with pytest.raises(HostFault, match="not there"):
         played(tmp_path / "nothing", tmp_path, ONE)
@@ -300,6 +308,13 @@ def test_a_program_that_is_not_there_is_the_graders_fault(tmp_path):
         ([{"do": "expect_calls", "name": "recv"}], "needs a 'least' or a 'most'"),
         ([{"do": "expect_calls", "name": "recv", "least": 3, "most": 2}], "'least' is 3 and 'most' is 2"),
         ([{"do": "stall"}] * 3 + [{"do": "settle"}], "'stall' and 'idle' wait for 15 seconds in all; 12 are the most"),
+        (
+            [{"do": "settle"}, {"do": "replace"}],
+            "action 2: 'replace' is for traces: a test cannot replace the program of the server",
+        ),
+        ([{"do": "new_program", "does": "ends"}], "action 1: 'new_program' is for traces"),
+        ([{"do": "new_program"}], "'new_program' needs a 'does'"),
+        ([{"do": "new_program", "does": "waits"}], "'does' has to be one of listens, ends, not 'waits'"),
         ([{"do": "settle"}] * 301, "301 actions; 300 are the most"),
     ],
 )

@@ -54,6 +54,19 @@ def test_counts_say_both_numbers() -> None:
     ]  # fmt: skip
 
 
+def test_what_is_the_same_is_told_in_one_line() -> None:
+    """But for a line before a difference and one behind it; and two lines are no more than one that stands for them."""
+    same, wrong = traces.Line("a"), traces.Line("b", MISSING)
+
+    def texts(*lines: traces.Line) -> list[str]:
+        return [line.text for line in traces._folded(lines)]
+
+    assert texts(*[same] * 4, wrong, *[same] * 5, wrong, *[same] * 3, wrong) == [
+        "the same 3 lines", "a", "b", "a", "the same 3 lines", "a", "b", "a", "a", "a", "b",
+    ]  # fmt: skip
+    assert texts(*[same] * 3) == ["the same 3 lines"] and texts(same, same) == ["a", "a"]
+
+
 def test_marks_are_words_and_not_colours_alone() -> None:
     assert traces.Line("x", MISSING).named == "missing: " and traces.Line("x", EXTRA).named == "extra: "
 

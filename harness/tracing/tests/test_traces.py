@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from suite import needs, servers, steps
-from suite.script import load
+from suite import kernel, needs, servers, steps, waiting
+from suite.replaced import StandIn
+from suite.script import BadScript, load
 from suite.strace import whole_lines
 from tracing import bugs, golden, planted, show
+from tracing.__main__ import _check_restarts
 from tracing.calls import Call, Namer, Signal
-from tracing.record import Step, Trace, record
+from tracing.reader import Reader
+from tracing.record import Step, Trace, TracedServer, record
 
 # Other builds make other calls: a sanitizer's, those that write counters, poll(2) in place of ppoll(2).
 PLAIN = servers.sanitizer() is None and "WITHOUT_PPOLL" not in " ".join(servers.compiler())
@@ -109,14 +112,19 @@ def test_signals_and_noise() -> None:
         "7 --- SIGTERM {si_signo=SIGTERM} ---",
         "7 +++ exited with 0 +++",
         "7 poll([{fd=2<pipe:[1]>, events=POLLOUT}], 1, 0) = 1 ([{fd=2, revents=POLLOUT}])",
-    ) == ["SIGTERM", "poll(standard error: OUT) = standard error: OUT"]
+        r'7 read(4<anon_inode:[signalfd]>, "\17"..., 128) = 128',
+        r'7 read(4<anon_inode:[signalfd]>, "\n\0\0\0"..., 128) = 128',
+        r'7 read(4<anon_inode:[signalfd]>, "\f\0\0\0"..., 128) = 128',
+    ) == ["SIGTERM", "poll(standard error: OUT) = standard error: OUT",
+          *(f"read(signals) = {name}" for name in ("SIGTERM", "SIGUSR1", "SIGUSR2"))]  # fmt: skip
     assert isinstance(Namer({}).take("--- SIGTERM {si_signo=SIGTERM} ---"), Signal)
 
 
 def test_wake_ups_that_only_tell_of_room_are_no_part_of_what_is_expected() -> None:
     wait = Call("epoll_wait", "epoll_wait() = peer 0: OUT", waits=True)
+    both = Call("epoll_wait", "epoll_wait() = peer 1: OUT, peer 0: OUT", waits=True)
     send = Call("send", "send(peer 0, 9) = 9")
-    trace = Trace("epoll_et", [Step("one", [wait, wait, send]), Step("two", [wait])])
+    trace = Trace("epoll_et", [Step("one", [wait, both, wait, send]), Step("two", [both])])
     assert [step.calls for step in trace.steady().steps] == [[wait, send], []]
 
 
@@ -177,6 +185,90 @@ def test_what_script_2_can_do_more_is_recorded_and_what_it_expects_is_not(tmp_pa
     assert "recv(peer 0, 65536) = 5" in steps_["peer 0 sends the bytes 00 00 00 01 61"]
     assert "close(listener)" in steps_["SIGTERM"]
     assert not [what for what in steps_ if "expect" in what or "count" in what]
+
+
+# -- a restart -------------------------------------------------------------------------------------
+
+FORKS = (
+    "7 pipe2([5<pipe:[11]>, 6<pipe:[11]>], 0) = 0",
+    "7 rt_sigprocmask(SIG_BLOCK, ~[], [], 8) = 0",
+    "7 clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD <unfinished ...>",
+    "8 set_robust_list(0x1, 24 <unfinished ...>",
+    "7 <... clone resumed>, child_tidptr=0x1) = 8",
+    "7 rt_sigprocmask(SIG_SETMASK, [], NULL, 8 <unfinished ...>",
+    "8 <... set_robust_list resumed>) = 0",
+    "7 <... rt_sigprocmask resumed>) = 0",
+    "8 rt_sigprocmask(SIG_SETMASK, [], NULL, 8) = 0",
+    "7 close(6<pipe:[11]>) = 0",
+    "8 dup2(6<pipe:[11]>, 4) = 4<pipe:[11]>",
+    "7 read(5<pipe:[11]>,  <unfinished ...>",
+    "8 rt_sigprocmask(SIG_SETMASK, [], NULL, 8) = 0",
+)
+EXECVE = '8 execve("/there/my_srv", ["/the"...], ["PATH"...]'
+FOLLOWED = ["pipe() = pipe 0", "fork()", "child: dup2(pipe 0, 4)", "child: sigprocmask(SETMASK)"]
+READS = '7 <... read resumed>"", 4) = 0'
+
+
+@pytest.mark.parametrize("lines, became", (
+    ((f"{EXECVE} <detached ...>", READS), "child: execve(argv[0])"),
+    ((f"{EXECVE} <unfinished ...>", READS), "child: execve(argv[0])"),
+    ((f"{EXECVE} <unfinished ...>", READS, "8 <... execve resumed>) = -1 ENOENT (No such file)"),
+     "child: execve(argv[0]) = ENOENT"),
+    ((EXECVE.replace("/there/my_srv", "/proc/self/exe") + " <detached ...>", READS), "child: execve(/proc/self/exe)"),
+))  # fmt: skip
+def test_the_calls_of_a_child_stand_behind_the_fork(tmp_path: Path, lines: tuple[str, ...], became: str) -> None:
+    """However strace has mixed them; and without those that a newer C library adds."""
+    path = tmp_path / "trace"
+    path.write_text("\n".join([*FORKS, *lines, ""]))
+    found = [call.text for call in Reader(path, {}, 7, "/there/my_srv").calls()]
+    assert found == [*FOLLOWED, became, "close(pipe 0)", "read(pipe 0) = 0"]
+
+
+def test_a_thread_is_no_child() -> None:
+    assert named("7 clone3({flags=CLONE_VM|CLONE_THREAD, stack=0x1}, 88) = 8") == ["clone3()"]
+    assert named("7 kill(9, SIGTERM) = 0", "7 fork() = 9", "7 kill(9, SIGTERM) = 0") == [
+        "kill(a process, SIGTERM)", "fork()", "kill(child, SIGTERM)",
+    ]  # fmt: skip
+
+
+REPLACE, SIGUSR2 = {"do": "replace"}, {"do": "signal", "name": "SIGUSR2"}
+LISTENS, ENDS = {"do": "new_program", "does": "listens"}, {"do": "new_program", "does": "ends"}
+
+
+@pytest.mark.parametrize("actions, wrong", (
+    ([LISTENS], 1), ([REPLACE, LISTENS], 2), ([SIGUSR2, REPLACE, LISTENS], 3), ([REPLACE, SIGUSR2, ENDS, LISTENS], 4),
+))  # fmt: skip
+def test_nobody_is_told_anything_who_does_not_run(tmp_path: Path, actions: list[dict], wrong: int) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"schema": "script/2", "actions": actions}))
+    with pytest.raises(BadScript, match=f"action {wrong}: 'new_program' needs a 'replace' before it, and then a 'sig"):
+        load(path, may_replace=True)
+
+
+def test_a_server_that_may_not_restart_is_refused() -> None:
+    with pytest.raises(BadScript, match="restart: a restart, and nobody has said that my_srv restarts at SIGUSR2"):
+        _check_restarts(["poll_srv", "my_srv"], {"restart": golden.script("restart")})
+    _check_restarts(["poll_srv", "my_srv"], {"one-echo": golden.script("one-echo")})
+
+
+def test_a_program_that_has_no_path_costs_nothing() -> None:
+    assert named("7 execve(NULL, NULL, NULL) = -1 EFAULT (Bad address)") == ["execve() = EFAULT"]
+
+
+def test_nothing_of_a_restart_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when the new program is a server, which ends only if somebody ends it."""
+    groups: list[int] = []
+
+    class Watched(TracedServer):
+        def kill(self) -> None:
+            groups.append(self.process.pid)
+            super().kill()
+
+    monkeypatch.setattr("tracing.record.TracedServer", Watched)
+    monkeypatch.setattr(StandIn, "take_its_place", lambda _: None)
+    trace = record("poll_srv", golden.script("restart"))
+    assert "child: execve(argv[0])" in trace.text() and "accept(listener) = peer 1" not in trace.text()
+    waiting.until(lambda: kernel.group_is_gone(groups[0]), "the end of the new program")
 
 
 # -- planted bugs ----------------------------------------------------------------------------------
