@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_number, default=2, help="how many are graded at a time (2)")
     parser.add_argument("--variant", default="self-test", help="the word of the protocol; cheats have their own")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="(all)")
+    parser.add_argument("--bugs", nargs="+", default=[], help="their names (all of the labs that are chosen)")
     parser.add_argument("--cheats", nargs="+", default=[], help="their names (all of the labs that are chosen)")
     return parser
 
