@@ -1,5 +1,5 @@
 """The grader's commands: labs/run grader --help. Exit status 0: graded, whatever the score; 1: not graded, and not by
-the submission's fault; 2: usage."""
+the submission's fault; 2: usage; 128 and more: a signal ended it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from labkit import lab as labs
+from suite import kernel
 
-from grader import gradescope, level, report_csv, report_junit, report_text
+from grader import gradescope, level, report_csv, report_junit, report_text, scratch, signals
 from grader.host import HostFault
 from grader.result import FILE, Result
-from grader.session import Order, dies_with, run, submission_name
+from grader.session import Order, dies_with, end_cells, run, submission_name
 from grader.submission import ARCHIVES
 
 RESULTS = labs.ROOT / "results" / "labs"
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        with signals.heard(end_cells):
+            return options.run(options)
     except labs.BadLab as error:
         print(error, file=sys.stderr)
         return 2
@@ -41,8 +43,9 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except signals.Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.status
 
 
 class _Parser(argparse.ArgumentParser):
@@ -181,9 +184,23 @@ def _gradescope_run(options: argparse.Namespace) -> int:
 
 
 def _cell(options: argparse.Namespace) -> int:
+    """The processes end before their files go. Orphans of the submission are ours once a signal has come, and not
+    before: a zombie that we adopt would count among its user's processes."""
+    with signals.heard(kernel.adopt_orphans):
+        dies_with(int(options.parent))
+        with scratch.own():
+            try:
+                return _graded(options)
+            except signals.Ended:
+                signals.end_descendants()
+                raise
+            finally:
+                signals.deafen()
+
+
+def _graded(options: argparse.Namespace) -> int:
     from grader import grade  # it imports all that plays
 
-    dies_with(int(options.parent))
     of = level.enter(options.why_weak, options.user, options.network)
     out = Path(options.out)
 

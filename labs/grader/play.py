@@ -109,6 +109,7 @@ class LabPlay(player.Play):
         self._counted = False
         self._short = False  # of descriptors
         self._ended = False  # no peer is looked at any more
+        self._stop_heard = False  # it has slept since the signal that began the stop
         self._restless = False
         self._longest = waiting.PATIENCE * (1 if subject.running.hurry else LONGEST)
         self._until_when = time.monotonic() + self._longest
@@ -192,7 +193,7 @@ class LabPlay(player.Play):
         elif self.server.stops:
             self.server.signal(number)
             self._thaw(wait=False)
-            self._end_all()
+            self._end_all(close=not self._stop_heard)
         else:
             self._stop_by(number)
         self.server.stops += number in (signal.SIGTERM, signal.SIGINT)
@@ -208,11 +209,14 @@ class LabPlay(player.Play):
                 peer.stop()
         self._thaw()
 
-    def _end_all(self) -> None:
+    def _end_all(self, close: bool = True) -> None:
+        """Two signals that come together may be one, and then the server ends when its peers do. If they cannot have
+        come together, the peers stay, so that nothing but the second signal ends it."""
         self._ended = True
         for peer in self.peers.values():
-            peer.socket.close()
             peer.gone = True
+            if close:
+                peer.socket.close()
 
     def _idle(self) -> None:
         """What the server has begun to end is under drain-timeout, which outlasts us: there the peer answers."""
@@ -243,6 +247,7 @@ class LabPlay(player.Play):
         awake = self._rest(strict=True)
         if awake:
             raise Failure("the server sleeps: it has answered all", awake)
+        self._stop_heard = self.server.stops > 0
 
     def _do_expect_alive(self, action: Action) -> None:
         self._settle()
@@ -278,9 +283,11 @@ class LabPlay(player.Play):
         self._thaw()
         if self.server.stops < 2 and self.server.stops:
             self._finish()
-        self._end_all()
+        if not self._ended:
+            self._end_all()
         self._status = action.status
         self._ends_with(action.status)
+        self._end_all()
 
     def _ends_with(self, status: int) -> None:
         self._until(lambda: self.server.status() is not None, "the server ends", dead=False)

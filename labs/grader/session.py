@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from pathlib import Path
 
 from labkit.lab import Lab
 
+from grader import signals
 from grader.level import Level
 from grader.result import FILE, BadResult, Result, load
 from grader.submission import ARCHIVES
 
 LONGEST = 3600.0  # seconds: a grader that has not ended by then never will
+
+_cells: set[subprocess.Popen[str]] = set()  # that grade now
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,15 @@ def submission_name(source: Path) -> str:
 
 def run(order: Order, level: Level, progress: bool = False) -> Result:
     """The result is in order.out, too. What the grader itself prints goes to standard error."""
+    if signals.came:  # meanwhile, in another thread
+        raise signals.Ended(signals.came[0])
     order.out.mkdir(parents=True, exist_ok=True)
     (order.out / FILE).unlink(missing_ok=True)
     command = [
         *level.network, sys.executable, "-m", "grader", "cell", str(order.lab.number), order.word, str(order.source),
         str(order.out), order.name, str(os.getpid()), *level.words(), *(["--progress"] if progress else []),
     ]  # fmt: skip
-    try:
-        said = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace", timeout=LONGEST
-        )
-        status, lines = said.returncode, said.stderr.strip().splitlines()
-    except subprocess.TimeoutExpired:
-        status, lines = 1, [f"the grader did not end within {LONGEST:.0f} s"]
+    status, lines = _cell(command)
     try:
         result = load(order.out / FILE)
     except BadResult:
@@ -65,12 +65,34 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
     return result
 
 
-def dies_with(parent: int) -> None:
-    """So that Ctrl-C, or a grader of a class that is killed, leaves no process. The parent may have ended already. In a
-    container it may be process 1."""
-    import ctypes
-    import signal
+def _cell(command: list[str]) -> tuple[int, list[str]]:
+    """Its status, and what it said. When a signal ends us, end_cells() has told it to end, too, and we wait for it."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as cell:
+        _cells.add(cell)
+        try:
+            if signals.came:
+                cell.terminate()
+            _, said = cell.communicate(timeout=LONGEST)
+            return cell.returncode, said.strip().splitlines()
+        except subprocess.TimeoutExpired:
+            cell.kill()
+            return 1, [f"the grader did not end within {LONGEST:.0f} s"]
+        finally:
+            _cells.discard(cell)
 
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+def end_cells() -> None:
+    for cell in list(_cells):
+        cell.terminate()
+
+
+def dies_with(parent: int) -> None:
+    """So that a grader of a class that is killed leaves no process: by SIGTERM, after which nothing else is left
+    either. The parent may have ended already. In a container it may be process 1."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         sys.exit(1)

@@ -7,7 +7,7 @@ labs/4-edge/ and its like hold lab.toml, handout.md, instructor.md, tests/ and h
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,20 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Bug:
-    """A planted bug. The student's own tests catch it, and the self-test grades it."""
+class Mistake:
+    """What a student may do wrong. The self-test grades it, and nobody gets points for it."""
 
     name: str  # of a patch in the lab's bugs/, or in harness/mutants/
     title: str
-    points: int  # of "own"
     loses: tuple[str, ...]  # the tests that fail with it, no others
+    may_lose: tuple[str, ...] = ()  # tests that chance decides: how many bytes one recv(2) brings
+
+
+@dataclass(frozen=True)
+class Bug(Mistake):
+    """A planted bug. The student's own tests catch it, and the self-test grades it."""
+
+    points: int = field(kw_only=True)  # of "own"
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,7 @@ class Lab:
     questions: tuple[Question, ...]
     needs: tuple[str, ...]  # functions that the hand-in files call: what the lab is about
     refuses: tuple[str, ...]  # functions that they do not call: another API than that of the lab
+    mistakes: tuple[Mistake, ...] = ()
 
     @property
     def name(self) -> str:
@@ -93,7 +101,12 @@ class Lab:
     def script_path(self, test: Test) -> Path:
         return self.directory / ("hidden" if test.hidden else "tests") / test.script
 
-    def patch(self, bug: Bug) -> Path:
+    @property
+    def planted(self) -> tuple[Mistake, ...]:
+        """All wrong programs that the self-test grades."""
+        return (*self.bugs, *self.mistakes)
+
+    def patch(self, bug: Mistake) -> Path:
         own = self.directory / "bugs" / f"{bug.name}.patch"
         return own if own.exists() else ROOT / "harness" / "mutants" / f"{bug.name}.patch"
 
@@ -133,13 +146,18 @@ def _lab(directory: Path, content: dict[str, Any]) -> Lab:
             for each in content["file"]
         ),
         tests=tuple(Test(**_with(each, pitfall=each.get("pitfall", ""))) for each in content["test"]),
-        bugs=tuple(Bug(**_with(each, loses=tuple(each["loses"]))) for each in content["bug"]),
+        bugs=tuple(Bug(**_tuples(each)) for each in content["bug"]),
+        mistakes=tuple(Mistake(**_tuples(each)) for each in content.get("mistake", ())),
         questions=tuple(Question(**each) for each in content["question"]),
     )
 
 
 def _with(entry: dict[str, Any], **values: Any) -> dict[str, Any]:
     return {**entry, **values}
+
+
+def _tuples(entry: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()}
 
 
 def _check(path: Path, lab: Lab) -> None:
@@ -154,7 +172,7 @@ def _check(path: Path, lab: Lab) -> None:
         if points != PARTS[part]:
             raise BadLab(f"{path}: the points of '{part}' are {points} in all, not {PARTS[part]}")
     graded: list[Test | Bug | Question] = [*lab.tests, *lab.bugs, *lab.questions]
-    names = [each.name for each in graded]
+    names = [each.name for each in (*graded, *lab.mistakes)]
     for name in names:
         if not name or names.count(name) > 1:
             raise BadLab(f"{path}: the name '{name}' stands there more than once, or is empty")
@@ -167,8 +185,9 @@ def _check(path: Path, lab: Lab) -> None:
         if test.pitfall and not (ROOT / "docs" / "pitfalls" / f"{test.pitfall}.md").is_file():
             raise BadLab(f"{path}: '{test.name}': there is no pitfall '{test.pitfall}'")
     tests = {test.name for test in lab.tests}
-    for bug in lab.bugs:
+    for bug in lab.planted:
         if not lab.patch(bug).is_file():
             raise BadLab(f"{path}: there is no patch of '{bug.name}'")
-        if not bug.loses or not tests.issuperset(bug.loses):
-            raise BadLab(f"{path}: '{bug.name}' loses {list(bug.loses)}: name at least one test of this lab")
+        if not bug.loses or not tests.issuperset((*bug.loses, *bug.may_lose)):
+            lost = [*bug.loses, *bug.may_lose]
+            raise BadLab(f"{path}: '{bug.name}' loses {lost}: name at least one test of this lab")

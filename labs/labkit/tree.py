@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from labkit import cut, sources
-from labkit.lab import ROOT, BadLab, Bug, HandIn, Lab
+from labkit.lab import ROOT, BadLab, HandIn, Lab, Mistake
 from suite import servers
 from suite.protocol import Protocol
 
@@ -201,7 +201,7 @@ def reference(lab: Lab, protocol: Protocol) -> Path:
     return _program(lab, texts(lab, protocol))
 
 
-def patched(lab: Lab, protocol: Protocol, bug: Bug) -> Path:
+def patched(lab: Lab, protocol: Protocol, bug: Mistake) -> Path:
     """The right program with one planted bug."""
     tree = texts(lab, protocol)
     patch = _part(lab.patch(bug).read_text(), tree)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from grader import level
+from grader import level, scratch, session, signals
 from labkit import lab as labs
 
 from selftest import checks
@@ -37,11 +35,15 @@ def main(arguments: Sequence[str]) -> int:
     found = level.find()
     print(f"sandbox: {found.name}", flush=True)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="lab-selftest-") as scratch:
-        bench = Bench(Path(scratch), found, options.variant, options.jobs)
-        for lab in chosen:
-            for name in options.steps:
-                STEPS[name](bench, lab, options)
+    try:
+        with signals.heard(session.end_cells), scratch.own() as place:
+            bench = Bench(place, found, options.variant, options.jobs)
+            for lab in chosen:
+                for name in options.steps:
+                    STEPS[name](bench, lab, options)
+    except signals.Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.status
     print("\n" + bench.table(chosen))
     TABLE.parent.mkdir(parents=True, exist_ok=True)
     TABLE.write_text(bench.table(chosen) + "\n")
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--jobs", type=_number, default=2, help="how many are graded at a time (2)")
     parser.add_argument("--variant", default="self-test", help="the word of the protocol; cheats have their own")
     parser.add_argument("--steps", nargs="+", choices=STEPS, default=list(STEPS), help="(all)")
+    parser.add_argument("--bugs", nargs="+", default=[], help="their names (all of the labs that are chosen)")
     parser.add_argument("--cheats", nargs="+", default=[], help="their names (all of the labs that are chosen)")
     return parser
 

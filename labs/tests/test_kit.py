@@ -54,7 +54,7 @@ def test_the_kit_holds_no_answer(lab, word):
     secret = {f"the body of {name}()": squeezed(body) for name, body in bodies(lab, word)}
     hidden = [test for test in lab.tests if test.hidden]
     secret |= {f"the hidden {test.name}": squeezed(lab.script_path(test).read_text()) for test in hidden}
-    secret |= {f"the bug {bug.name}": squeezed(lab.patch(bug).read_text()) for bug in lab.bugs}
+    secret |= {f"the bug {bug.name}": squeezed(lab.patch(bug).read_text()) for bug in lab.planted}
     if (lab.directory / "stdin.py").exists():
         secret["expected.py"] = squeezed((lab.directory / "expected.py").read_text())
     for what, text in secret.items():

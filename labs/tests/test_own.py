@@ -17,7 +17,10 @@ from labkit import tree
 from labkit.lab import Bug, Lab
 from suite.protocol import ECHO
 
-BUGS = (Bug("silent", "answers nothing", 10, ("one",)), Bug("early", "answers too early", 15, ("one",)))
+BUGS = (
+    Bug("silent", "answers nothing", ("one",), points=10),
+    Bug("early", "answers too early", ("one",), points=15),
+)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the labs are graded on Linux")
 

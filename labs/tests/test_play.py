@@ -51,6 +51,10 @@ def played(
 
 
 ONE = [{"do": "send", "peer": 0, "frames": [5]}, {"do": "settle"}]
+TWICE = [
+    *ONE, {"do": "stop_reading", "peer": 0}, {"do": "signal", "name": "SIGTERM"}, {"do": "expect_asleep"},
+    {"do": "signal", "name": "SIGTERM"}, {"do": "expect_exit"},
+]  # fmt: skip
 MANY = [
     {"do": "send", "peer": 0, "frames": [5, 0, "max"], "hold": 3}, {"do": "settle"}, {"do": "send", "peer": 0},
     {"do": "freeze"}, {"do": "send", "peer": 1, "frames": [1, 2, 3]}, {"do": "half_close", "peer": 1}, {"do": "thaw"},
@@ -97,6 +101,7 @@ LIMITS: dict[str, list[dict[str, Any]]] = {
         {"do": "send", "peer": 0, "frames": [5, 8], "hold": 2}, {"do": "settle"}, {"do": "signal", "name": "SIGTERM"},
         {"do": "settle"}, {"do": "signal", "name": "SIGTERM"}, {"do": "expect_exit"},
     ],
+    "second-signal": TWICE,
     "another-signal": [*ONE, {"do": "signal", "name": "SIGPIPE"}, {"do": "send", "peer": 0, "frames": [2]}],
     "memory": [
         {"do": "stop_reading", "peer": 0}, {"do": "flood", "peer": 0, "size": 7000, "bytes": "40*high"},
@@ -173,6 +178,7 @@ FAULTS: list[tuple[str, list[dict[str, Any]], str, str]] = [
     ("at-once", ONE, "the server starts, and listens", "(?s)exit status 2.*no such option"),
     ("bad-status", [*ONE, {"do": "stop"}], "exit status 0", "exit status 1"),
     ("deaf-to-signals", [*ONE, {"do": "stop"}], "", "it sleeps"),
+    ("drains", TWICE, "the server ends", "it sleeps"),
     ("stops", ONE, "every reply", "it has stopped itself"),
 ]
 

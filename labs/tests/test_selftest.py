@@ -72,6 +72,43 @@ def nothing_is_left():
     subprocess.run(["ipcrm", "-M", "0x6c616273"], capture_output=True)
 
 
+# -- planted bugs ------------------------------------------------------------------------------------------------
+
+# Items that a program can lose and that no planted bug loses, with the reason.
+NO_BUG_LOSES = {
+    "build": "a planted bug is a patch that compiles; cheats such as silences-warnings lose this item",
+}
+# Items that are lost only together with most of the others, with the reason.
+LOST_WITH_MOST = {
+    "one-frame": "who cannot answer one frame can answer no other",
+    "one-peer": "who cannot serve one peer can serve no other",
+    "silent-peers": "who waits for one peer alone serves no other, whatever that one does",
+    "half-close": "each script ends with a half-close of whoever is left",
+    "served": "who does not serve three peers at rest serves none in trouble",
+}
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_each_item_is_lost_by_a_planted_bug(lab):
+    """A test that none fails may be one that no program fails. That each bug loses what is listed for it is the
+    self-test's question. Own tests and answers are no program's to lose."""
+    lost = {name for bug in lab.planted for name in bug.loses}
+    assert {"build", *(test.name for test in lab.tests)} - lost == set(NO_BUG_LOSES)
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.name)
+def test_each_item_is_lost_by_a_bug_that_is_about_it(lab):
+    """One bug that fails every test would be enough for the test above, and would say nothing of any."""
+    names = {test.name for test in lab.tests}
+    lost = {name for bug in lab.planted if 4 * len(bug.loses) <= 3 * len(names) for name in bug.loses}
+    assert names - lost == names & set(LOST_WITH_MOST)
+
+
+@pytest.mark.parametrize("item", NO_BUG_LOSES)
+def test_what_no_bug_loses_a_cheat_does(item):
+    assert any(item in cheat.loses for cheat in CHEATS)
+
+
 # -- right solutions ---------------------------------------------------------------------------------------------
 
 

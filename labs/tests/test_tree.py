@@ -58,7 +58,8 @@ def test_a_patch_of_several_servers_is_taken_in_part():
 def lab_with_a_bug(tmp_path):
     """Lab 1 with one planted bug, whose patch the test writes."""
     (tmp_path / "bugs").mkdir()
-    return replace(labs.load(1), directory=tmp_path), Bug("planted", "", 1, ("x",)), tmp_path / "bugs" / "planted.patch"
+    lab = replace(labs.load(1), directory=tmp_path)
+    return lab, Bug("planted", "", ("x",), points=1), tmp_path / "bugs" / "planted.patch"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_source_that_does_not_compile_is_no_fault_of_a_student(lab_with_a_bug)
 def test_what_each_bug_changes_is_there(lab):
     """Whether its tests fail with it is the self-test's question."""
     texts = tree.texts(lab, of_word(WORD))
-    for bug in lab.bugs:
+    for bug in lab.planted:
         assert tree._part(lab.patch(bug).read_text(), texts), bug.name
 
 

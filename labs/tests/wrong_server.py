@@ -132,6 +132,11 @@ class Server:
     def stop(self, *_: object) -> None:
         if self.fault == "bad-status":
             os._exit(1)
+        if self.fault == "drains":  # at the second signal, too
+            if not self.stopping:
+                self.selector.unregister(self.listener)
+            self.stopping = True
+            return
         os._exit(0)
 
 
