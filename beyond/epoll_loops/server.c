@@ -151,10 +151,10 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
 }
 
 /* A connection: close(2) takes it out of the set, unless its descriptor has a twin in a child that
- * is about to become another program (handover.c). The listener has to be taken out while its number
- * is open: the other loops have numbers for the same open file, so close(2) does not take it out.
- * It would be reported for ever, and nobody could take it out any more: EPOLL_CTL_DEL needs the
- * number (epoll(7)). Nothing is lost if it fails. */
+ * is about to become another program (handover.c). The listener has to be taken out while its
+ * number is open: the other loops have numbers for the same open file, so close(2) does not take it
+ * out. It would be reported for ever, and nobody could take it out any more: EPOLL_CTL_DEL needs
+ * the number (epoll(7)). Nothing is lost if it fails. */
 void mux_remove(struct mux *mux, struct watch *watch)
 {
     if (!is_listener(mux, watch)) {

@@ -166,11 +166,13 @@ static int wait_for_news(struct team *team, uint64_t *now_ns)
         {.fd = listener->watch.fd, .events = listener_wants(listener) ? POLLIN : 0},
         {.fd = team->service.restart.watch.fd, .events = POLLIN},
     };
+    /* More than RLIMIT_NOFILE is EINVAL (poll(2)), and somebody may lower that to a few. */
+    nfds_t count = sizeof news / sizeof news[0] - !restart_under_way(&team->service.restart);
     uint64_t rings;
 
     if (own_timer_set(&team->own, next_deadline(team)) < 0)
         return -1;
-    if (poll(news, sizeof news / sizeof news[0], -1) < 0)
+    if (poll(news, count, -1) < 0)
         return errno == EINTR || errno == EAGAIN ? 0 : -1;
     *now_ns = clock_now();
     team->own.signals.ready |= news[0].revents != 0 ? READABLE : NOTHING;

@@ -13,6 +13,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from suite import kernel, servers, waiting
@@ -253,17 +254,20 @@ def _has_arrived(peer: ScriptedPeer) -> bool:
     return peer.gone or kernel.unacknowledged(peer.socket) == 0
 
 
+def _stand_in_for(name: str, script: Script, folder: Path) -> AbstractContextManager[StandIn | None]:
+    return contextlib.closing(StandIn(name, folder)) if script.replaces else contextlib.nullcontext()
+
+
 def record(name: str, script: Script, *more: str) -> Trace:
     """Starts the server, plays the script, stops the server."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+    with tempfile.TemporaryDirectory() as folder, _stand_in_for(name, script, Path(folder)) as stand_in:
         trace = Path(folder) / "trace"
         lifetime = ("--max-lifetime", f"{script.max_lifetime:g}") if script.max_lifetime else ()
-        stand_in = stack.enter_context(contextlib.closing(StandIn(name, Path(folder)))) if script.replaces else None
         words = (*options(script), *lifetime, *(HANGS_LONG if stand_in else ()), *more)
-        server = stack.enter_context(TracedServer(name, trace, *words, inject=faults(script), stand_in=stand_in))
-        recording = Recording(server, script, trace)
-        recording.run()
-        if server.process.poll() is None:
-            os.kill(server.pid, signal.SIGTERM)
-            waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
-        return Trace(name, recording.steps)
+        with TracedServer(name, trace, *words, inject=faults(script), stand_in=stand_in) as server:
+            recording = Recording(server, script, trace)
+            recording.run()
+            if server.process.poll() is None:
+                os.kill(server.pid, signal.SIGTERM)
+                waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
+            return Trace(name, recording.steps)
