@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { LETTERS_A_READ = 64 };
+enum { STOPS = 1, LEAVES = 2 }; /* what the flags ask of a loop */
 
 bool team_reserve(struct team *team, size_t most)
 {
@@ -137,22 +138,34 @@ void member_obeys(struct member *member)
     ring_main(member->team);
 }
 
-/* All peers that were handed over before the stop are taken over before it. The flags are looked at
- * first: the main thread raises them when it has written its last letter with a peer. */
-bool member_reads(struct member *member, bool alone)
+static unsigned asked_of(const struct member *member)
 {
     bool stops = atomic_load(&member->team->stops) != member->stops_taken;
-
     bool leaves = atomic_load(&member->team->leaving) && !member->loop.stopping;
 
-    while (read_letters(member) == LETTERS_A_READ && (stops || leaves))
-        continue;
-    if (leaves)
+    return (stops ? STOPS : 0U) | (leaves ? LEAVES : 0U);
+}
+
+/* All peers that were handed over before the stop are taken over before it. So the flags are looked
+ * at first: the main thread raises them when it has written its last letter with a peer. And they
+ * are looked at again: a flag may have been raised meanwhile, and its letter be among those that
+ * were read. No further one comes. */
+bool member_reads(struct member *member, bool alone)
+{
+    unsigned asked, now = asked_of(member);
+
+    do {
+        asked = now;
+        while (read_letters(member) == LETTERS_A_READ && asked != 0)
+            continue;
+        now = asked_of(member);
+    } while (now != asked);
+    if (asked & LEAVES)
         loop_leave(&member->loop);
     team_look_for_free(member->team, &member->freed_seen, &member->loop.service.listener);
     report(member, alone);
-    member->stops_taken += stops;
-    return stops;
+    member->stops_taken += asked & STOPS;
+    return asked & STOPS;
 }
 
 void *member_run(void *argument)

@@ -70,7 +70,7 @@ class Flood:
 
     def _queued(self) -> tuple[int, ...]:
         """What waits in each queue of the kernel, on the way to the server and back."""
-        (side,) = [each for each in kernel.sockets(self.server.address[1]) if each.peer_port == self.peer.port]
+        side = kernel.side_of(self.server.address[1], self.peer.port)
         return self.peer.undelivered(), side.unread, side.unsent, self.peer.unread()
 
     @property

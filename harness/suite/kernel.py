@@ -124,7 +124,7 @@ def unacknowledged(connected: socket.socket) -> int:
     return int(struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, struct.pack("i", 0)))[0])
 
 
-LISTEN = "0A"  # the state of a socket, as /proc/net/tcp has it
+LISTEN, TIME_WAIT = "0A", "06"  # states of a socket, as /proc/net/tcp has them
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,12 @@ class Socket:
     unsent: int  # bytes that the other end has not acknowledged
     unread: int  # bytes that the program has not received; of a listener, peers that are not accepted
     owned: bool  # by a program: neither waiting to be accepted nor closed already
+
+
+def side_of(port: int, peer_port: int) -> Socket:
+    """A server's end of one connection. An earlier one with the same two ports may still be there (TIME_WAIT), and the
+    kernel may show an entry twice when the table changes while it is read."""
+    return [each for each in sockets(port) if each.peer_port == peer_port and each.state != TIME_WAIT][-1]
 
 
 def sockets(port: int) -> list[Socket]:
