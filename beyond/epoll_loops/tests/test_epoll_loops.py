@@ -212,6 +212,20 @@ def test_a_second_stop_is_heard_when_other_loops_have_ended(start):
     assert server.wait_exit() == 0
 
 
+slow_library = preload.library("slow_letters.c")
+
+
+@preload.needed
+@pytest.mark.cause("the letter that announces a stop is read after the flags were looked at, and nobody looks again")
+def test_a_stop_between_the_flags_and_the_letters(start, slow_library):
+    """A request for statistics wakes the loops. While they are about to read its letter, the stop comes."""
+    server = start(*options("handed"), environment={"LD_PRELOAD": str(slow_library)})
+    server.signal(signal.SIGUSR1)
+    time.sleep(0.1)  # the loops are in the 0.3 seconds by now, else nothing was tested
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+
+
 @needs_proc
 @pytest.mark.cause("a listener is closed without EPOLL_CTL_DEL while another loop has it open")
 def test_a_loop_that_has_closed_its_listener_hears_no_more_of_it(start):
