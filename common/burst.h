@@ -13,7 +13,7 @@ struct burst {
 };
 
 /* To be called once a wake-up, before the wait, which may be long. Gives back what a burst has
- * left, if one is over. Costs three comparisons. Bytes that have come pay for the rest: 2 MiB
+ * left, if one is over. Costs a few comparisons. Bytes that have come pay for the rest: 2 MiB
  * for a look at the heap, 32 MiB, or all that is there, for giving back. */
 void burst_over(struct burst *burst, const struct stats *stats);
 

@@ -246,7 +246,7 @@ static void continue_restart(struct loop *loop)
             return;
         }
         stop_accepting(loop);
-        service_hand_over(service, loop->context.now_ns);
+        service_hand_over(service, restart->pid, loop->context.now_ns);
         end_restart(loop);
         restart->deadline_ns = clock_after(loop->context.now_ns, service->options.drain_timeout_ns);
     }

@@ -151,11 +151,10 @@ void service_no_restart(struct service *service, const char *reason, uint64_t no
     log_line(&service->restart_log, now_ns, &service->stats, "no restart: %s", reason);
 }
 
-void service_hand_over(struct service *service, uint64_t now_ns)
+void service_hand_over(struct service *service, pid_t pid, uint64_t now_ns)
 {
     log_line(&service->restart_log, now_ns, &service->stats,
-             "process %ld listens now; this one serves the connections that it has",
-             (long)service->restart.pid);
+             "process %ld listens now; this one serves the connections that it has", (long)pid);
 }
 
 int service_print_stats(const struct service *service, size_t connections, FILE *stream)

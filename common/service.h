@@ -54,8 +54,8 @@ int service_announce(struct service *service, struct error *error);
 /* A restart does not take place: says so in the log. */
 void service_no_restart(struct service *service, const char *reason, uint64_t now_ns);
 
-/* The new program listens, and this server will end: says so in the log. */
-void service_hand_over(struct service *service, uint64_t now_ns);
+/* The new program, whose process is pid, listens, and this server will end: says so in the log. */
+void service_hand_over(struct service *service, pid_t pid, uint64_t now_ns);
 
 /* Prints one line of statistics on stream. connections: how many are open now. Never waits for a
  * reader: it fails with EAGAIN instead. Returns 0, or -1 with errno set. */

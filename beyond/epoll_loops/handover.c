@@ -101,7 +101,7 @@ static void hear(struct team *team, uint64_t now_ns)
         service_no_restart(service, error.text, now_ns);
         return;
     }
-    service->restart.pid = pid; /* for the line that comes when all have left */
+    team->successor = pid;
     listener_close(&service->listener);
     atomic_store(&team->leaving, true);
     give_order(team);
@@ -115,10 +115,9 @@ void handover_continue(struct team *team, uint64_t now_ns)
         return;
     if (atomic_load(&team->copying))
         start(team, now_ns);
-    if (atomic_load(&team->leaving) && !team->told) {
-        service_hand_over(&team->service, now_ns);
-        team->told = true;
-    }
+    if (team->successor != 0)
+        service_hand_over(&team->service, team->successor, now_ns);
+    team->successor = 0;
 }
 
 /* A stop stops a new program that does not listen yet, too. */

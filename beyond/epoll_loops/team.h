@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* How the loops share the peers that come. */
 enum listen_way {
@@ -71,7 +72,7 @@ struct team {
     bool rests;            /* LISTEN_HANDED: the listener rests, and is counted in resting */
     unsigned freed_seen;   /* of freed */
     unsigned reports_done; /* of reports: statistics that were printed */
-    bool told;             /* the line that the listener was handed over is printed */
+    pid_t successor;       /* that listens, until the line that says so is printed; else 0 */
     struct member *failed; /* the first loop that failed, or NULL */
     struct stats_of_loop counts[LOOPS_MOST];
     /* Shared by all threads. */
