@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 
 from suite import servers
+from suite.churn import Crowd
 from suite.frames import frame
 from suite.kernel import RESET_AT_CLOSE
 from suite.server import LISTENING, Server
@@ -35,26 +36,24 @@ PAUSE = 0.01  # seconds between two restarts, in which peers are served as ever
 AGAIN = 0.001  # seconds until a peer that was lost tries again: a refusal alone takes a few microseconds
 
 
-class Peers:
+class Peers(Crowd):
     """Some peers, each of which connects, sends a message, waits for its echo, and comes again."""
 
     def __init__(self, address: tuple[str, int], count: int, patience: float):
+        super().__init__(count)
         self.address = address
         self.patience = patience
         self.served = 0
         self.lost = 0
         self._lock = threading.Lock()
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(count)]
 
-    def _run(self) -> None:
-        while not self._over.is_set():
-            served = self._one()
-            with self._lock:
-                self.served += served
-                self.lost += not served
-            if not served:
-                time.sleep(AGAIN)
+    def peer(self, thread: int, count: int) -> None:
+        served = self._one()
+        with self._lock:
+            self.served += served
+            self.lost += not served
+        if not served:
+            time.sleep(AGAIN)
 
     def _one(self) -> bool:
         """One connection. Whatever ends it before its echo is there has lost it: a refusal, a reset, an early end."""
@@ -71,16 +70,6 @@ class Peers:
                 return came == MESSAGE
         except OSError:
             return False
-
-    def __enter__(self) -> Peers:
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join()
 
 
 class Way:

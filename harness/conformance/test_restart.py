@@ -166,12 +166,6 @@ def assert_few_wake_ups(server: Server, pid: int, happens: Callable[[], None]) -
     assert after - before <= 2 * answers + 2, f"{after - before} wake-ups, with nothing to do but {answers} answers"
 
 
-def wait_old_exit(server: Server) -> int:
-    """The exit status of the process that was started first."""
-    server._asked_to_end = True
-    return server.process.wait(waiting.PATIENCE)
-
-
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("the new program does not get the listener, or the old one ends its connections")
 def test_a_restart_keeps_old_peers_and_serves_new_ones(start):
@@ -189,7 +183,7 @@ def test_a_restart_keeps_old_peers_and_serves_new_ones(start):
     assert statistics_of(server, first)["accepted"] == 1
     assert statistics_of(server, second)["accepted"] == 1
     old.close()
-    assert wait_old_exit(server) == 0
+    assert server.wait_first_exit() == 0
     new.echo(b"after the old one has ended")
     new.close()
     assert server.stop_successor()["accepted"] == 1
@@ -251,7 +245,7 @@ def test_a_hundred_restarts_under_churn_lose_nobody(start):
     assert churn.lost == [] and churn.served >= RESTARTS
     assert len(pids) == RESTARTS + 1
     stays.close()
-    assert wait_old_exit(server) == 0
+    assert server.wait_first_exit() == 0
 
 
 @pytest.mark.only(restarts=True)
@@ -265,7 +259,7 @@ def test_drain_timeout_bounds_how_long_old_peers_stay(start):
     stays.send(header(10) + b"half")
     stays.expect_end()  # whole frames are answered, the incomplete one is dropped: an end, and no reset
     stays.close()
-    assert wait_old_exit(server) == 0
+    assert server.wait_first_exit() == 0
     server.connect().echo(b"the new one goes on")
 
 
@@ -288,7 +282,7 @@ def test_a_stop_of_the_old_server_after_the_restart(start):
         peer.expect_frame(payload(500, i))
         peer.expect_end()
         peer.close()
-    assert wait_old_exit(server) == 0
+    assert server.wait_first_exit() == 0
     server.connect().echo(b"the new one goes on")
 
 
@@ -305,7 +299,7 @@ def test_each_process_writes_its_own_statistics(start, tmp_path):
     server.restart()
     server.connect().echo(b"x")
     server._close_peers()
-    assert wait_old_exit(server) == 0
+    assert server.wait_first_exit() == 0
     server.restart()
     waiting.until(lambda: path.read_text().count("\n") == 2, "statistics of the first two")
     server.stop_successor()

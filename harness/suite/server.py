@@ -206,6 +206,11 @@ class Server:
         assert status == 0, f"{self.name}: the process before the restart: {ending(status)}"
         return self.stop_successor()
 
+    def wait_first_exit(self) -> int:
+        """The exit status of the process that was started first. After a restart it ends by itself."""
+        self._asked_to_end = True
+        return self.process.wait(waiting.PATIENCE)
+
     def stop_successor(self) -> dict:
         """Stops the process that has taken over, expects status 0, and returns its statistics, if they go to standard
         error. The process before it must have ended."""

@@ -304,11 +304,6 @@ def test_it_is_enough_for_one_loop(start, listening):
 # -- restart: what test_restart.py does not know ---------------------------------------------------
 
 
-def old_exit(server: Server) -> int:
-    server._asked_to_end = True
-    return server.process.wait(waiting.PATIENCE)
-
-
 @pytest.mark.parametrize("way", ("handed", "shared"))
 @pytest.mark.cause("a loop goes on to accept, or ends its connections, or is not told")
 def test_every_loop_leaves(start, way):
@@ -329,7 +324,7 @@ def test_every_loop_leaves(start, way):
     waiting.until(lambda: kernel.rests(first, lambda pid: kernel.ran(pid, "SZ")), asleep)
     for peer in old:
         peer.close()
-    assert old_exit(server) == 0
+    assert server.wait_first_exit() == 0
     server.connect().echo(b"of the last one")
 
 
