@@ -10,6 +10,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from mutants.manifest import HTTP, LOADGEN
@@ -23,6 +24,14 @@ LONGEST = 400  # seconds for all tests of one mutant
 MEMORY = 2 << 30  # bytes: a mutant that keeps all output must not use up the memory of the machine
 
 PASSED, FAILED, SKIPPED, MISSING = "passes", "fails", "skipped", "not run"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the chosen tests, under the names that the caller used."""
+
+    outcomes: dict[str, str]
+    reasons: dict[str, str]  # what pytest said of each test that did not pass
 
 
 def node(test: str, server: str) -> str:
@@ -40,15 +49,17 @@ def file_of(test: str) -> str:
     return f"{beside}::{rest}" if beside else test
 
 
-def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> dict[str, str]:
-    """The outcome of each test, under the name that the caller used."""
+def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> Run:
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         place = OWN_TESTS.get(server, CONFORMANCE)
-        _pytest(place, [*map(file_of, nodes), f"--junitxml={report}"], programs, patience, sanitized)
-        outcomes = _read(report) if report.exists() else {}
-    return {test: outcomes.get(each, MISSING) for each, test in nodes.items()}
+        end = _pytest(place, [*map(file_of, nodes), f"--junitxml={report}"], programs, patience, sanitized)
+        seen = _read(report) if report.exists() else Run({}, {})
+    return Run(
+        {test: seen.outcomes.get(each, MISSING) for each, test in nodes.items()},
+        {test: seen.reasons.get(each, f"pytest {end}") for each, test in nodes.items()},
+    )
 
 
 def trace(bug: str, programs: Path) -> str:
@@ -63,7 +74,8 @@ def trace(bug: str, programs: Path) -> str:
     return f"its trace: {done.stdout.strip() or done.stderr.strip()}"
 
 
-def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> None:
+def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: float, sanitized: bool) -> str:
+    """Returns how it ended, for a test of which the report says nothing."""
     environment = {
         **os.environ,
         "PYTHONPATH": str(HARNESS),
@@ -83,9 +95,9 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         stderr=subprocess.DEVNULL, start_new_session=True,
     )
     try:
-        process.wait(LONGEST)
+        return f"ended with status {process.wait(LONGEST)}"
     except subprocess.TimeoutExpired:
-        pass  # there is no report, so none of the tests counts as run
+        return f"was stopped after {LONGEST} s"  # there is no report, so none of the tests counts as run
     finally:
         try:
             os.killpg(process.pid, signal.SIGKILL)  # its process group has the servers that it started, too
@@ -94,13 +106,15 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         process.wait()
 
 
-def _read(report: Path) -> dict[str, str]:
-    outcomes: dict[str, str] = {}
+def _read(report: Path) -> Run:
+    run = Run({}, {})
     for case in xml.parse(report).iter("testcase"):
         file = re.sub(r".*\.", "", case.get("classname", "")) + ".py"
-        kinds = {child.tag for child in case}
-        outcome = FAILED if kinds & {"failure", "error"} else SKIPPED if "skipped" in kinds else PASSED
+        told = ("failure", "error", "skipped")
+        unhappy = {child.tag: child.get("message", "") for child in case if child.tag in told}
+        outcome = FAILED if unhappy.keys() & {"failure", "error"} else SKIPPED if unhappy else PASSED
         each = f"{file}::{case.get('name')}"
-        if outcomes.get(each) != FAILED:  # if a test and its teardown both fail, it has two entries
-            outcomes[each] = outcome
-    return outcomes
+        if run.outcomes.get(each) != FAILED:  # if a test and its teardown both fail, it has two entries
+            run.outcomes[each] = outcome
+            run.reasons[each] = "\n".join(unhappy.values())
+    return run

@@ -21,6 +21,7 @@ from tracing import claims
 
 AT_A_TIME = 4  # they mostly wait for something that the planted bug prevents, so more run than there are cores
 PAGES = servers.ROOT / "docs" / "pitfalls"
+LINES_OF_A_REASON = 12
 PATIENCE = 6.0  # seconds; the unpatched servers pass the same tests with it, so a test does not fail for want of time
 # Programs whose tests all pass without a bug. A draft does not have that (harness/servers.toml).
 WHOLE = {"loadgen", *(kind.name for kind in servers.KINDS if not kind.draft)}
@@ -33,7 +34,7 @@ class Verdict:
     mutant: Mutant | None
     server: str
     expected: dict[str, str]
-    runs: list[dict[str, str]] = field(default_factory=list)
+    runs: list[checks.Run] = field(default_factory=list)
     trouble: str = ""
 
     @property
@@ -41,24 +42,33 @@ class Verdict:
         return f"{self.mutant.name if self.mutant else 'unpatched'} ({self.server})"
 
     def wrong(self) -> list[str]:
-        """One line for each test with an outcome that was not expected, and how often that happened."""
+        """For each test with an outcome that was not expected: how often that happened, and what pytest said of it."""
         found = []
+        told = ""
         for test, outcome in self.expected.items():
-            others = [run[test] for run in self.runs if run[test] != outcome]
-            if others:
-                found.append(f"{others[0]}, in {len(others)} of {len(self.runs)} runs: {test}")
+            others = [run for run in self.runs if run.outcomes[test] != outcome]
+            if not others:
+                continue
+            found.append(f"{others[0].outcomes[test]}, in {len(others)} of {len(self.runs)} runs: {test}")
+            reason = others[0].reasons[test]
+            if reason != told:  # if pytest itself ends, it does so for all
+                found += reason.splitlines()[:LINES_OF_A_REASON]
+            told = reason
         return found
 
     def line(self) -> str:
-        right = sum(all(run[test] == outcome for test, outcome in self.expected.items()) for run in self.runs)
+        right = sum(all(run.outcomes[test] == outcome for test, outcome in self.expected.items()) for run in self.runs)
         times = f" {right}/{len(self.runs)}" if len(self.runs) > 1 else ""
         if self.trouble:
             return f"TROUBLE   {self.subject}: {self.trouble}"
         if self.mutant is None:
             return f"{'FAILS   ' if self.wrong() else 'passes  '}{times}  {self.subject}: {len(self.expected)} tests"
         named = ", ".join(self.mutant.named)
-        survived = any(run[test] != checks.FAILED for run in self.runs for test in self.mutant.named)
+        survived = any(run.outcomes[test] != checks.FAILED for run in self.runs for test in self.mutant.named)
         return f"{'SURVIVED' if survived else 'caught  '}{times}  {self.subject}: {named}"
+
+    def text(self) -> str:
+        return "\n          ".join([self.line(), *self.wrong()])
 
     @property
     def bad(self) -> bool:
@@ -170,7 +180,7 @@ def run(options: argparse.Namespace) -> list[Verdict]:
     def tell(done: Future) -> None:
         if done.exception() is None:
             for verdict in done.result():
-                print("\n          ".join([verdict.line(), *verdict.wrong()]), flush=True)
+                print(verdict.text(), flush=True)
 
     def baseline(kind: str, verdict: Verdict) -> list[Verdict]:
         return [repeat(verdict, build.programs_of(bases[kind], kind), kind, options)]
@@ -216,10 +226,12 @@ def main(words: Sequence[str] | None = None) -> int:
         print(f"TROUBLE   {gap}")
     bad = [verdict for verdict in verdicts if verdict.bad]
     mutants = [verdict for verdict in verdicts if verdict.mutant]
+    if bad:  # again, for whoever sees only the end of a long log
+        print("\nunexpected:", *(verdict.text() for verdict in bad), sep="\n", end="\n\n")
     print(f"{len(mutants)} mutants (counted per server), {len(verdicts) - len(mutants)} unpatched servers, "
           f"{len(bad)} unexpected results")
     if not (options.k or options.on or options.unpatched or bad):
-        seen = [(each.mutant, each.server, each.runs[0]) for each in verdicts if each.mutant]
+        seen = [(each.mutant, each.server, each.runs[0].outcomes) for each in verdicts if each.mutant]
         matrix.write(servers.ROOT / options.matrix, seen)
     return 1 if bad or gaps else 0
 
