@@ -247,6 +247,10 @@ def sweep_all(names: list[str], each: bool = False) -> int:
     print(f"\n| {' | '.join(HEADS)} |\n|{' --- |' * len(HEADS)}")
     for name, tally in tallies.items():
         print(row(name, tally))
+    for name, tally in tallies.items():
+        if tally.failed:  # again, for whoever sees only the end of a long log
+            print()
+            print_findings(name, tally)
     print(f"\n{sum(tally.pairs for tally in tallies.values())} pairs in {time.monotonic() - began:.0f} s")
     return 1 if any(tally.failed for tally in tallies.values()) else 0
 
