@@ -156,9 +156,18 @@ static void stop_accepting(struct loop *loop)
     loop->stopping = true;
 }
 
+/* A peer may have woken this loop and no other (EPOLLEXCLUSIVE). If the listener were closed now,
+ * that peer would wait until the next one comes and wakes another loop. So the API is told first:
+ * no further peer wakes this loop. Then the loop accepts those that wait already. */
 void loop_leave(struct loop *loop)
 {
-    stop_accepting(loop);
+    struct listener *listener = &loop->service.listener;
+
+    mux_remove(loop->mux, &listener->watch);
+    if (listener->watch.fd >= 0)
+        accept_peers(loop);
+    listener_close(listener);
+    loop->stopping = true;
     loop->service.restart.deadline_ns =
         clock_after(loop->context.now_ns, loop->context.options->drain_timeout_ns);
 }

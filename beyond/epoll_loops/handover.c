@@ -33,15 +33,11 @@ static bool all_obey(struct team *team)
 }
 
 /* NULL: nothing does. A restart hands one listener on, and --listen reuseport has several: those
- * who wait in the queues of the others would be lost. With EPOLLEXCLUSIVE the kernel wakes one loop
- * for a peer, of either process. If that one leaves, nobody else hears of the peer until the next
- * one comes. */
+ * who wait in the queues of the others would be lost. */
 static const char *forbids(const struct team *team)
 {
     if (chosen.listen == LISTEN_REUSEPORT && team->count > 1)
         return "--listen reuseport has a listener for each loop";
-    if (chosen.listen == LISTEN_EXCLUSIVE)
-        return "--listen exclusive may wake a loop that leaves, and no other";
     if (atomic_load(&team->leaving) || atomic_load(&team->stops) != 0)
         return "this server is ending";
     if (atomic_load(&team->copying) || restart_under_way(&team->service.restart))

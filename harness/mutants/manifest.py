@@ -393,7 +393,9 @@ MUTANTS = (
     ),
     Mutant(
         "loops-limit-of-each", "several loops: --max-conns is a limit of each loop", ("epoll_loops",),
-        tuple(f"test_epoll_loops.py::test_max_conns_is_a_limit_of_the_process[{way}]" for way in LISTEN_WAYS),
+        # With the other two ways one loop may get all peers by chance, and then its limit is that of all.
+        ("test_epoll_loops.py::test_max_conns_is_a_limit_of_the_process[handed]",
+         "test_epoll_loops.py::test_max_conns_is_a_limit_of_the_process[reuseport]"),
     ),
     Mutant(
         "loops-each-refuses", "several loops: each of them refuses a peer a second when descriptors are short",
@@ -424,6 +426,17 @@ MUTANTS = (
         "loops-one-listener-closed", "several loops: one of the listeners of SO_REUSEPORT is closed with peers queued",
         ("epoll_loops",),
         ("test_epoll_loops.py::test_waiting_peers_are_served_as_loops_close_descriptors[reuseport]",),
+    ),
+    Mutant(
+        "loops-leave-with-a-wake-up", "several loops: a loop that was woken for a peer leaves without accepting",
+        ("epoll_loops",),
+        ("test_epoll_loops.py::test_a_loop_that_leaves_has_been_woken_for_a_peer[exclusive]",),
+    ),
+    Mutant(
+        "loops-closed-under-a-copy", "several loops: a connection is closed while a child has a copy of its descriptor",
+        ("epoll_loops",),
+        tuple(f"test_epoll_loops.py::test_what_ends_while_the_process_has_a_copy[{way}]"
+              for way in ("handed", "shared", "exclusive")),
     ),
     Mutant(
         "tls-pending-forgotten", "TLS: bytes that OpenSSL holds already wait for an event", ("tls",),

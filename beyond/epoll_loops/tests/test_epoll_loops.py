@@ -304,7 +304,7 @@ def test_it_is_enough_for_one_loop(start, listening):
 # -- restart: what test_restart.py does not know ---------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ("handed", "shared"))
+@pytest.mark.parametrize("way", ("handed", "shared", "exclusive"))
 @pytest.mark.cause("a loop goes on to accept, or ends its connections, or is not told")
 def test_every_loop_leaves(start, way):
     server = start(*options(way), "--drain-timeout", "3600")
@@ -333,7 +333,7 @@ library = preload.library("hold_exec.c")
 
 @needs_proc
 @preload.needed
-@pytest.mark.parametrize("way", ("handed", "shared"))
+@pytest.mark.parametrize("way", ("handed", "shared", "exclusive"))
 @pytest.mark.cause("a connection is closed while a child has a copy of its descriptor: epoll goes on to report it")
 def test_what_ends_while_the_process_has_a_copy(start, library, way):
     server = start(*options(way), environment={"LD_PRELOAD": str(library)})
@@ -356,6 +356,26 @@ def test_what_ends_while_the_process_has_a_copy(start, library, way):
     os.kill(child, signal.SIGCONT)
     server.wait_successor()
     server.connect().echo(b"after")
+
+
+peer_before_letter = preload.library("peer_before_letter.c")
+
+
+@needs_proc
+@preload.needed
+@pytest.mark.parametrize("way", ("shared", "exclusive"))
+@pytest.mark.cause("a loop leaves with the only wake-up for a peer, who waits until the next one comes")
+def test_a_loop_that_leaves_has_been_woken_for_a_peer(start, peer_before_letter, way):
+    loops = 4
+    server = start(*options(way, loops), environment={"LD_PRELOAD": str(peer_before_letter)},
+                   wrapper=("taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))))
+    port = server.address[1]
+    for _ in range(5):
+        server.restart()
+        waiting.until(lambda: sum(each.unread for each in kernel.sockets(port) if each.state == kernel.LISTEN) == 0,
+                      "every peer accepted, though no further one connects")
+    peer = server.connect()
+    peer.echo(b"after")
 
 
 @needs_proc
@@ -382,17 +402,13 @@ def test_the_copy_waits_for_a_loop_that_computes(start):
     server.wait_successor()
 
 
-@pytest.mark.parametrize("way, reason", (
-    ("reuseport", "has a listener for each loop"),
-    ("exclusive", "may wake a loop that leaves, and no other"),
-))  # fmt: skip
-@pytest.mark.cause("peers are lost in a queue or wait for the next one to come, or nobody says that nothing happens")
-def test_no_restart_that_would_lose_peers(start, way, reason):
-    server = start(*options(way))
+@pytest.mark.cause("peers are lost in a queue, or nobody says that nothing happens")
+def test_no_restart_that_would_lose_peers(start):
+    server = start(*options("reuseport"))
     peer = server.connect()
     peer.echo(b"before")
     server.signal(signal.SIGUSR2)
-    server.expect_errors(f"^epoll_loops: no restart: --listen {way} {reason}$")
+    server.expect_errors("^epoll_loops: no restart: --listen reuseport has a listener for each loop$")
     peer.echo(b"after")
     server.connect().echo(b"still accepting")
 
