@@ -32,7 +32,8 @@ void buffer_free(struct buffer *buffer, struct context *context)
  * So from the first large buffer on up to BUFFERS_KEPT_BYTES stay, however many buffers there were:
  * what is above goes back to the kernel at once. A buffer above MAPPED_BYTES is a mapping of its
  * own, and its memory goes back when it is freed; a 32-bit glibc allows less than that
- * (mallopt(3)). Other systems' allocators keep freed memory for a while by themselves.
+ * (mallopt(3)). Other systems' allocators keep freed memory for a while by themselves. Whoever sets
+ * one of the two limits in the environment has decided otherwise, and mallopt would overrule that.
  * Test: test_memory.py */
 static void keep_memory(struct context *context, uint32_t capacity)
 {
@@ -40,6 +41,8 @@ static void keep_memory(struct context *context, uint32_t capacity)
         return;
     context->keeps_memory = true;
 #ifdef __GLIBC__
+    if (getenv("MALLOC_TRIM_THRESHOLD_") != NULL || getenv("MALLOC_MMAP_THRESHOLD_") != NULL)
+        return;
     (void)mallopt(M_TRIM_THRESHOLD, BUFFERS_KEPT_BYTES);
     if (mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES) == 0)
         (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_32);

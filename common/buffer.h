@@ -17,7 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* So much freed memory malloc(3) may keep for the next burst. */
+/* So much freed memory malloc(3) may keep for the next burst, unless MALLOC_TRIM_THRESHOLD_ or
+ * MALLOC_MMAP_THRESHOLD_ in the environment (mallopt(3)) says otherwise. */
 enum { BUFFERS_KEPT_BYTES = 32 * 1024 * 1024 };
 
 struct buffer {

@@ -8,6 +8,7 @@ from statistics import median
 import pytest
 
 from suite import kernel, needs, servers, tls
+from suite.adversaries import RETURNS_MEMORY
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 from suite.server import Server
@@ -187,6 +188,20 @@ def test_memory_comes_back_though_some_keep_their_buffers(start, keep):
     kept = burst.peers[keep]
     burst.end([peer for peer in burst.peers if peer not in kept])
     assert burst.grown() < burst.may_stay() + 1.1 * len(kept) * len(burst.data), f"{burst.grown()} bytes are still held"
+
+
+@pytest.mark.inside
+@pytest.mark.cause("what the environment says of malloc(3) is overruled")
+@needs_glibc
+@needs_rss
+@true_rss
+@one_loop
+def test_the_environment_decides_what_is_kept(start):
+    server = start(environment=RETURNS_MEMORY)
+    burst = Burst(server, 20, 1_000_000)
+    burst.end(burst.peers)
+    allowed = (2 << 20) + servers.burst(server.name)
+    assert burst.grown() < allowed, f"{burst.grown()} bytes are still held"
 
 
 @pytest.mark.cause("memory is reserved for what a header announces, before it has come")
