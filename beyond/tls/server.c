@@ -1,7 +1,8 @@
 /* Echo server over TLS, on epoll(7) and OpenSSL 3.
  *
  * Try it:  build/tls --cert cert.pem --key key.pem --port 9000 &
- *          printf '\0\0\0\5hello' | openssl s_client -quiet -connect 127.0.0.1:9000 | od -c
+ *          printf '\0\0\0\5hello' |
+ *              timeout 2 openssl s_client -quiet -connect 127.0.0.1:9000 | od -c
  *
  * What is different from epoll_lt and epoll_et is what TLS makes of readiness: the kernel reports
  * records, and the loop wants frames. A call may wait for the other direction (session.c), and
