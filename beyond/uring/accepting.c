@@ -63,6 +63,22 @@ int accepting_update(struct accepting *accepting, struct ring *ring, struct watc
     return 0;
 }
 
+/* An armed accept waits as EPOLLEXCLUSIVE does: the kernel takes one wake-up for enough, and does
+ * not wake the new program, whose accept stands behind this one. If this one is cancelled then,
+ * the peer waits until the next one comes. No more can wait here than the queue holds. */
+void accepting_rest(struct loop *loop)
+{
+    struct context *context = &loop->context;
+    int fd = -1;
+
+    for (int most = loop->service.options.backlog; most > 0; most--) {
+        if (listener_accept(&loop->service.listener, context->stats, context->now_ns, &fd) !=
+            ACCEPT_DONE)
+            break;
+        loop_admit(loop, fd);
+    }
+}
+
 /* After an error the loop's own accept(2) finds out what is wrong, and knows what to do. */
 void accepting_completed(struct accepting *accepting, struct loop *loop,
                          const struct completion *completion)

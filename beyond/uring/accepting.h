@@ -20,6 +20,9 @@ struct accepting {
 int accepting_update(struct accepting *accepting, struct ring *ring, struct watch *watch,
                      unsigned wants);
 
+/* At a restart, when the accept is over: accepts the peers for whom nobody else was woken. */
+void accepting_rest(struct loop *loop);
+
 /* Takes a completion of the listener in: a peer, or the end of the accept. */
 void accepting_completed(struct accepting *accepting, struct loop *loop,
                          const struct completion *completion);

@@ -166,6 +166,11 @@ int ring_submit(struct ring *ring)
     return done(ring, io_uring_submit_and_get_events(&ring->uring));
 }
 
+bool ring_in_flight(const struct ring *ring)
+{
+    return ring->is_open && ring->flying > io_uring_sq_ready(&ring->uring);
+}
+
 bool ring_completion(struct ring *ring, struct completion *completion)
 {
     struct io_uring_cqe *entry;

@@ -72,6 +72,9 @@ int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns);
 /* The same without waiting. */
 int ring_submit(struct ring *ring);
 
+/* Does the kernel have an entry whose last completion has not come? */
+bool ring_in_flight(const struct ring *ring);
+
 /* Takes the oldest completion. Returns false when there is none. */
 bool ring_completion(struct ring *ring, struct completion *completion);
 

@@ -119,7 +119,7 @@ void mux_close(struct mux *mux)
         connection_close(connection, CLOSE_stop);
         loop_settle(mux->loop, connection);
     }
-    for (int looks = LAST_LOOKS; looks > 0 && mux->ring.flying > 0; looks--) {
+    for (int looks = LAST_LOOKS; looks > 0 && ring_in_flight(&mux->ring); looks--) {
         cancelled = cancelled || ring_cancel_all(&mux->ring, &mux->signals.watch, KIND_CANCEL) == 0;
         take_completions(mux,
                          cancelled ? ring_wait(&mux->ring, NEVER, 0) : ring_submit(&mux->ring));
@@ -185,6 +185,8 @@ void mux_remove(struct mux *mux, struct watch *watch)
             (void)pipe_polling_cancel(&mux->ring, watch);
         take_completions(mux, ring_submit(&mux->ring));
     }
+    if (is_listener(mux, watch) && restart_under_way(&mux->loop->service.restart))
+        accepting_rest(mux->loop);
 }
 
 /* [2] Wait: the kernel takes all entries first, and a send that can be done is done in the call.

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from faults.scenario import Subject
-from suite import needs, servers, waiting
+from suite import kernel, needs, preload, servers, waiting
 from suite.frames import payload
 from suite.strace import UNDER_STRACE, calls_of
 
@@ -87,3 +87,21 @@ def test_polls_of_a_restart_that_all_fail(tmp_path):
         assert waits < 30, f"{waits} wake-ups"
     finally:
         server.end()
+
+
+# -- restart ---------------------------------------------------------------------------------------
+
+library = preload.library("peer_before_leaving.c")
+
+
+@preload.needed
+@pytest.mark.inside
+@pytest.mark.cause("the accept that is armed takes a wake-up, is cancelled, and nobody accepts the peer")
+def test_a_server_that_leaves_has_been_woken_for_a_peer(start, library):
+    server = start(environment={"LD_PRELOAD": str(library)})
+    for _ in range(3):
+        server.restart()
+        port = server.address[1]
+        waiting.until(lambda: sum(each.unread for each in kernel.sockets(port) if each.state == kernel.LISTEN) == 0,
+                      "every peer accepted, though no further one connects")
+    server.connect().echo(b"after")
