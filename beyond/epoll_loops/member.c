@@ -172,6 +172,8 @@ void *member_run(void *argument)
 {
     struct member *member = argument;
 
+    (void)pthread_mutex_lock(&member->team->gate);
+    (void)pthread_mutex_unlock(&member->team->gate);
     member->result = loop_run(&member->loop, &member->error);
     atomic_store(&member->ended, true);
     ring_main(member->team);

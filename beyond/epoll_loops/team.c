@@ -300,17 +300,25 @@ static void close_team(struct team *team)
     (void)add_up(team, &team->service);
 }
 
+/* The threads are made before the ready line, because that may fail. They wait at the gate until
+ * the line is out: if the start fails, a peer that waits in the queue is still there for another
+ * process that has the listener. */
 int team_main(const struct server *server, int argc, char **argv)
 {
-    struct team team = {.bell = -1, .own = {.signals.fd = -1, .timer.fd = -1}};
+    struct team team = {
+        .bell = -1, .own = {.signals.fd = -1, .timer.fd = -1}, .gate = PTHREAD_MUTEX_INITIALIZER};
     struct error error;
     int status = EXIT_CANNOT_RUN;
 
     if (!service_open(&team.service, server, argc, argv, &status))
         return status;
+    (void)pthread_mutex_lock(&team.gate);
     int result = open_team(&team, &error);
     if (result == 0)
         result = service_announce(&team.service, &error);
+    if (result < 0)
+        stop(&team, AT_ONCE);
+    (void)pthread_mutex_unlock(&team.gate);
     if (result == 0)
         result = run(&team, &error);
     close_team(&team);

@@ -72,6 +72,7 @@ struct team {
     bool rests;            /* LISTEN_HANDED: the listener rests, and is counted in resting */
     unsigned freed_seen;   /* of freed */
     unsigned reports_done; /* of reports: statistics that were printed */
+    pthread_mutex_t gate;  /* held until the ready line is out: no loop accepts before */
     pid_t successor;       /* that listens, until the line that says so is printed; else 0 */
     struct member *failed; /* the first loop that failed, or NULL */
     struct stats_of_loop counts[LOOPS_MOST];

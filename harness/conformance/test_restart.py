@@ -480,9 +480,10 @@ def test_no_restart_during_a_stop(start):
 
 @pytest.mark.cause("the new program accepts although the old server has given it up")
 def test_a_new_program_that_nobody_waits_for_ends(server_name, listening):
-    """The old server has closed its end of the pipe: it has given up, and goes on itself."""
+    """The old server has closed its end of the pipe: it has given up, and goes on itself. So who waits is its peer."""
     if servers.absent(server_name):
         pytest.skip(servers.absent(server_name))
+    waiting_peers = [socket.create_connection(listening.getsockname()) for _ in range(3)]
     reading, writing = os.pipe()
     os.close(reading)
     result = subprocess.run(
@@ -493,3 +494,7 @@ def test_a_new_program_that_nobody_waits_for_ends(server_name, listening):
     os.close(writing)
     assert result.returncode == 1
     assert result.stderr.startswith(f"{server_name}: write READY_FD: Broken pipe\n")
+    listening.setblocking(False)
+    for peer in waiting_peers:
+        listening.accept()[0].close()  # BlockingIOError: it is not in the queue any more
+        peer.close()

@@ -6,11 +6,12 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
 
-from suite import kernel, needs, preload, waiting
+from suite import kernel, needs, preload, servers, waiting
 from suite.churn import Churn
 from suite.flood import Flood
 from suite.frames import payload
@@ -400,6 +401,23 @@ def test_the_copy_waits_for_a_loop_that_computes(start):
     waiting.until(answered, "the echo")
     assert not early
     server.wait_successor()
+
+
+@pytest.mark.parametrize("way", ("handed", "shared", "exclusive"))
+@pytest.mark.cause("loops accept before the ready line is out, and the start fails")
+def test_a_start_that_fails_takes_no_peer(server_name, listening, way):
+    waiting_peers = [socket.create_connection(listening.getsockname()) for _ in range(3)]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [*supervisor(listening.fileno()), str(servers.program(server_name)), "--port", "0", *options(way)],
+            stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True,
+            pass_fds=[listening.fileno()], timeout=waiting.PATIENCE,
+        )  # fmt: skip
+    assert result.returncode == 1, result.stderr
+    listening.setblocking(False)
+    for peer in waiting_peers:
+        listening.accept()[0].close()  # BlockingIOError: it is not in the queue any more
+        peer.close()
 
 
 @pytest.mark.cause("peers are lost in a queue, or nobody says that nothing happens")
