@@ -69,13 +69,13 @@ int accepting_update(struct accepting *accepting, struct ring *ring, struct watc
 void accepting_rest(struct loop *loop)
 {
     struct context *context = &loop->context;
-    int fd = -1;
+    int peer = -1;
 
     for (int most = loop->service.options.backlog; most > 0; most--) {
-        if (listener_accept(&loop->service.listener, context->stats, context->now_ns, &fd) !=
+        if (listener_accept(&loop->service.listener, context->stats, context->now_ns, &peer) !=
             ACCEPT_DONE)
             break;
-        loop_admit(loop, fd);
+        loop_admit(loop, peer);
     }
 }
 
