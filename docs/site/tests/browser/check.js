@@ -62,19 +62,22 @@ async function byKeyboard(browser) {
   await browser.size(DESK);
   for (const page of plan.sample) {
     await browser.open(at(page));
+    await unpacked(browser);
     const wanted = await browser.run(look.watchFocus);
     for (let pressed = 0; pressed < wanted + 10; pressed++) await browser.press("Tab");
     note("keyboard", page, await browser.run(look.focusFaults));
   }
 }
 
+/* The page of the search changes when its index is there. */
+const unpacked = (browser) => browser.run(async () => {
+  while (document.getElementById("find")?.hidden) await new Promise((done) => setTimeout(done, 10));
+});
+
 /* A search is asked by keyboard alone: from another page, by a word's beginning, in Korean. */
 async function searching(browser) {
   const faults = [];
   const results = () => browser.run(() => [...document.querySelectorAll("#results a")].map((each) => each.href));
-  const unpacked = () => browser.run(async () => {
-    while (document.getElementById("find").hidden) await new Promise((done) => setTimeout(done, 10));
-  });
   const ask = async (words) => {
     await browser.run(() => { const field = document.getElementById("words"); field.focus(); field.select(); });
     await browser.type(words);
@@ -88,10 +91,10 @@ async function searching(browser) {
   const loaded = browser.client.Page.loadEventFired();
   await browser.press("Enter");
   await loaded;
-  await unpacked();
+  await unpacked(browser);
   if (!(await results()).length) faults.push("EPOLLRDHUP is not found from the field on the first page");
   await browser.open(at(plan.search));
-  await unpacked();
+  await unpacked(browser);
   for (const words of ["EPOLLRDHUP", "epollrdh", "역압", "epoll wait"]) {
     if (!(await ask(words)).length) faults.push(`${words} is not found`);
   }
