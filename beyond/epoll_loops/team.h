@@ -72,11 +72,11 @@ struct team {
     bool rests;            /* LISTEN_HANDED: the listener rests, and is counted in resting */
     unsigned freed_seen;   /* of freed */
     unsigned reports_done; /* of reports: statistics that were printed */
-    pthread_mutex_t gate;  /* held until the ready line is out: no loop accepts before */
     pid_t successor;       /* that listens, until the line that says so is printed; else 0 */
     struct member *failed; /* the first loop that failed, or NULL */
     struct stats_of_loop counts[LOOPS_MOST];
     /* Shared by all threads. */
+    pthread_mutex_t gate;           /* held until the ready line is out: no loop accepts before */
     atomic_uint stops;              /* signals that ask for a stop */
     atomic_uint reports;            /* requests for statistics */
     atomic_uint orders;             /* changes of the two below that all loops must know of */

@@ -49,8 +49,8 @@ class Loops:
         deadline = time.monotonic() + PATIENCE
         before: object = None
         while True:
-            waiting = next(each.unread for each in kernel.sockets(self.address[1]) if each.state == kernel.LISTEN)
-            now = kernel.ran(self.running.pid) if waiting == 0 else None
+            settled = kernel.waiting_peers(self.address[1]) == 0
+            now = kernel.ran(self.running.pid) if settled else None
             if now is not None and now == before:
                 return
             before = now

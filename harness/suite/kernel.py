@@ -144,6 +144,11 @@ def side_of(port: int, peer_port: int) -> Socket:
     return [each for each in sockets(port) if each.peer_port == peer_port and each.state != TIME_WAIT][-1]
 
 
+def waiting_peers(port: int) -> int:
+    """How many have connected and are not accepted yet, in the queues of all listeners with this port."""
+    return sum(each.unread for each in sockets(port) if each.state == LISTEN)
+
+
 def sockets(port: int) -> list[Socket]:
     """All TCP sockets whose own port this is: a server's listener and its ends of its connections."""
     found = []

@@ -367,16 +367,13 @@ peer_before_letter = preload.library("peer_before_letter.c")
 @pytest.mark.parametrize("way", ("shared", "exclusive"))
 @pytest.mark.cause("a loop leaves with the only wake-up for a peer, who waits until the next one comes")
 def test_a_loop_that_leaves_has_been_woken_for_a_peer(start, peer_before_letter, way):
-    loops = 4
-    server = start(*options(way, loops), environment={"LD_PRELOAD": str(peer_before_letter)},
+    server = start(*options(way, 4), environment={"LD_PRELOAD": str(peer_before_letter)},
                    wrapper=("taskset", "--cpu-list", str(min(os.sched_getaffinity(0)))))
-    port = server.address[1]
     for _ in range(5):
         server.restart()
-        waiting.until(lambda: sum(each.unread for each in kernel.sockets(port) if each.state == kernel.LISTEN) == 0,
+        waiting.until(lambda: kernel.waiting_peers(server.address[1]) == 0,
                       "every peer accepted, though no further one connects")
-    peer = server.connect()
-    peer.echo(b"after")
+    server.connect().echo(b"after")
 
 
 @needs_proc

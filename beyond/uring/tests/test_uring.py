@@ -101,7 +101,6 @@ def test_a_server_that_leaves_has_been_woken_for_a_peer(start, library):
     server = start(environment={"LD_PRELOAD": str(library)})
     for _ in range(3):
         server.restart()
-        port = server.address[1]
-        waiting.until(lambda: sum(each.unread for each in kernel.sockets(port) if each.state == kernel.LISTEN) == 0,
+        waiting.until(lambda: kernel.waiting_peers(server.address[1]) == 0,
                       "every peer accepted, though no further one connects")
     server.connect().echo(b"after")
