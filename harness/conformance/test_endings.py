@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from suite import kernel, waiting
+from suite.ahead import start_ahead
 from suite.flood import Flood
 from suite.frames import frame, header, payload
 
@@ -54,17 +55,15 @@ def test_data_and_end_in_one_wake_up(start, size):
 @pytest.mark.cause(END)
 def test_data_of_several_reads_and_end_in_one_wake_up(start):
     """No one read takes it all, and the only edge that there will be has come with the first of it."""
-    server = start()
-    peer = server.connect()
-    for _ in range(8):  # lets the kernel widen the receive window beyond what one read takes
-        peer.echo(payload(1 << 20))
+    data = frame(payload(70_000)) * 2
+    server, peer = start_ahead(start, len(data))
     before = server.statistics()["reads"]
     with server.frozen():
-        peer.send_ahead(frame(payload(100_000)) * 2)
+        peer.send(data)
         peer.half_close()
         peer.wait_delivered()
     for _ in range(2):
-        peer.expect_frame(payload(100_000))
+        peer.expect_frame(payload(70_000))
     peer.expect_end()
     statistics = server.stop()
     assert statistics["closed"]["end"] == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from suite import kernel, servers, tls, waiting
+from suite.ahead import start_ahead
 from suite.frames import frame, payload
 
 from test_descriptors import limit_to
@@ -22,16 +23,13 @@ def test_more_waits_than_a_turn_reads(start, server_name):
     begun frame keeps the reads short: there are many of them. Over TLS a read brings 33 KiB into memory of OpenSSL,
     whatever the room is: fewer reads, but more than a turn of that server has."""
     turn, frames = (servers.OF[server_name].reads, 20) if tls.options(server_name) else (READS_A_TURN, 40)
-    server = start("--high-water", "8000000", "--low-water", "1000000")
-    peer = server.connect()
-    for _ in range(8):  # lets the kernel widen the receive window beyond what the reads of one turn take
-        peer.echo(payload(1 << 20))
     stream = frame(payload(5000)) * frames
+    server, peer = start_ahead(start, len(stream), "--high-water", "8000000", "--low-water", "1000000")
     peer.send(stream[:2])
     peer.wait_delivered()
     before = server.wait_statistics(lambda s: s["buffers"] == 1, "two bytes of a header kept")["reads"]
     with server.frozen():
-        peer.send_ahead(stream[2:])
+        peer.send(stream[2:])
         peer.wait_delivered()
     for _ in range(frames):
         peer.expect_frame(payload(5000))

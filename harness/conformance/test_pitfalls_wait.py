@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from suite import kernel, preload, servers, waiting
+from suite.ahead import start_ahead
 from suite.flood import Flood
-from suite.frames import payload
+from suite.frames import frame, payload
 from suite.peer import needs_in_flight
 from suite.server import Server
 
@@ -101,11 +102,9 @@ def test_input_that_comes_after_the_last_wait(start, library):
 def test_all_that_comes_after_the_last_wait(start, server_name, library, kind):
     """As above, and one read does not bring all of it: recv(2) returns what it has room for, and it stops before an
     urgent byte (tcp(7))."""
-    server = start(environment={"LD_PRELOAD": str(library), "STOP_AT_CLOSE": "of the listener"})
-    peer = server.connect()
-    for _ in range(8):  # lets the kernel widen the receive window beyond what one read takes
-        peer.echo(payload(1 << 20))
+    environment = {"LD_PRELOAD": str(library), "STOP_AT_CLOSE": "of the listener"}
     count = 4 * READ_BYTES[servers.OF[server_name].transport] // 5000 if kind == "more than a read takes" else 2
+    server, peer = start_ahead(start, count * len(frame(payload(5000))), environment=environment)
     with stopped_after_the_last_wait(server):
         for i in range(count):
             if i > 0 and kind == "urgent byte":
