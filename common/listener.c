@@ -268,7 +268,7 @@ static bool peers_own_error(int number)
 static enum accept_result out_of_descriptors(struct listener *listener, struct stats *stats,
                                              int number, uint64_t now_ns)
 {
-    listener->resting_until_ns = clock_after(clock_now(), rest_ns);
+    listener_rest(listener);
     if (now_ns < clock_after(listener->spare_used_ns, rest_ns))
         return ACCEPT_EXHAUSTED;
     if (listener->spare >= 0)
@@ -339,6 +339,13 @@ void listener_admit(struct listener *listener, struct stats *stats)
 {
     stats->accepted++;
     listener->refusing = false;
+}
+
+/* Counted from now and not from the start of the turn: a long turn must not use up the rest. Peers
+ * wait in the kernel's queue meanwhile. */
+void listener_rest(struct listener *listener)
+{
+    listener->resting_until_ns = clock_after(clock_now(), rest_ns);
 }
 
 /* A connection that ended may have freed the descriptor that was missing. Without this, a peer that

@@ -53,6 +53,9 @@ void listener_refuse(struct listener *listener, struct stats *stats, int fd, con
 /* Counts a peer that is served from now on: it ends a run of refusals. */
 void listener_admit(struct listener *listener, struct stats *stats);
 
+/* Begins a rest, of a second. */
+void listener_rest(struct listener *listener);
+
 /* Ends the rest: a descriptor has become free, or it is time to look again. */
 void listener_wake(struct listener *listener);
 

@@ -121,21 +121,27 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 }
 
 /* The listener changes when it begins or ends a rest. The kernel refuses to modify an entry with
- * EPOLLEXCLUSIVE (EINVAL, epoll_ctl(2)), so it is taken out and put back in. */
+ * EPOLLEXCLUSIVE (EINVAL, epoll_ctl(2)), so it is taken out and put back in. MOD needs no memory,
+ * ADD does. Where there is none (ENOMEM, ENOSPC), the listener rests for another second. */
 static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
 {
     struct listener *listener = &mux->loop->service.listener;
+    bool is_exclusive = chosen.listen == LISTEN_EXCLUSIVE;
 
     if (mux->may_refuse)
         atomic_store(&mux->team->spare_used_ns, listener->spare_used_ns);
     mux->may_refuse = false;
-    if (watch->fd < 0 || !watch_change(watch, wants, mux->loop->context.stats))
+    if (watch->fd < 0 || watch->interest == wants)
         return 0;
+    if (is_exclusive && wants != NOTHING && watch_for(mux, watch, EPOLL_CTL_ADD, wants) < 0) {
+        listener_rest(listener);
+        return 0;
+    }
+    (void)watch_change(watch, wants, mux->loop->context.stats);
     team_rests(mux->team, wants == NOTHING);
-    if (chosen.listen != LISTEN_EXCLUSIVE)
+    if (!is_exclusive)
         return watch_for(mux, watch, EPOLL_CTL_MOD, wants);
-    return wants == NOTHING ? epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL)
-                            : watch_for(mux, watch, EPOLL_CTL_ADD, wants);
+    return wants == NOTHING ? epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL) : 0;
 }
 
 /* A change of interest is a system call, so it is made only when something has changed: when output

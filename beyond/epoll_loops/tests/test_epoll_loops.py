@@ -172,6 +172,25 @@ def test_waiting_peers_are_served_as_loops_close_descriptors(start, way):
     assert server.statistics()["refused"] < 8
 
 
+no_memory_for_an_entry = preload.library("no_memory_for_an_entry.c")
+
+
+@needs_proc
+@preload.needed
+@pytest.mark.cause("a listener whose rest is over cannot be watched again just then, and the server ends")
+def test_a_rest_that_ends_while_there_is_no_memory(start, no_memory_for_an_entry):
+    server = start(*options("exclusive", 1), environment={"LD_PRELOAD": str(no_memory_for_an_entry)})
+    limit_to(server, 1)
+    served = server.connect("served")
+    served.echo(b"x")
+    waits = [server.connect("waits") for _ in range(2)]
+    waiting.until(lambda: any(is_refused(peer) for peer in waits), "a peer refused")
+    served.close()
+    server.wait_statistics(lambda s: s["accepted"] == 2, "the other one accepted")
+    [peer] = [each for each in waits if not is_refused(each)]
+    peer.echo(b"at last")
+
+
 def busy(server: Server) -> bool:
     """Does a thread of it run?"""
     states = [(task / "stat").read_text().rsplit(")", 1)[1].split()[0] for task in kernel.threads(server.pid)]
