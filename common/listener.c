@@ -269,22 +269,21 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
                                              int number, uint64_t now_ns)
 {
     listener_rest(listener);
-    if (now_ns < clock_after(listener->spare_used_ns, rest_ns))
+    if (listener->spare < 0 || now_ns < clock_after(listener->spare_used_ns, rest_ns))
         return ACCEPT_EXHAUSTED;
-    if (listener->spare >= 0)
-        (void)close(listener->spare);
+    (void)close(listener->spare);
     stats->accepts++;
     int fd = accept(listener->watch.fd, NULL, NULL);
     bool nobody_waits = fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
-    if (fd >= 0)
+    if (fd >= 0) {
         listener_refuse(listener, stats, fd, strerror(number), now_ns);
-    /* This fails when somebody else was faster (ENFILE). Then there is no spare, and the next call
-     * of this function opens one when it can. */
-    listener->spare = open_spare();
-    if (!nobody_waits) {
         listener->spare_used_ns = clock_now();
-        return ACCEPT_EXHAUSTED;
     }
+    /* This fails when somebody else took the slot: another thread, or another process (ENFILE).
+     * Then there is no spare until listener_accept() can open one. */
+    listener->spare = open_spare();
+    if (!nobody_waits)
+        return ACCEPT_EXHAUSTED;
     /* Linux looks for a free descriptor first, and for a peer after it. So EMFILE alone does not
      * mean that somebody waits. With an empty queue there is no reason to rest. */
     stats->would_block++;
@@ -308,6 +307,8 @@ enum accept_result listener_accept(struct listener *listener, struct stats *stat
         return ACCEPT_DONE;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
         stats->would_block++;
+        if (listener->spare < 0) /* lost, and nobody waits who needs a descriptor more */
+            listener->spare = open_spare();
         return ACCEPT_WOULD_BLOCK;
     }
     return out_of_descriptors(listener, stats, errno, now_ns);

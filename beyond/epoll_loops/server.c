@@ -177,9 +177,12 @@ void mux_remove(struct mux *mux, struct watch *watch)
 
 /* At most one peer a second is refused for want of descriptors, by all loops together. The time of
  * the last refusal is one number. A loop takes it before it accepts, and gives it back after that.
- * Who finds it taken may accept, but not refuse. */
+ * Who finds it taken may accept, but not refuse. Who has lost the spare leaves it to the others:
+ * between close(2) and accept(2) another loop may take the slot. */
 static void take_right_to_refuse(struct mux *mux, struct listener *listener)
 {
+    if (listener->spare < 0)
+        return;
     listener->spare_used_ns = atomic_exchange(&mux->team->spare_used_ns, NEVER);
     mux->may_refuse = listener->spare_used_ns != NEVER;
 }

@@ -221,6 +221,11 @@ MUTANTS = (
         ("test_descriptors.py::test_a_free_descriptor_is_used_at_once",),
     ),
     Mutant(
+        "spare-lost-for-good", "the spare descriptor is lost, and nobody opens it again",
+        ("epoll_lt", "select_srv"),
+        ("test_descriptors.py::test_a_spare_that_somebody_took",),
+    ),
+    Mutant(
         "refused-not-closed", "the descriptor of a refused peer is not closed", ("epoll_lt",),
         ("test_descriptors.py::test_max_conns", "test_descriptors.py::test_out_of_descriptors_again_and_again"),
     ),

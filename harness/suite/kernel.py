@@ -166,8 +166,18 @@ def sockets(port: int) -> list[Socket]:
 
 
 def memory_bytes(pid: int, which: str) -> int:
-    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not. The first two
+    from smaps_rollup, if we may read it: in status Linux 6.2 to 6.15 leaves out up to 31 pages of each CPU."""
+    exact = {"VmRSS": "Rss", "RssAnon": "Anonymous"}.get(which)
+    with contextlib.suppress(OSError):
+        if exact is not None:
+            return _memory_line(pid, "smaps_rollup", exact)
+    return _memory_line(pid, "status", which)
+
+
+def _memory_line(pid: int, file: str, which: str) -> int:
+    """The number on that line is of kilobytes."""
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
         if line.startswith(f"{which}:"):
             return int(line.split()[1]) * 1024
     raise AssertionError(f"process {pid} has no {which}")
@@ -180,6 +190,15 @@ def page_faults(pid: int) -> int:
 
 def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def open_files(pid: int) -> set[str]:
+    """The names of what its descriptors stand for."""
+    names = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has just been closed
+            names.add(os.readlink(descriptor))
+    return names
 
 
 def limit_for(pid: int, room: int) -> int:

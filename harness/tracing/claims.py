@@ -175,6 +175,7 @@ NOT_SHOWN = {
     "fd-set-beyond-fd-setsize": "a thousand descriptors are needed; and what is wrong is written to memory",
     "hidden-progress": "the question is asked, and its answer is not used; how slowly a peer reads is a matter of time",
     "counter-forgotten": "a number in the statistics is wrong; the calls are the same",
+    "spare-lost-for-good": "somebody else must take the spare's slot between two calls: no step of a script does that",
     "freed-memory-goes-back": "calls for memory are no part of a trace",
     "restart-truncates-statistics": _START + "here the new program opens the file of the statistics",
     "listen-pid-not-checked": _START + "here it takes a listener over that is not meant for it",

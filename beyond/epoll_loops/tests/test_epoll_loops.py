@@ -172,6 +172,21 @@ def test_waiting_peers_are_served_as_loops_close_descriptors(start, way):
     assert server.statistics()["refused"] < 8
 
 
+thief = preload.library("../../../harness/conformance/take_free_descriptor.c")
+
+
+@needs_proc
+@preload.needed
+@pytest.mark.parametrize("way", ("shared", "exclusive"))
+@pytest.mark.cause("a loop that has lost its spare descriptor takes the right to refuse, and cannot use it")
+def test_a_loop_without_a_spare_leaves_the_right_to_refuse(start, thief, way):
+    """Between close(2) of the spare and accept(2) another loop may take the free slot."""
+    server = start(*options(way), environment={"LD_PRELOAD": str(thief), "ROBBED_ONCE": "1"})
+    limit_to(server, 0)
+    waits = [server.connect("waits") for _ in range(8)]
+    waiting.until(lambda: sum(is_refused(peer) for peer in waits) >= 5, "five of them refused, one a second")
+
+
 no_memory_for_an_entry = preload.library("no_memory_for_an_entry.c")
 
 
