@@ -1,5 +1,5 @@
-"""Shorter pages that say the same: without the end tags and the quotes of attributes that HTML lets one leave out, and
-with quotes as they are in text.
+"""Shorter pages that say the same: without the tags and the quotes of attributes that HTML lets one leave out, and with
+quotes as they are in text.
 
 A table cell and an item of a list end where the next one begins, or their parent ends; so does a paragraph where any
 block begins (HTML Standard, "Optional tags"). White space behind an end tag is then in the cell, so a script trims what
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+_FRAME = re.compile(r"\n</body>\n</html>\s*$|</?(?:head|body)>\n")
 _PARTS = "(?:li|td|th|tr|dt|dd|tbody|thead)"
 _ENDS = re.compile(rf"(\s*)</{_PARTS}>(\s*)(?=<(?:/?{_PARTS}\b|/(?:ul|ol|dl|table)>))")
 _BLOCKS = "(?:p|pre|div|section|ul|ol|table|h[1-6]|details|figure|nav|dl)"
@@ -20,6 +21,7 @@ _TEXT = re.compile(r">[^<>]*&#3[49];[^<>]*<")
 
 
 def brief(html: str) -> str:
+    html = _FRAME.sub("", html)
     html = _ENDS.sub(lambda end: "\n" if end[1] or end[2] else "", html)
     html = _PARAGRAPH.sub(lambda end: "\n" if end[1] else "", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)

@@ -45,7 +45,7 @@ def chromium() -> str:
 
 
 def modules() -> Path:
-    """What browser/package-lock.json names, fetched by npm once into the build directory."""
+    """What browser/package-lock.json names, fetched by npm once into the build directory. By one worker at a time."""
     for program in ("node", "npm"):
         if not shutil.which(program):
             pytest.skip(f"no {program} here: apt-get install nodejs npm")
@@ -106,6 +106,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
         kept = shared / f"{name}-found.json"
         with (shared / "site-browser.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            modules()
             if not kept.is_file():
                 out = shared / f"{name}-out"
                 out.mkdir()
@@ -123,7 +124,7 @@ def once(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 @pytest.fixture(scope="module")
 def report(once: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    chromium(), modules()
+    chromium()
 
     def make(out: Path) -> dict[str, Any]:
         command = [ROOT / "docs/site/build", out / "site"]
@@ -136,7 +137,7 @@ def report(once: Callable[..., dict[str, Any]]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def broken(once: Callable[..., dict[str, Any]]) -> dict[str, Any]:
-    chromium(), modules()
+    chromium()
     pages = [f"{name}.html" for name in FAULTS]
     return once("broken", lambda out: look(BROKEN, out, sample=pages, print=pages))
 

@@ -15,6 +15,7 @@ from suite.servers import ROOT
 
 MOST_BYTES = 6_000_000
 MINUTES = 280
+pytestmark = pytest.mark.timeout(3 * MINUTES)  # the first test waits for one build of the site, another for two
 ATTRIBUTES = ("href", "src", "action")
 
 
