@@ -101,11 +101,12 @@ def test_an_end_in_the_middle_of_a_long_frame(start, how):
 @needs_proc
 @pytest.mark.cause("close(2) does not end what the ring still has of a connection")
 def test_closed_connections_are_gone_for_the_kernel_too(start):
-    server = start("--idle-timeout", "0.3")
+    server = start("--idle-timeout", "1")
     before = kernel.descriptors(server.pid)
-    peers = [server.connect() for _ in range(20)]
-    for peer in peers:
-        peer.echo(b"x")
+    peers = []
+    for _ in range(20):
+        peers.append(server.connect())
+        peers[-1].echo(b"x")
     for peer in peers:
         peer.expect_gone()
     waiting.until(lambda: kernel.descriptors(server.pid) == before, "as many descriptors as at the start")

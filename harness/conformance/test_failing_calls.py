@@ -450,7 +450,7 @@ def test_no_memory_for_poll_to_grow(start, no_memory, number):
     peers = [server.connect() for _ in range(80)]
     statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 80, "all looked at")
     assert statistics["refused"] == 1
-    refused = next(peer for peer in peers if peer.has_input())
+    [refused] = waiting.until(lambda: [peer for peer in peers if peer.has_input()], "one that is refused")
     refused.expect_gone()
     for i, peer in enumerate(peers):
         if peer is not refused:
@@ -491,8 +491,9 @@ def test_no_memory_for_a_connection(start, server_name, no_memory):
     peers = [server.connect() for _ in range(3)]
     statistics = server.wait_statistics(lambda s: s["accepted"] + s["refused"] == 4, "all looked at")
     assert statistics["refused"] == 1 and len(server.wait_error("no memory")) == 1
+    refused = waiting.until(lambda: [peer for peer in peers if peer.has_input()], "one that is refused")
     for peer in peers:
-        if peer.has_input():
+        if peer in refused:
             peer.expect_gone()
         else:
             peer.echo(b"served too")
@@ -649,7 +650,7 @@ def test_an_idle_connection_makes_room_while_the_listener_rests(start):
     server.connect("refused").expect_gone()
     waits = server.connect("waits")
     waits.echo(b"in its turn")
-    assert server.statistics()["closed"]["idle"] == 1
+    assert server.statistics()["closed"]["idle"] >= 1
 
 
 # Not over TLS: there nobody sends before the server has accepted.

@@ -251,7 +251,7 @@ def test_a_hundred_restarts_under_churn_lose_nobody(start):
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("the old server ends its connections at once, or never")
 def test_drain_timeout_bounds_how_long_old_peers_stay(start):
-    server = start("--drain-timeout", "0.5")
+    server = start("--drain-timeout", "2")
     stays = server.connect("stays")
     stays.echo(b"x")
     server.restart()

@@ -22,6 +22,7 @@ from suite import kernel, strace, waiting
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="namespaces and seccomp are Linux's")
 
 HERE = Path(__file__).parent
+NAME = f"hostile-{os.getpid()}"  # so that nobody takes the processes of another worker, or of another run, for ours
 FOUND = level.find()
 USER = FOUND.user
 STRONG = Level("", FOUND.network, USER)
@@ -34,11 +35,12 @@ LEVELS = (pytest.param(STRONG, id="bubblewrap", marks=needs_strong), pytest.para
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the sandbox's user finds it, at the weak level, too: pytest's own directories are closed to others."""
-    folder = Path("/tmp") / f"hostile-{os.getpid()}"
+    folder = Path("/tmp") / NAME
     folder.mkdir(mode=0o755)
     source = HERE / "hostile.c"
-    subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-o", str(folder / "hostile"), str(source)], check=True)
-    yield folder / "hostile"
+    program = folder / NAME
+    subprocess.run(["cc", "-std=c17", "-D_GNU_SOURCE", "-O1", "-o", str(program), str(source)], check=True)
+    yield program
     shutil.rmtree(folder)
 
 
@@ -51,7 +53,7 @@ def run(of: Level, hostile: Path, what: str, within: float = 60, **more) -> tupl
 
 
 def left(what: str) -> list[str]:
-    return [line for line in kernel.command_lines() if line.strip().endswith(f"hostile {what}")]
+    return [line for line in kernel.command_lines() if line.strip().endswith(f"{NAME} {what}")]
 
 
 # -- how it ends -------------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ def test_it_sees_the_system_s_programs_and_itself(hostile):
     lines = run(STRONG, hostile, "look-around")[1].splitlines()
     told = {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
     assert sorted(told["/"].split()) == ["bin", "dev", "lab", "launch", "lib", "lib64", "tmp", "usr"]
-    assert told["/lab"] == "hostile" and told["/tmp"] == "" and told["parent"] == "1"
+    assert told["/lab"] == NAME and told["/tmp"] == "" and told["parent"] == "1"
     assert {told[name] for name in ("/proc", "/etc", "/root", "/home")} == {"No such file or directory"}
     assert told["user"] not in ("0", str(os.getuid()))
     assert told["setuid(0)"] in ("Operation not permitted", "Invalid argument")

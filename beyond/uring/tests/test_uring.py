@@ -56,6 +56,9 @@ def test_waits_are_the_calls_that_wait(start, tmp_path):
     peers[1].half_close()
     peers[1].expect_end()
     server.wait_statistics(lambda s: s["connections"] == 8, "two gone")
+    for peer in peers[2:]:
+        peer.close()
+    server.wait_statistics(lambda s: s["connections"] == 0, "all gone")
     counted = server.statistics()
     server.stop()
     waiting.until(lambda: "+++ exited" in trace.read_text(), "the end of the trace")

@@ -124,7 +124,7 @@ def test_rate_and_connections_are_exact():
     """A thousand a second for 0.3 s is 300 requests, at 0, 1, 2 to 299 ms, distributed in rounds. A peer that falls
     silent cannot hold any of them back."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
-        outcome = generator.run(*at(peer, "--connections", 6, "--rate", 1000, "--drain", 0.2))
+        outcome = generator.run(*at(peer, "--connections", 6, "--rate", 1000, "--drain", 1))
         frames = Counter(len(each.frames) for each in peer.connections)
     assert outcome.json["counts"]["issued"] == outcome.json["counts"]["unanswered"] == 300
     assert frames == {1 + 300 // 6: 6}, "a proof and an even share for each connection"
@@ -158,7 +158,7 @@ def test_fragments_are_pieces_of_frames(fragment):
     """A peer that falls silent gets one request on each connection. So only the seed decides how many pieces there are.
     A whole request takes one send, as a proof does, but for the first proof, which is sent in two halves."""
     with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
-        outcome = generator.run(*at(peer, "--connections", 20, "--payload", 2000, "--drain", 0.2, *fragment))
+        outcome = generator.run(*at(peer, "--connections", 20, "--payload", 2000, "--drain", 1, *fragment))
         frames = [len(each.frames) for each in peer.connections]
     assert frames == [1 + 1] * 20, "the frames are whole again"
     sends = outcome.json["counts"]["sends"]
@@ -170,7 +170,7 @@ def test_two_runs_with_one_seed_send_the_same():
     for seed in (7, 7, 8):
         with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
             outcome = generator.run(
-                *at(peer, "--connections", 3, "--rate", 300, "--payload", "8-90", "--seed", seed, "--drain", 0.1)
+                *at(peer, "--connections", 3, "--rate", 300, "--payload", "8-90", "--seed", seed, "--drain", 1)
             )
             sent.append(([each.frames for each in peer.connections], outcome.json["schedule_hash"]))
     assert sent[0] == sent[1]
