@@ -105,10 +105,12 @@ thief = preload.library("take_free_descriptor.c")
 def test_a_spare_that_somebody_took(start, thief):
     server = start(environment={"LD_PRELOAD": str(thief)})
     limit_to(server, 0)
+    before = kernel.descriptors(server.pid)
     robbed = server.connect("robbed")
     waiting.until(lambda: "/dev/zero" in kernel.open_files(server.pid), "the spare closed, and its slot taken")
     limit_to(server, 3)
     robbed.echo(b"nobody waits behind this one: there is a descriptor for the spare")
+    waiting.until(lambda: kernel.descriptors(server.pid) >= before + 2, "a descriptor for this peer and for the spare")
     more = [server.connect("one of three") for _ in range(3)]
     waiting.until(lambda: any(peer.has_input() for peer in more), "a peer refused")
 

@@ -166,8 +166,8 @@ def sockets(port: int) -> list[Socket]:
 
 
 def memory_bytes(pid: int, which: str) -> int:
-    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not. The first two
-    from smaps_rollup, if we may read it: in status Linux 6.2 to 6.15 leaves out up to 31 pages of each CPU."""
+    """VmRSS: resident; RssAnon: of that, what no file backs; VmData: reserved for data, touched or not. If we may,
+    we read the first two in smaps_rollup: in status Linux 6.2 to 6.15 leaves out up to 31 pages of each CPU."""
     exact = {"VmRSS": "Rss", "RssAnon": "Anonymous"}.get(which)
     with contextlib.suppress(OSError):
         if exact is not None:
