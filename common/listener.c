@@ -199,9 +199,15 @@ void listener_close(struct listener *listener)
 {
     if (listener->watch.fd >= 0)
         (void)close(listener->watch.fd);
+    listener->watch.fd = -1;
+    listener_keep_no_spare(listener);
+}
+
+void listener_keep_no_spare(struct listener *listener)
+{
     if (listener->spare >= 0)
         (void)close(listener->spare);
-    listener->watch.fd = listener->spare = -1;
+    listener->spare = -1;
 }
 
 /* A level-triggered API reports nothing while the interest is empty. An edge-triggered one has no

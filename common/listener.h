@@ -46,6 +46,9 @@ unsigned listener_wants(const struct listener *listener);
 enum accept_result listener_accept(struct listener *listener, struct stats *stats, uint64_t now_ns,
                                    int *fd);
 
+/* Until listener_accept has found the queue empty, no peer is refused for want of descriptors. */
+void listener_keep_no_spare(struct listener *listener);
+
 /* Counts a refused peer and closes fd. The first of a run of refusals is logged with the reason. */
 void listener_refuse(struct listener *listener, struct stats *stats, int fd, const char *reason,
                      uint64_t now_ns);

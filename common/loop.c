@@ -158,12 +158,14 @@ static void stop_accepting(struct loop *loop)
 
 /* A peer may have woken this loop and no other (EPOLLEXCLUSIVE). If the listener were closed now,
  * that peer would wait until the next one comes and wakes another loop. So the API is told first:
- * no further peer wakes this loop. Then the loop accepts those that wait already. */
+ * no further peer wakes this loop. Then the loop accepts those that wait already. Where it has no
+ * descriptor for them, it refuses nobody: the other program may have one. */
 void loop_leave(struct loop *loop)
 {
     struct listener *listener = &loop->service.listener;
 
     mux_remove(loop->mux, &listener->watch);
+    listener_keep_no_spare(listener);
     if (listener->watch.fd >= 0)
         accept_peers(loop);
     listener_close(listener);

@@ -56,22 +56,32 @@ static void ring_main(struct team *team)
 }
 
 /* A descriptor that one loop closes is one that any listener may use: descriptors belong to the
- * process. Without the bell another loop's listener would rest for up to a second more. */
+ * process. Without the bell another loop's listener would rest for up to a second more.
+ * Whoever closes counts first, and then looks whether a listener rests. Whoever rests says so
+ * first, and then looks at the count. So one of the two sees what the other has done. The order is
+ * that of all sequentially consistent atomics (C17, 7.17.3). */
 void team_freed(struct team *team)
 {
+    (void)atomic_fetch_add(&team->freed, 1);
     if (atomic_load(&team->resting) == 0)
         return;
-    (void)atomic_fetch_add(&team->freed, 1);
     team_ring_loops(team);
     ring_main(team);
 }
 
-void team_rests(struct team *team, bool rests)
+bool team_begins_rest(struct team *team, unsigned *seen, struct listener *listener)
 {
-    if (rests)
-        (void)atomic_fetch_add(&team->resting, 1);
-    else
-        (void)atomic_fetch_sub(&team->resting, 1);
+    (void)atomic_fetch_add(&team->resting, 1);
+    team_look_for_free(team, seen, listener);
+    if (listener_wants(listener) == NOTHING)
+        return true;
+    team_ends_rest(team);
+    return false;
+}
+
+void team_ends_rest(struct team *team)
+{
+    (void)atomic_fetch_sub(&team->resting, 1);
 }
 
 void team_look_for_free(const struct team *team, unsigned *seen, struct listener *listener)

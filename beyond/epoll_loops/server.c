@@ -126,6 +126,7 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
 {
     struct listener *listener = &mux->loop->service.listener;
+    unsigned *seen = &member_of(mux->loop)->freed_seen;
     bool is_exclusive = chosen.listen == LISTEN_EXCLUSIVE;
 
     if (mux->may_refuse)
@@ -137,8 +138,11 @@ static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
         listener_rest(listener);
         return 0;
     }
+    if (wants == NOTHING && !team_begins_rest(mux->team, seen, listener))
+        return 0;
+    if (wants != NOTHING)
+        team_ends_rest(mux->team);
     (void)watch_change(watch, wants, mux->loop->context.stats);
-    team_rests(mux->team, wants == NOTHING);
     if (!is_exclusive)
         return watch_for(mux, watch, EPOLL_CTL_MOD, wants);
     return wants == NOTHING ? epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL) : 0;
@@ -171,7 +175,7 @@ void mux_remove(struct mux *mux, struct watch *watch)
     } else if (watch->fd >= 0) {
         (void)epoll_ctl(mux->fd, EPOLL_CTL_DEL, watch->fd, NULL);
         if (watch->interest == NOTHING)
-            team_rests(mux->team, false);
+            team_ends_rest(mux->team);
     }
 }
 
@@ -179,8 +183,9 @@ void mux_remove(struct mux *mux, struct watch *watch)
  * the last refusal is one number. A loop takes it before it accepts, and gives it back after that.
  * Who finds it taken may accept, but not refuse. Who has lost the spare leaves it to the others:
  * between close(2) and accept(2) another loop may take the slot. */
-static void take_right_to_refuse(struct mux *mux, struct listener *listener)
+static void before_accepting(struct mux *mux, struct listener *listener)
 {
+    team_look_for_free(mux->team, &member_of(mux->loop)->freed_seen, listener);
     if (listener->spare < 0)
         return;
     listener->spare_used_ns = atomic_exchange(&mux->team->spare_used_ns, NEVER);
@@ -208,7 +213,7 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
             loop_ready(loop, watch);
     }
     if (loop->peers_wait)
-        take_right_to_refuse(mux, &loop->service.listener);
+        before_accepting(mux, &loop->service.listener);
     return mux->reported < 0 ? -1 : 0;
 }
 

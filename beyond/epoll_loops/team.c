@@ -124,10 +124,13 @@ static void accept_peers(struct team *team, uint64_t now_ns)
 /* It rests for want of descriptors until a loop has closed one, or a second is over. */
 static void note_rest(struct team *team)
 {
-    bool rests = team->service.listener.resting_until_ns != 0;
+    struct listener *listener = &team->service.listener;
+    bool rests = listener_wants(listener) == NOTHING;
 
-    if (rests != team->rests)
-        team_rests(team, rests);
+    if (rests && !team->rests)
+        rests = team_begins_rest(team, &team->freed_seen, listener);
+    else if (!rests && team->rests)
+        team_ends_rest(team);
     team->rests = rests;
 }
 

@@ -84,7 +84,7 @@ struct team {
     atomic_bool leaving;            /* a new program has the listener */
     atomic_size_t connections;      /* of all loops: for --max-conns */
     atomic_uint resting;            /* listeners that rest, for want of descriptors */
-    atomic_uint freed;              /* counts up when a descriptor is free while a listener rests */
+    atomic_uint freed;              /* counts up when loops have closed descriptors */
     _Atomic uint64_t spare_used_ns; /* when a peer was last refused for want of descriptors */
 };
 
@@ -105,7 +105,8 @@ void handover_abandon(struct team *team);
 /* Rings each loop: look at the flags. */
 void team_ring_loops(struct team *team);
 
-/* Ends the rest of a listener, if a descriptor has become free since *seen. */
+/* Ends the rest of a listener, if a descriptor has become free since *seen. To be called before the
+ * listener accepts, too, so that *seen is older than its error. */
 void team_look_for_free(const struct team *team, unsigned *seen, struct listener *listener);
 
 /* A letter: the descriptor of a peer, or 0 for "look at the flags". False: the pipe is full, or has
@@ -124,8 +125,10 @@ void team_release(struct team *team);
 /* Descriptors have been closed. Wakes the listeners that rest because there was none. */
 void team_freed(struct team *team);
 
-/* A listener begins or ends its rest. */
-void team_rests(struct team *team, bool rests);
+/* A listener begins its rest. False: a descriptor has become free since *seen. Then it does not
+ * rest, and should accept once more. */
+bool team_begins_rest(struct team *team, unsigned *seen, struct listener *listener);
+void team_ends_rest(struct team *team);
 
 /* To be called before each wait, when all that the loop has ended is closed: tells the main thread
  * which orders this loop obeys. */

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import resource
 import signal
@@ -16,7 +18,9 @@ from suite.churn import Churn
 from suite.flood import Flood
 from suite.frames import payload
 from suite.peer import Peer
+from suite.replaced import StandIn
 from suite.server import Server
+from suite.strace import UNDER_STRACE, calls_of
 from suite.supervisor import supervisor
 
 pytestmark = [pytest.mark.only(name="epoll_loops"), pytest.mark.inside]
@@ -185,6 +189,54 @@ def test_a_loop_without_a_spare_leaves_the_right_to_refuse(start, thief, way):
     limit_to(server, 0)
     waits = [server.connect("waits") for _ in range(8)]
     waiting.until(lambda: sum(is_refused(peer) for peer in waits) >= 5, "five of them refused, one a second")
+
+
+hold_when_full = preload.library("hold_when_full.c")
+
+
+def one_in_each(server: Server) -> list[Peer]:
+    """A peer for each of two loops, in their order."""
+    found: dict[int, Peer] = {}
+    while len(found) < 2:
+        before = connections(server)
+        peer = server.connect("served")
+        peer.echo(b"x")
+        loop = next(i for i, count in enumerate(connections(server)) if count > before[i])
+        if loop in found:
+            peer.close()
+            server.wait_statistics(lambda s: s["connections"] == 1, "gone")
+        else:
+            found[loop] = peer
+    return [found[0], found[1]]
+
+
+@needs.to_trace
+@preload.needed
+@pytest.mark.parametrize("way", ("handed", "reuseport"))
+@pytest.mark.cause("a descriptor becomes free while a listener is about to rest for want of one, and it is not told")
+def test_a_descriptor_that_is_free_before_the_rest_begins(start, hold_when_full, tmp_path, way):
+    """Counted: the listener asks its API for nothing else than before."""
+    trace, lock = tmp_path / "trace", tmp_path / "lock"
+    wrapper = ["strace", "-f", "-e", "trace=poll,epoll_ctl", "-o", str(trace)]
+    with lock.open("w") as held:
+        fcntl.lockf(held, fcntl.LOCK_EX)
+        environment = {**UNDER_STRACE, "LD_PRELOAD": str(hold_when_full), "HOLD": str(lock)}
+        server = start(*options(way, 2), wrapper=wrapper, environment=environment)
+        served = one_in_each(server)
+        limit_to(server, 0)
+        refused = server.connect("refused")
+        by = tmp_path / "lock.by"
+        waiting.until(by.is_symlink, "an accept without a descriptor")
+        before = kernel.descriptors(server.pid)
+        threads = sorted(int(task.name) for task in kernel.threads(server.pid))  # the main thread, loop 0, loop 1
+        served[int(os.readlink(by)) == threads[1]].close()
+        waiting.until(lambda: kernel.descriptors(server.pid) == before - 1, "a free descriptor")
+        waiting.until(lambda: kernel.rests(server.pid), "the loop that closed it has told whoever rests")
+        limit_to(server, 10)  # nothing else lacks one from now on
+    refused.expect_gone()
+    server.connect("waits").echo(b"there is room")
+    server.stop()
+    assert not [call for call in calls_of(trace) if "events=0}" in call[1] or "EPOLL_CTL_MOD" in call[1]], "it rested"
 
 
 no_memory_for_an_entry = preload.library("no_memory_for_an_entry.c")
@@ -361,6 +413,26 @@ def test_every_loop_leaves(start, way):
         peer.close()
     assert server.wait_first_exit() == 0
     server.connect().echo(b"of the last one")
+
+
+@needs_proc
+@pytest.mark.parametrize("way", ("shared", "exclusive"))
+@pytest.mark.cause("each loop that leaves refuses a peer for want of descriptors, though the new program may have one")
+def test_loops_that_leave_refuse_nobody(start, server_name, tmp_path, way):
+    with contextlib.closing(StandIn(server_name, tmp_path)) as new:
+        server = start(*options(way, 8), program=new.path)
+        new.take_its_place()
+        before = kernel.descriptors(server.pid)
+        server.signal(signal.SIGUSR2)
+        waiting.until(lambda: kernel.descriptors(server.pid) == before + 1, "only the pipe that it is heard by is open")
+        limit_to(server, 0)
+        began = time.monotonic()
+        peers = [server.connect("waits") for _ in range(20)]
+        waiting.until(lambda: sum(is_refused(peer) for peer in peers) >= 2, "the right to refuse has passed on")
+        new.tell("listens")
+        server.wait_error("listens now")
+        assert sum(is_refused(peer) for peer in peers) <= 1 + time.monotonic() - began
+        new.tell("ends")
 
 
 library = preload.library("hold_exec.c")
