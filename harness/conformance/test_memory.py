@@ -101,7 +101,7 @@ def test_large_frames_need_no_new_pages(start, size):
         return kernel.page_faults(server.pid) - before
 
     data = payload(size)
-    rounds = [faults_of_a_round() for _ in range(15)][5:]
+    rounds = [faults_of_a_round() for _ in range(25)][10:]
     faults = median(rounds)
     assert faults < 0.1 * len(peers), f"page faults for {len(peers)} frames of {size} bytes, by round: {rounds}"
 

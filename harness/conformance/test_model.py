@@ -40,6 +40,16 @@ SHORTENING = 60  # seconds: after that, the shortest script so far will do
 CAUSE = "the script above is the shortest that fails; docs/protocol.md says what each of its actions asks for"
 
 
+# Whether a server ever pauses in the scripts that are made up depends on how fast peers read. In this one nobody does. At
+# each settle the server has a wake-up, and reads more.
+PAUSES = Script(
+    (Action("stop_reading"), Action("flood", size=7_000, bytes=5 * HIGH_WATER), *[Action("settle")] * 10),
+    narrow=(0,),
+    idle_timeout=0,
+    about="a peer that does not read",
+)
+
+
 class Servers:
     """Servers for many scripts, one for each set of options, started anew after a failure."""
 
@@ -137,6 +147,7 @@ def search(start, server_name: str, idle: bool, examples: int) -> Search:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     @hypothesis.given(made_up(idle))
+    @hypothesis.example(PAUSES)
     def play(script: Script) -> None:
         found.play(script)
 

@@ -44,6 +44,7 @@ class Target(Interface):
     def errors(self) -> list[str]: ...
     def statistics(self) -> Any: ...
     def wait_statistics(self, condition: Callable[[Any], bool], what: str) -> Any: ...
+    def wait_exit(self) -> int: ...
     def stop(self) -> Any: ...
 
 
@@ -458,6 +459,8 @@ class Play:
     def _last_statistics(self) -> dict:
         if not self._stopping:
             return self.server.wait_statistics(self._over, "every connection accepted and closed")
+        if self.server.tells:
+            self.server.wait_exit()  # a second signal would end it before it has read what the peers have sent
         finals = self.server.stop()
         if self.server.tells:
             assert self._over(finals), f"not every connection accepted and closed: {finals}"

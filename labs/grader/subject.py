@@ -50,6 +50,7 @@ class Subject:
         return {}
 
     wait_statistics: Any = None  # never asked
+    wait_exit: Any = None
     stop: Any = None
 
     # -- what the kernel shows ---------------------------------------------------------------------
