@@ -88,6 +88,11 @@ class PeerModel:
         """Has the server certainly taken all that was sent?"""
         return not (self.cut and not self.saw_end) and not self.idled and self.owed_at_stop
 
+    @property
+    def all_read(self) -> bool:
+        """Has it read what comes behind an oversize header, too? A reset throws away what it has not read yet."""
+        return self.exact and not (self.cut and self.oversize)
+
     def reasons(self) -> set[str]:
         """Which of the close reasons the server may count. More than one only where the peer's cut and
         what it sent before race each other, or where the server was free to call it idle."""

@@ -449,11 +449,13 @@ class Play:
         if self.server.implementation == "libkqueue":  # there recv may answer 0 after a reset
             allowed = [each | {"end", "truncated"} if model.cut else each for each, model in zip(allowed, models)]
         assert possible(closed, allowed), f"closed {closed}, expected one reason of each of {allowed}"
-        self._between("frames", grown["frames"], models, lambda model: model.frames)
-        self._between("bytes_in", grown["bytes_in"], models, lambda model: len(model.sent))
-        self._between("bytes_out", grown["bytes_out"], models, lambda model: model.whole)
+        certain = [model for model in models if model.exact]
+        all_read = [model for model in models if model.all_read]
+        self._between("frames", grown["frames"], certain, models, lambda model: model.frames)
+        self._between("bytes_in", grown["bytes_in"], all_read, models, lambda model: len(model.sent))
+        self._between("bytes_out", grown["bytes_out"], certain, models, lambda model: model.whole)
         lines = self._oversize_lines() - self._lines_before + grown["log_lines_left_out"]
-        self._between("oversize lines", lines, models, lambda m: m.oversize)
+        self._between("oversize lines", lines, certain, models, lambda model: model.oversize)
         assert last["buffers"] == 0, f"{last['buffers']} buffers are held, without a connection"
 
     def _last_statistics(self) -> dict:
@@ -481,8 +483,10 @@ class Play:
         }
 
     @staticmethod
-    def _between(name: str, count: int, models: list[PeerModel], of: Callable[[PeerModel], int]) -> None:
+    def _between(
+        name: str, count: int, certain: list[PeerModel], models: list[PeerModel], of: Callable[[PeerModel], int]
+    ) -> None:
         """Exact where nothing was cut; of a cut connection the server may have seen any part."""
-        least = sum(of(model) for model in models if model.exact)
-        most = sum(of(model) for model in models)
+        least = sum(map(of, certain))
+        most = sum(map(of, models))
         assert least <= count <= most, f"{name}: {count} counted, expected {least} to {most}"
