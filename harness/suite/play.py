@@ -366,14 +366,20 @@ class Play:
         self._thaw()
 
     def _idle(self) -> None:
-        """What the server has begun to end is under drain-timeout, which outlasts us: there the peer answers."""
+        """What the server has begun to end is under drain-timeout, which outlasts us: there the peer answers. Its
+        oversize header may leave only now, behind much else."""
         self._thaw()
-        ending = [peer for peer in self.peers.values() if peer.model.oversize and not peer.gone]
-        for peer in ending:
-            peer.reading = True
-            peer.half_close()
+
+        def all_over() -> bool:
+            for peer in self.peers.values():
+                if peer.model.oversize and not peer.ending and not peer.gone:
+                    peer.reading = True
+                    peer.half_close()
+            return self._over(self.server.statistics())
+
+        self._until(all_over, "every connection accepted and closed")
+        ending = [peer for peer in self.peers.values() if peer.model.oversize]
         self._until(lambda: all(peer.answered() for peer in ending), "the end after an oversize header")
-        self.server.wait_statistics(self._over, "every connection accepted and closed")
         for peer in self.peers.values():
             if not peer.gone and not peer.model.saw_end:
                 peer.model.idled = True
