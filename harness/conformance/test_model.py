@@ -40,8 +40,8 @@ SHORTENING = 60  # seconds: after that, the shortest script so far will do
 CAUSE = "the script above is the shortest that fails; docs/protocol.md says what each of its actions asks for"
 
 
-# Whether a server ever pauses in the scripts that are made up depends on how fast peers read. In this one nobody does. At
-# each settle the server has a wake-up, and reads more.
+# Whether a server ever pauses in the scripts that are made up depends on how fast peers read. In this one nobody does.
+# At each settle the server has a wake-up, and reads more.
 PAUSES = Script(
     (Action("stop_reading"), Action("flood", size=7_000, bytes=5 * HIGH_WATER), *[Action("settle")] * 10),
     narrow=(0,),

@@ -10,12 +10,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+static const char *name;
 static int locked;
 
 /* Opened at the start: later there is no descriptor. */
 __attribute__((constructor)) static void prepare(void)
 {
-    locked = open(getenv("HOLD"), O_RDWR | O_CLOEXEC);
+    name = getenv("HOLD");
+    if (name == NULL || (locked = open(name, O_RDWR | O_CLOEXEC)) < 0)
+        abort();
 }
 
 static void hold(void)
@@ -23,7 +26,7 @@ static void hold(void)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char path[4096], thread[32];
 
-    (void)snprintf(path, sizeof path, "%s.by", getenv("HOLD"));
+    (void)snprintf(path, sizeof path, "%s.by", name);
     (void)snprintf(thread, sizeof thread, "%d", (int)gettid());
     if (symlink(thread, path) < 0 || fcntl(locked, F_SETLKW, &lock) < 0)
         abort();
