@@ -203,7 +203,7 @@ void listener_close(struct listener *listener)
     listener_keep_no_spare(listener);
 }
 
-/* The slot that this frees is of use: without a spare, listener_accept() can accept one peer more. */
+/* The slot that this frees is of use: listener_accept() can accept one peer more. */
 void listener_keep_no_spare(struct listener *listener)
 {
     if (listener->spare >= 0)

@@ -84,6 +84,14 @@ void team_ends_rest(struct team *team)
     (void)atomic_fetch_sub(&team->resting, 1);
 }
 
+bool member_rests(struct member *member, bool rests)
+{
+    if (rests)
+        return team_begins_rest(member->team, &member->freed_seen, &member->loop.service.listener);
+    team_ends_rest(member->team);
+    return true;
+}
+
 void team_look_for_free(const struct team *team, unsigned *seen, struct listener *listener)
 {
     unsigned freed = atomic_load(&team->freed);

@@ -122,11 +122,12 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 
 /* The listener changes when it begins or ends a rest. The kernel refuses to modify an entry with
  * EPOLLEXCLUSIVE (EINVAL, epoll_ctl(2)), so it is taken out and put back in. MOD needs no memory,
- * ADD does. Where there is none (ENOMEM, ENOSPC), the listener rests for another second. */
+ * ADD does. Where there is none (ENOMEM, ENOSPC), the listener rests for another second.
+ * It does not rest if another loop has closed a descriptor since its accept(2) failed: that loop
+ * did not know of the rest, and rings nobody. */
 static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
 {
     struct listener *listener = &mux->loop->service.listener;
-    unsigned *seen = &member_of(mux->loop)->freed_seen;
     bool is_exclusive = chosen.listen == LISTEN_EXCLUSIVE;
 
     if (mux->may_refuse)
@@ -138,10 +139,8 @@ static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
         listener_rest(listener);
         return 0;
     }
-    if (wants == NOTHING && !team_begins_rest(mux->team, seen, listener))
+    if (!member_rests(member_of(mux->loop), wants == NOTHING))
         return 0;
-    if (wants != NOTHING)
-        team_ends_rest(mux->team);
     (void)watch_change(watch, wants, mux->loop->context.stats);
     if (!is_exclusive)
         return watch_for(mux, watch, EPOLL_CTL_MOD, wants);

@@ -130,6 +130,9 @@ void team_freed(struct team *team);
 bool team_begins_rest(struct team *team, unsigned *seen, struct listener *listener);
 void team_ends_rest(struct team *team);
 
+/* The loop's listener begins or ends its rest. False: see team_begins_rest(). */
+bool member_rests(struct member *member, bool rests);
+
 /* To be called before each wait, when all that the loop has ended is closed: tells the main thread
  * which orders this loop obeys. */
 void member_obeys(struct member *member);
