@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite import kernel, servers
+from suite import kernel, needs, servers
 from suite.flood import Flood
 from suite.frames import frame, payload
 from suite.peer import needs_in_flight
@@ -104,7 +104,7 @@ def test_others_are_served_while_one_is_paused(start):
 
 @pytest.mark.cause("output is kept without a bound, or its buffer is never given back")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
-@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer keeps freed memory")
+@needs.true_memory
 def test_memory_stays_bounded_and_comes_back(start):
     server = start("--high-water", "1000000", "--low-water", "100000")
     server.connect("warm-up").echo(payload(1 << 20))

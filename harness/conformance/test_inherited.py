@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import preload, servers, tls, waiting
+from suite import needs, preload, servers, tls, waiting
 from suite.frames import header, payload
 from suite.peer import Peer
 from suite.server import LISTENING
@@ -254,6 +254,7 @@ library = preload.library("many_descriptors.c")
 
 
 @preload.needed
+@needs.true_memory
 @pytest.mark.cause("something is allocated, or closed, for each descriptor that there may be")
 @pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
 def test_a_huge_descriptor_limit_costs_nothing(start, library, limits):

@@ -22,7 +22,7 @@ CONNECTIONS = 10_000
 @pytest.mark.only(ceiling="none", transport="plain")
 @pytest.mark.cause("a buffer is kept while nothing is pending, or the connection has grown")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
-@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@needs.true_memory
 def test_idle_connections_are_small(start, server_name):
     """A struct of at most 128 bytes, and what malloc(3) adds. poll has 16 bytes a connection in its arrays besides,
     kqueue 64 in its event array (on Linux, 32 in the emulation): idle_bytes in servers.toml."""
@@ -82,7 +82,7 @@ needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mall
 @needs_glibc
 @pytest.mark.cause("freed memory goes back to the kernel at once: each large frame is received into new pages")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
-@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@needs.true_memory
 @pytest.mark.parametrize("size", (100_000, 400_000), ids=("more than the scratch buffer", "several times as much"))
 def test_large_frames_need_no_new_pages(start, size):
     """All peers send before the server looks, so that many connections hold a part of a frame at the same time. How
@@ -107,7 +107,6 @@ def test_large_frames_need_no_new_pages(start, size):
 
 
 needs_rss = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
-true_rss = pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
 by_the_loop = pytest.mark.except_for(
     "the loop looks at the heap, and what the workers count reaches it only when it stops them", trigger="oneshot"
 )
@@ -149,7 +148,7 @@ class Burst:
 @pytest.mark.inside
 @pytest.mark.cause("memory that a burst needed is never given back")
 @needs_rss
-@true_rss
+@needs.true_memory
 @by_the_loop
 def test_memory_comes_back_after_a_burst(start):
     """What stays is bounded, however large the burst was."""
@@ -163,7 +162,7 @@ def test_memory_comes_back_after_a_burst(start):
 @needs.descriptors(1000)
 @needs_glibc
 @needs_rss
-@true_rss
+@needs.true_memory
 @one_loop
 def test_memory_comes_back_though_peers_came_during_the_burst(start):
     """They are accepted while the heap is large, and stay. So what stands behind them lies high in the heap."""
@@ -180,7 +179,7 @@ def test_memory_comes_back_though_peers_came_during_the_burst(start):
 @pytest.mark.cause("memory comes back only when no peer at all holds a buffer")
 @needs_glibc
 @needs_rss
-@true_rss
+@needs.true_memory
 @one_loop
 @pytest.mark.parametrize("keep", (slice(5), slice(-5, None)), ids=("the first", "the last"))
 def test_memory_comes_back_though_some_keep_their_buffers(start, keep):
@@ -194,7 +193,7 @@ def test_memory_comes_back_though_some_keep_their_buffers(start, keep):
 @pytest.mark.cause("what the environment says of malloc(3) is overruled")
 @needs_glibc
 @needs_rss
-@true_rss
+@needs.true_memory
 @one_loop
 def test_the_environment_decides_what_is_kept(start):
     server = start(environment=RETURNS_MEMORY)
@@ -206,7 +205,7 @@ def test_the_environment_decides_what_is_kept(start):
 
 @pytest.mark.cause("memory is reserved for what a header announces, before it has come")
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
-@pytest.mark.skipif(servers.sanitizer() == "asan", reason="AddressSanitizer pads and keeps memory")
+@needs.true_memory
 def test_a_header_reserves_nothing(start):
     server = start("--max-frame", "200000000")
     before = kernel.memory_bytes(server.pid, "VmData")  # reserved, touched or not

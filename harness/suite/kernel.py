@@ -192,12 +192,12 @@ def descriptors(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def open_files(pid: int) -> set[str]:
-    """The names of what its descriptors stand for."""
-    names = set()
+def open_files(pid: int) -> list[str]:
+    """The names of what its descriptors stand for, one for each."""
+    names = []
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it has just been closed
-            names.add(os.readlink(descriptor))
+            names.append(os.readlink(descriptor))
     return names
 
 

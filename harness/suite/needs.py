@@ -14,6 +14,7 @@ def _unless(missing: str | None) -> pytest.MarkDecorator:
 
 to_trace = _unless(strace.NO_TRACE)
 ipv6 = _unless(kernel.NO_IPV6)
+true_memory = _unless("a sanitizer pads and keeps memory, and reserves much" if servers.sanitizer() else None)
 leak_check = _unless(sanitizers.NO_LEAK_CHECK if servers.sanitizer() == "asan" else "built without AddressSanitizer")
 
 
