@@ -285,6 +285,7 @@ static enum accept_result out_of_descriptors(struct listener *listener, struct s
     if (fd >= 0) {
         listener_refuse(listener, stats, fd, strerror(number), now_ns);
         listener->spare_used_ns = clock_now();
+        listener_rest(listener); /* anew: the next refusal is due at its end, not later */
     }
     /* This fails when somebody else took the slot: another thread, or another process (ENFILE).
      * Then there is no spare until listener_accept() can open one. */
