@@ -347,7 +347,8 @@ class Server:
         crashed = self.crash()
         assert not crashed, crashed
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):  # a wrapper ends a moment after the server
+                self.signal(signal.SIGTERM)
         status = self.wait_exit()
         said = "\n".join(self.report())
         assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop\n{said}"

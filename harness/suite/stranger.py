@@ -124,7 +124,8 @@ class StrangersServer(Server):
             if not stops(self.name):
                 self.kill()
                 return Shown(self)
-            self.signal(signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
         status = self.wait_exit()
         said = "\n".join(self.report())
         assert status in (0, -signal.SIGTERM), f"{self.name}: {ending(status)} after SIGTERM\n{said}"

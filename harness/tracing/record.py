@@ -268,6 +268,7 @@ def record(name: str, script: Script, *more: str) -> Trace:
             recording = Recording(server, script, trace)
             recording.run()
             if server.process.poll() is None:
-                os.kill(server.pid, signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):  # strace ends a moment after the server
+                    os.kill(server.pid, signal.SIGTERM)
                 waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
             return Trace(name, recording.steps)
