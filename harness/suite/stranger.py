@@ -4,6 +4,7 @@ All that a peer can see is asserted as it is of the other servers."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 import signal
