@@ -123,8 +123,8 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 /* The listener changes when it begins or ends a rest. The kernel refuses to modify an entry with
  * EPOLLEXCLUSIVE (EINVAL, epoll_ctl(2)), so it is taken out and put back in. MOD needs no memory,
  * ADD does. Where there is none (ENOMEM, ENOSPC), the listener rests for another second.
- * It does not rest if another loop has closed a descriptor since its accept(2) failed: that loop
- * did not know of the rest, and rings nobody. */
+ * It does not rest if another loop has closed a descriptor since before_accepting(): that loop did
+ * not know of the rest, and rings nobody. */
 static int update_listener(struct mux *mux, struct watch *watch, unsigned wants)
 {
     struct listener *listener = &mux->loop->service.listener;
@@ -181,7 +181,8 @@ void mux_remove(struct mux *mux, struct watch *watch)
 /* At most one peer a second is refused for want of descriptors, by all loops together. The time of
  * the last refusal is one number. A loop takes it before it accepts, and gives it back after that.
  * Who finds it taken may accept, but not refuse. Who has lost the spare leaves it to the others:
- * between close(2) and accept(2) another loop may take the slot. */
+ * between close(2) and accept(2) another loop may take the slot.
+ * What other loops have closed is looked at first: see update_listener(). */
 static void before_accepting(struct mux *mux, struct listener *listener)
 {
     team_look_for_free(mux->team, &member_of(mux->loop)->freed_seen, listener);
