@@ -124,6 +124,21 @@ def unacknowledged(connected: socket.socket) -> int:
     return int(struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, struct.pack("i", 0)))[0])
 
 
+SND_WND, INT = 228, 4  # where tcpi_snd_wnd stands in struct tcp_info (linux/tcp.h), since Linux 5.4
+
+
+def will_be_sent(connected: socket.socket) -> int:
+    """Bytes that this end's kernel will send although nobody does anything: the other end has room for them. While
+    that room is smaller than a segment, Linux sends only when the persist timer is over, after 0.2 s or more (RFC 9293,
+    3.8.6.1). 0 where the kernel does not tell."""
+    waiting = unacknowledged(connected)
+    if waiting == 0 or not sys.platform.startswith("linux"):
+        return 0
+    info = connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, SND_WND + INT)
+    room = struct.unpack_from("I", info, SND_WND)[0] if len(info) == SND_WND + INT else 0
+    return min(waiting, int(room))
+
+
 LISTEN, TIME_WAIT = "0A", "06"  # states of a socket, as /proc/net/tcp has them
 
 

@@ -28,6 +28,7 @@ TRIES = 3  # of a test that fails: it counts when it fails twice
 PARTS_OF_A_VERDICT = (
     *("labs/grader/" + name for name in ("play.py", "subject.py", "cases.py", "stillness.py", "own.py", "local.py")),
     *("harness/suite/" + name for name in ("play.py", "script.py", "model.py", "protocol.py", "waiting.py")),
+    "harness/suite/kernel.py",
 )
 
 

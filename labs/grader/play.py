@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from suite import waiting
+from suite import kernel, waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
 from suite.script import Action, Script, load
@@ -36,6 +36,7 @@ KNOWN = 10  # once that is known, a part of it is enough
 MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves
 LONGEST = 4  # times the patience with one wait, for all waits of a script
 REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
+PERSISTS = 3.0  # seconds that we wait for the persist timer of a peer's kernel
 MOST_SHOWN = 6  # calls
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)  # the observer's own trouble
 
@@ -379,12 +380,16 @@ class LabPlay(player.Play):
         if self._frozen is not None:
             return ""
         pid, until, woke = self.server.running.pid, time.monotonic() + waiting.PATIENCE, 0
+        sends_until = time.monotonic() + PERSISTS
         began, written = cpu_seconds(pid), self._reader.written() if self._reader else 0
         share = KNOWN if self._restless and not strict else 1
         while not self.server.gone():
             self._pump()
+            before = self._under_way()
             still = stays_asleep(pid) if strict else rests(pid)
-            if still:
+            self._pump()
+            sends = time.monotonic() < sends_until and any(count for _, count in before)
+            if still and not sends and self._under_way() == before:
                 return STOPPED if strict and stopped(pid) else ""
             woke += strict and still is False
             calls = self._reader.written() - written if self._reader else 0
@@ -395,6 +400,11 @@ class LabPlay(player.Play):
                 self.noisy = True
                 return f"it does not sleep within {waiting.PATIENCE:.0f} s"
         return ""
+
+    def _under_way(self) -> list[tuple[int, int]]:
+        """Of each peer: what it has moved, and what its kernel will send by itself. A server that has caught up with
+        its peers sleeps, too. It is at rest only when nothing more can come to it."""
+        return [(each.moved, kernel.will_be_sent(each.socket)) for each in self.peers.values() if not each.gone]
 
     # -- the end -----------------------------------------------------------------------------------
 

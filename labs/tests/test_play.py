@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import itertools
 import json
 import os
 import re
+import socket
+import struct
 import sys
+import termios
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +24,7 @@ from grader.host import HostFault
 from grader.local import LocalHost, LocalRunning
 from grader.result import Outcome
 from labkit.protocol import SHAPES
-from suite import needs, servers
+from suite import kernel, needs, servers, waiting
 from suite import script as scripts
 from suite.model import PeerModel
 from suite.protocol import ECHO, Protocol
@@ -396,6 +403,50 @@ def test_faults_as_strace_takes_them():
     script = scripts.Script((Action("inject", call="accept", error="EMFILE", when=2, times=3, every=4),
                              Action("inject", call="close", error="EIO", times=0)))  # fmt: skip
     assert faults(script) == ("?accept,?accept4:error=EMFILE:when=2..10+4", "?close:error=EIO:when=1+1")
+
+
+# -- when a server is at rest --------------------------------------------------------------------------------
+
+
+def stuffed(room: int, size: int) -> tuple[socket.socket, socket.socket]:
+    """A sender that has sent what its kernel takes, and a receiver that does not read. The window that is left is often
+    smaller than a segment."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        sender = socket.create_connection(listener.getsockname())
+        receiver, _ = listener.accept()
+    sender.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sender.send(b"x" * size)
+    return sender, receiver
+
+
+def unread(receiver: socket.socket) -> int:
+    return int(struct.unpack("i", fcntl.ioctl(receiver, termios.FIONREAD, struct.pack("i", 0)))[0])
+
+
+def test_what_the_kernel_still_sends_by_itself_is_known():
+    pairs = [stuffed(room, size) for room in (50_000, 100_000, 150_000, 300_000) for size in (600, 5_000, 65_536)]
+    try:
+        waiting.until(lambda: not any(kernel.will_be_sent(each) for each, _ in pairs), "the persist timers")
+        before = [unread(each) for _, each in pairs]
+        time.sleep(0.5)  # more than a persist timer takes
+        assert [unread(each) for _, each in pairs] == before
+    finally:
+        for each in itertools.chain(*pairs):
+            each.close()
+
+
+@pytest.mark.parametrize("action", ["settle", "expect_asleep"])
+def test_a_server_that_will_get_more_is_not_at_rest(action, server, tmp_path, monkeypatch):
+    looks = iter([3000] * 8)
+    monkeypatch.setattr(kernel, "will_be_sent", lambda _: next(looks, 0))
+    right = server("")
+    assert played(right, tmp_path, [ONE[0], {"do": action}]).passed
+    assert next(looks, None) is None
 
 
 # -- when nothing more will come -----------------------------------------------------------------------------
