@@ -2,6 +2,7 @@
 
 #include "../../common/clock.h"
 #include "misread.h"
+#include "secure.h"
 #include "stop.h"
 
 #include <errno.h>
@@ -141,10 +142,7 @@ static bool is_silent(const struct attempt *attempt)
     uint32_t size = payload_size(&traffic->load->payload, identity);
     char quoted[MISREAD_QUOTED_BYTES];
 
-    if (flow->secure !=
-        NULL) /* tickets make the socket readable; and who speaks TLS greets nobody */
-        return true;
-    ssize_t count = recv(flow->fd, traffic->input, FLOW_SCRATCH_BYTES, MSG_PEEK);
+    ssize_t count = flow_peek(flow, traffic->input, FLOW_SCRATCH_BYTES);
     if (count <= 0) /* an end is found, and counted, by whoever reads the reply */
         return true;
     if ((size_t)count <= payload_frame_size(size) &&
@@ -172,14 +170,16 @@ static int send_in_halves(struct attempt *attempt)
 
     if (!traffic->load->selftest) {
         flow_flush(traffic, flow, payload_frame_size(size) / 2);
-        while (flow->state == FLOW_OPEN && !attempt->readable && clock_now() < until_ns) {
+        bool over = false; /* with TLS, tickets make the socket readable, too: go on listening */
+        while (flow->state == FLOW_OPEN && !over && clock_now() < until_ns) {
             int bits = await(attempt, until_ns);
             if (bits < 0)
                 return -1;
             flow->writable |= (bits & READY_WRITE) != 0;
+            if (attempt->readable && !is_silent(attempt))
+                return 1;
+            over = attempt->readable && flow->secure == NULL;
         }
-        if (attempt->readable && !is_silent(attempt))
-            return 1;
     }
     flow_flush(traffic, flow, SIZE_MAX);
     return flow->state == FLOW_OPEN ? 0 : 1;

@@ -153,6 +153,15 @@ ssize_t secure_receive(struct flow *flow, void *bytes, size_t size)
     return received > 0 ? (ssize_t)received : stopped(flow, result);
 }
 
+ssize_t secure_peek(struct flow *flow, void *bytes, size_t size)
+{
+    size_t count = 0;
+
+    ERR_clear_error();
+    int result = SSL_peek_ex(flow->secure, bytes, size, &count);
+    return result == 1 ? (ssize_t)count : stopped(flow, result);
+}
+
 #else
 
 int secure_open(const char *ca, struct error *error)
@@ -184,6 +193,13 @@ ssize_t secure_send(struct flow *flow, const void *bytes, size_t size)
 }
 
 ssize_t secure_receive(struct flow *flow, void *bytes, size_t size)
+{
+    (void)flow, (void)bytes, (void)size;
+    errno = ENOSYS;
+    return -1;
+}
+
+ssize_t secure_peek(struct flow *flow, void *bytes, size_t size)
 {
     (void)flow, (void)bytes, (void)size;
     errno = ENOSYS;

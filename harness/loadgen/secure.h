@@ -7,6 +7,8 @@
 #include "flow.h"
 #include "wire.h"
 
+#include <sys/socket.h>
+
 /* Once, before any thread runs. ca: a file with the certificates to trust, or NULL: the server's
  * certificate is not looked at. Returns 0, or -1 with error filled. */
 int secure_open(const char *ca, struct error *error);
@@ -25,6 +27,15 @@ void secure_end(struct flow *flow, bool orderly);
  * returns what has come, as far as there is room: less than size means that the socket is empty. */
 ssize_t secure_send(struct flow *flow, const void *bytes, size_t size);
 ssize_t secure_receive(struct flow *flow, void *bytes, size_t size);
+
+/* As recv(2) with MSG_PEEK: what is there of the stream inside TLS stays there. */
+ssize_t secure_peek(struct flow *flow, void *bytes, size_t size);
+
+static inline ssize_t flow_peek(struct flow *flow, void *bytes, size_t size)
+{
+    return flow->secure == NULL ? recv(flow->fd, bytes, size, MSG_PEEK)
+                                : secure_peek(flow, bytes, size);
+}
 
 static inline ssize_t flow_send(struct flow *flow, const void *bytes, size_t size)
 {

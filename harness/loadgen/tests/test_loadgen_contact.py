@@ -3,15 +3,17 @@ server of another protocol."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import ssl
 import sys
 import threading
 from pathlib import Path
 
 import pytest
 
-from suite import faulty_peers, generator, limits, preload, waiting
+from suite import faulty_peers, generator, limits, preload, servers, tls, waiting
 
 SHORT = ("--warmup", 0, "--duration", 0.2, *limits.options())
 odd_network = preload.library("odd_network.c")
@@ -92,11 +94,21 @@ def test_all_addresses_that_were_tried_are_named(odd_network: Path, monkeypatch:
 # -- other protocols ---------------------------------------------------------------------------------
 
 
+needs_tls = pytest.mark.skipif(servers.absent("tls") is not None, reason=str(servers.absent("tls")))
+
+
+def tls_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*tls.pair())
+    return context
+
+
 class Other(threading.Thread):
     """A server of another protocol: sends `greeting`, and answers everything by `answer`; None: by the same bytes."""
 
-    def __init__(self, greeting: bytes, answer: bytes | None):
+    def __init__(self, greeting: bytes, answer: bytes | None, secure: ssl.SSLContext | None = None):
         super().__init__(daemon=True)
+        self.secure = secure
         self.greeting, self.answer = greeting, answer
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -111,15 +123,14 @@ class Other(threading.Thread):
             self.accepted += 1
             with peer:
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self.serve(peer)
+                with contextlib.suppress(OSError):
+                    self.serve(peer if self.secure is None else self.secure.wrap_socket(peer, server_side=True))
 
     def serve(self, peer: socket.socket) -> None:
-        try:
+        with peer:
             peer.sendall(self.greeting)
             while data := peer.recv(65536):
                 peer.sendall(data if self.answer is None else self.answer)
-        except OSError:
-            pass
 
     def __enter__(self) -> Other:
         self.start()
@@ -151,17 +162,27 @@ def test_a_server_of_another_protocol_is_named(name, payload):
     assert server.accepted == 1, "one connection is enough to find out"
 
 
+@needs_tls
+@pytest.mark.parametrize("payload", (0, 64))
+def test_a_server_of_another_protocol_inside_tls_is_named(payload):
+    with Other(b"220 mail ESMTP\r\n", b"500 what?\r\n", tls_context()) as server:
+        outcome = generator.run("--port", server.port, "--payload", payload, "--tls", *SHORT)
+    assert set(outcome.expect("ERRORS").wrong()) == {"unproven"}, outcome.json["error_examples"]
+    assert 'it sent "220 mail ESMTP' in outcome.json["error_examples"]["unproven"]
+
+
 TRIES = 10
 
 
 @pytest.mark.cause("bytes that come back before the frame was complete are not noticed")
+@pytest.mark.parametrize("secure", (False, pytest.param(True, marks=needs_tls)), ids=("plain", "tls"))
 @pytest.mark.parametrize("payload", (0, 64))
-def test_a_server_that_gives_back_bytes_is_no_server_of_frames(payload):
+def test_a_server_that_gives_back_bytes_is_no_server_of_frames(payload, secure):
     """What it gives back is right, byte for byte. It is found out by giving back half a frame while the client holds
     the other half, which is for 20 ms. A machine that is too busy for that may let it pass, but hardly ten times."""
     for _ in range(TRIES):
-        with Other(b"", None) as server:
-            outcome = generator.run("--port", server.port, "--payload", payload, *SHORT)
+        with Other(b"", None, tls_context() if secure else None) as server:
+            outcome = generator.run("--port", server.port, "--payload", payload, *["--tls"] * secure, *SHORT)
         if outcome.verdict == "ERRORS":
             break
     outcome.expect("ERRORS")
