@@ -76,6 +76,7 @@ static void print_points(FILE *stream, const struct histogram *histogram)
 static void print_marks(FILE *stream, const struct outcome *outcome, struct timing timing)
 {
     uint64_t unanswered = histogram_load(&timing.censored->count);
+    uint64_t all = histogram_load(&outcome->latencies.censored->count);
 
     if (outcome->partial[0] != '\0')
         (void)fprintf(stream, "# partial: %s\n", outcome->partial);
@@ -87,6 +88,11 @@ static void print_marks(FILE *stream, const struct outcome *outcome, struct timi
                       " requests were never answered and stand at their age, "
                       "from %.6f ms on; values from there on are lower bounds\n",
                       unanswered, (double)histogram_load(&timing.censored->least_ns) / 1e6);
+    if (outcome_has_figures(outcome) && all > unanswered)
+        (void)fprintf(stream,
+                      "# left out: %" PRIu64 " requests more were never answered and never sent, "
+                      "so they have no service time\n",
+                      all - unanswered);
 }
 
 static struct timing headline(const struct outcome *outcome)
