@@ -27,6 +27,8 @@ static int open_path(struct output *output)
     if (output->fd < 0 && errno == ENOENT) {
         output->fd = open(output->path, flags | O_CREAT | O_EXCL, 0666);
         output->created = output->fd >= 0;
+        if (output->fd < 0 && errno == EEXIST) /* a symbolic link whose target is not there yet */
+            output->fd = open(output->path, flags | O_CREAT, 0666);
     }
     int now = output->fd < 0 ? -1 : fcntl(output->fd, F_GETFL);
     return now < 0 ? -1 : fcntl(output->fd, F_SETFL, now & ~O_NONBLOCK);
@@ -59,16 +61,18 @@ static int open_one(struct output *output, const char *path, struct error *error
     return 0;
 }
 
-/* Two formats in one file would overwrite each other. */
+/* Two formats in one file would overwrite each other. In one pipe they would stand one behind the
+ * other, where a reader expects one. A terminal and /dev/null take any number. */
 static int refuse_same(const struct outputs *outputs, int kind, struct error *error)
 {
     const struct output *output = &outputs->output[kind];
     struct stat ours;
     struct stat other;
 
-    for (int i = 0; i < OUTPUT_KINDS && output->regular && fstat(output->fd, &ours) == 0; i++) {
-        if (i == kind || outputs->output[i].fd < 0 || fstat(outputs->output[i].fd, &other) < 0 ||
-            ours.st_dev != other.st_dev || ours.st_ino != other.st_ino)
+    for (int i = 0; i < OUTPUT_KINDS && fstat(output->fd, &ours) == 0; i++) {
+        if (i == kind || S_ISCHR(ours.st_mode) || outputs->output[i].fd < 0 ||
+            fstat(outputs->output[i].fd, &other) < 0 || ours.st_dev != other.st_dev ||
+            ours.st_ino != other.st_ino)
             continue;
         (void)snprintf(error->text, sizeof error->text, "%s %s: %s goes to the same file",
                        options[kind], name_of(output), options[i]);
@@ -136,6 +140,19 @@ static int write_text(const struct output *output)
     return 0;
 }
 
+/* A file that somebody has removed during the run has no name any more: what is written to it would
+ * be lost. So it is made again. Returns 0, or -1 with errno set. */
+static int renew(struct output *output)
+{
+    struct stat status;
+
+    if (output->path == NULL || !output->regular || fstat(output->fd, &status) < 0 ||
+        status.st_nlink > 0)
+        return 0;
+    (void)close(output->fd);
+    return open_path(output);
+}
+
 /* Returns 0, or -1 with errno set. */
 static int deliver(struct output *output)
 {
@@ -143,7 +160,7 @@ static int deliver(struct output *output)
         errno = ENOMEM;
         return -1;
     }
-    int result = write_text(output);
+    int result = renew(output) < 0 ? -1 : write_text(output);
     output->created = false; /* what could be written stays */
     if (output->path == NULL)
         return result;

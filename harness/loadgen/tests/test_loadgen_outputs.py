@@ -123,6 +123,32 @@ def test_one_file_for_two_formats_is_refused(peer, tmp_path):
     assert not peer.connections and not (tmp_path / "one").exists()
 
 
+def test_one_pipe_for_two_formats_is_refused(peer):
+    result = run("--port", peer.port, *SHORT, "--json", "/dev/stdout")
+    assert (result.returncode, result.stdout) == (1, ""), result
+    assert result.stderr == "loadgen: the table standard output: --json goes to the same file\n"
+    assert run("--port", peer.port, *SHORT, "--json", "/dev/null", "--csv", "/dev/null").returncode == 0
+
+
+def test_a_link_to_a_file_that_is_not_there_yet(peer, tmp_path):
+    (tmp_path / "link").symlink_to("target")
+    assert run("--port", peer.port, *SHORT, "--quiet", "--json", tmp_path / "link").returncode == 0
+    assert (tmp_path / "link").is_symlink() and json.loads((tmp_path / "target").read_text())["verdict"] == "VALID"
+
+
+@pytest.mark.cause("the results go to a file without a name")
+def test_a_file_that_is_removed_during_the_run_is_made_again(peer, tmp_path):
+    peer.goal = 500
+    process = launch("--port", peer.port, *LONG, *files(tmp_path))
+    assert peer.reached.wait(waiting.PATIENCE)
+    for form in FORMS:
+        (tmp_path / f"run.{form}").unlink()
+    process.send_signal(signal.SIGTERM)
+    table, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert_marked(tmp_path, table, "ended by a signal after ")
+
+
 def test_a_run_that_cannot_begin_leaves_files_as_they_were(tmp_path):
     (tmp_path / "run.json").write_text("an earlier run")
     result = run("--host", "no.such.name.invalid", *SHORT, *files(tmp_path))
