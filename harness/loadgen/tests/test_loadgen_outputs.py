@@ -253,7 +253,8 @@ def assert_marked(folder: Path, table: str, why: str) -> dict[str, Any]:
 
 SIGNALS = (
     signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM,
-    signal.SIGXCPU,
+    signal.SIGXCPU, signal.SIGPROF, signal.SIGIO,
+    *(getattr(signal, name) for name in ("SIGPWR", "SIGSTKFLT", "SIGRTMIN", "SIGRTMAX") if hasattr(signal, name)),
 )  # fmt: skip
 
 
