@@ -344,22 +344,49 @@ void flow_end(struct traffic *traffic, struct flow *flow)
     flow->state = FLOW_ENDED;
 }
 
+/* sent_ns: LATENCIES_NOT_SENT for a request of which no byte has left. */
+static void give_up(struct traffic *traffic, const struct request *request, uint64_t sent_ns,
+                    uint64_t now_ns)
+{
+    traffic->tally.unanswered++;
+    if (!belongs(traffic, request->scheduled_ns, now_ns))
+        return;
+    latencies_unanswered(&traffic->latencies, request->scheduled_ns, sent_ns, now_ns);
+    timeline_record(traffic->timeline, traffic->timeline->unanswered, since_begin(traffic, request),
+                    now_ns - request->scheduled_ns);
+}
+
+void traffic_forgo(struct traffic *traffic, uint64_t scheduled_ns, uint64_t now_ns)
+{
+    const struct request request = {.scheduled_ns = scheduled_ns};
+
+    if (is_measured(traffic, scheduled_ns))
+        traffic->tally.issued++;
+    give_up(traffic, &request, LATENCIES_NOT_SENT, now_ns);
+}
+
+/* Bytes that nothing had asked for, and that are no whole frame: only the end of the run shows that
+ * no frame comes of them. */
+static void settle_misread(struct traffic *traffic, const struct flow *flow)
+{
+    bool asked = flow->active && flow->awaited < flow->issued;
+
+    if (flow->misread != NULL && flow->state == FLOW_OPEN && !asked)
+        tally_error(&traffic->tally, ERROR_corrupted,
+                    "connection %" PRIu32 ": bytes came that nothing had asked for", flow->id);
+}
+
 void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns)
 {
     size_t missing = misread_missing(flow->missing);
 
+    settle_misread(traffic, flow);
     if (!flow->active)
         return;
     for (uint64_t number = flow->awaited; number < flow->issued; number++) {
         const struct request *request = request_at(flow, number);
-        traffic->tally.unanswered++;
-        if (!belongs(traffic, request->scheduled_ns, now_ns))
-            continue;
         bool sent = number < flow->sending || (number == flow->sending && flow->send_offset > 0);
-        latencies_unanswered(&traffic->latencies, request->scheduled_ns,
-                             sent ? request->sent_ns : LATENCIES_NOT_SENT, now_ns);
-        timeline_record(traffic->timeline, traffic->timeline->unanswered,
-                        since_begin(traffic, request), now_ns - request->scheduled_ns);
+        give_up(traffic, request, sent ? request->sent_ns : LATENCIES_NOT_SENT, now_ns);
     }
     for (size_t i = 0; i < missing; i++)
         tally_error(&traffic->tally, ERROR_lost,

@@ -133,7 +133,12 @@ void flow_end(struct traffic *traffic, struct flow *flow);
 /* So many requests are no longer outstanding. */
 void flow_forget(struct traffic *traffic, uint64_t count);
 
-/* Counts each request that is still unanswered, as unanswered or as lost, and records its age. */
+/* Counts a request that was due, and that is not issued because the run ends before. Nobody has
+ * answered it: its age goes to the unanswered. */
+void traffic_forgo(struct traffic *traffic, uint64_t scheduled_ns, uint64_t now_ns);
+
+/* Counts each request that is still unanswered, as unanswered or as lost, and records its age. Also
+ * of an idle flow: bytes that are no whole frame. */
 void flow_settle(struct traffic *traffic, struct flow *flow, uint64_t now_ns);
 
 void flow_free(struct flow *flow);

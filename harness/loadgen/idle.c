@@ -6,11 +6,31 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* The most that the client sends on a connection that it never reads from. It is many times what
  * the kernel and a server with a high-water mark hold, and it is an end for a server without
  * one. */
 enum { UNREAD_MOST_BYTES = 16 * 1024 * 1024 };
+
+/* number: what the socket says of its end, or 0. */
+static void ended(struct traffic *traffic, struct flow *flow, int number)
+{
+    tally_error(&traffic->tally, ERROR_closed, "idle connection %" PRIu32 ": %s", flow->id,
+                number == 0 ? "the server closed the connection" : strerror(number));
+    flow_end(traffic, flow);
+}
+
+/* The end of the stream shows without reading (epoll_ctl(2), EPOLLRDHUP). */
+void idle_ended(struct traffic *traffic, struct flow *flow)
+{
+    int number = 0;
+    socklen_t size = sizeof number;
+
+    if (getsockopt(flow->fd, SOL_SOCKET, SO_ERROR, &number, &size) < 0)
+        number = errno;
+    ended(traffic, flow, number);
+}
 
 /* Sends whole frames to a server whose echoes nobody will read, until the server stops reading too.
  * `sending` counts them. The client does not keep track of them, because it will never compare
@@ -32,9 +52,7 @@ static void send_unread(struct traffic *traffic, struct flow *flow)
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return;
         if (count < 0) {
-            tally_error(&traffic->tally, ERROR_closed, "idle connection %" PRIu32 ": send: %s",
-                        flow->id, strerror(errno));
-            flow_end(traffic, flow);
+            ended(traffic, flow, errno);
             return;
         }
         traffic->tally.bytes_out += (uint64_t)count;

@@ -11,6 +11,9 @@ void idle_begin(struct traffic *traffic, struct flow *flow);
 /* The socket takes bytes again. */
 void idle_writable(struct traffic *traffic, struct flow *flow);
 
+/* The server has ended, or reset, a connection that is not read. Counts that, and ends the flow. */
+void idle_ended(struct traffic *traffic, struct flow *flow);
+
 /* --idle trickle: sends one more byte of a valid frame. */
 void idle_trickle(struct traffic *traffic, struct flow *flow);
 

@@ -146,7 +146,9 @@ static void serve(struct worker *worker, struct flow *flow, unsigned bits)
     if (flow->state != FLOW_OPEN)
         return;
     if (!flow->active && traffic->load->idle == IDLE_NOT_READING) {
-        if (bits & READY_WRITE)
+        if (bits & READY_ENDED)
+            idle_ended(traffic, flow);
+        else if (bits & READY_WRITE)
             idle_writable(traffic, flow);
         return;
     }
@@ -288,6 +290,27 @@ static bool is_cut_short(struct worker *worker)
     return worker->cut_short;
 }
 
+/* Whether what is due is not sent any more: a client that is behind its schedule could need many
+ * times the duration. A signal says so, and the cap; after a signal that ended the measured time,
+ * the end of the drain. */
+static bool gives_up(struct worker *worker, uint64_t now_ns)
+{
+    const struct traffic *traffic = &worker->traffic;
+    struct gate *gate = worker->gate;
+    uint64_t drained_ns = clock_after(traffic->measure_to_ns, traffic->load->drain_ns);
+
+    return is_cut_short(worker) || atomic_load_explicit(&gate->capped, memory_order_relaxed) ||
+           (atomic_load(&gate->heard) > 0 && now_ns >= drained_ns);
+}
+
+static void forgo_due(struct worker *worker, uint64_t now_ns)
+{
+    while (has_due(worker)) {
+        traffic_forgo(&worker->traffic, worker->schedule.next_ns, now_ns);
+        schedule_advance(&worker->schedule);
+    }
+}
+
 /* Moves from the warm-up to the measured time, and from there to the drain. Returns false when the
  * run is over. */
 static bool pass_marks(struct worker *worker, uint64_t now_ns)
@@ -299,6 +322,8 @@ static bool pass_marks(struct worker *worker, uint64_t now_ns)
     traffic->measure_to_ns = gate_end_ns(worker->gate);
     if (!worker->measuring && now_ns >= traffic->measure_from_ns)
         first_mark(worker);
+    if (now_ns >= traffic->measure_to_ns && has_due(worker) && gives_up(worker, now_ns))
+        forgo_due(worker, now_ns);
     if (!worker->draining && now_ns >= traffic->measure_to_ns && !has_due(worker)) {
         if (!worker->measuring) /* the run ended early, in the warm-up */
             first_mark(worker);
@@ -462,6 +487,8 @@ static void finish(struct worker *worker)
         traffic->silence_ns = now_ns - traffic->quiet_since_ns;
     for (uint32_t i = 0; i < worker->flow_count; i++)
         flow_settle(traffic, worker->flows[i], now_ns);
+    for (uint32_t i = 0; i < worker->idle_count; i++)
+        flow_settle(traffic, worker->idle[i], now_ns);
 }
 
 void *worker_main(void *argument)

@@ -184,6 +184,21 @@ def floods(peer: Peer, connection: Connection, frame: bytes) -> None:
         send_on()
 
 
+def ends_the_second(peer: Peer, connection: Connection, frame: bytes) -> None:
+    """FIN on the second connection, which is read on, and gets no answer any more."""
+    if peer.once():
+        peer.connections[1].transport.write_eof()
+    if connection is not peer.connections[1]:
+        connection.write(frame)
+
+
+def speaks_unasked(peer: Peer, connection: Connection, frame: bytes) -> None:
+    """The beginning of a frame on the second connection, which has asked for nothing."""
+    if peer.once():
+        peer.connections[1].write(b"\0\0\0\x40abc")
+    connection.write(frame)
+
+
 LATE = 0.4  # seconds
 
 

@@ -155,6 +155,54 @@ def test_too_many_outstanding_end_the_run():
     assert outcome.json["seconds"] < 30
 
 
+@pytest.mark.cause("what is due is sent although the cap has ended the run")
+def test_too_many_outstanding_end_the_sending_too():
+    """At four million a second the client is behind its schedule after microseconds."""
+    with faulty_peers.Peer(faulty_peers.falls_silent) as peer:
+        outcome = generator.run(
+            "--port", peer.port, "--connections", 2, "--rate", 4_000_000, "--max-outstanding", 50, "--warmup", 0,
+            "--duration", 1, "--drain", 0.2, "--pipeline", 1_000_000, *limits.options(),
+        )  # fmt: skip
+        frames = peer.frame_count
+    counts = outcome.expect("OVERLOADED").json["counts"]
+    assert counts["issued"] == counts["unanswered"] == outcome.json["histograms"]["censored"]["count"]
+    assert frames < 50 + 1000, f"{frames} of {counts['issued']} were sent"
+
+
+# -- idle connections --------------------------------------------------------------------------------
+
+IDLE = ("--connections", 2, "--active", 1, "--placement", "first", "--rate", 200)
+
+
+@pytest.mark.parametrize("idle", ("silent", "trickle", "half-frame", "not-reading"))
+def test_an_idle_connection_that_the_server_ends_is_closed(idle):
+    with faulty_peers.Peer(faulty_peers.ends_the_second) as peer:
+        outcome = generator.run("--port", peer.port, *IDLE, "--idle", idle, *SHORT, *limits.options())
+    assert peer.faults, "the peer never committed its fault: the test proves nothing"
+    assert outcome.expect("ERRORS").wrong() == {"closed": 1}, outcome.json["error_examples"]
+
+
+@pytest.mark.cause("bytes that nobody asked for are looked at when they make a whole frame, or never")
+@pytest.mark.parametrize("idle", ("silent", "half-frame"))
+def test_bytes_on_an_idle_connection_that_are_no_frame(idle):
+    with faulty_peers.Peer(faulty_peers.speaks_unasked) as peer:
+        outcome = generator.run("--port", peer.port, *IDLE, "--idle", idle, *SHORT, *limits.options())
+    assert outcome.expect("ERRORS").wrong() == {"corrupted": 1}, outcome.json["error_examples"]
+
+
+def test_bytes_behind_the_last_reply_that_are_no_frame():
+    """On an active connection, which has all its replies."""
+
+    def says_more(peer: faulty_peers.Peer, connection: faulty_peers.Connection, frame: bytes) -> None:
+        connection.write(frame + b"\0\0\0\x40abc" if len(connection.frames) == 2 else frame)
+
+    with faulty_peers.Peer(says_more) as peer:
+        outcome = generator.run(
+            "--port", peer.port, "--connections", 1, "--rate", 4, "--duration", 0.2, "--warmup", 0, *limits.options()
+        )
+    assert outcome.expect("ERRORS").wrong() == {"corrupted": 1}, outcome.json["error_examples"]
+
+
 def test_errors_are_printed_for_people_without_figures():
     with faulty_peers.Peer(faulty_peers.corrupts_a_byte) as peer:
         result = generator.run_plain("--port", peer.port, "--connections", 3, *SHORT)

@@ -272,6 +272,21 @@ def test_while_it_measures(peer, tmp_path, number):
     assert "achieved" in table and report["histograms"]["service"]["count"] > 0
 
 
+@pytest.mark.cause("a client behind its schedule sends all that is due before it looks for a signal")
+def test_while_it_is_behind_its_schedule(peer, tmp_path):
+    """Four million are due in a second. The client can send a tenth of these, and counts the others as unanswered."""
+    peer.goal = 2000
+    process = launch(
+        "--port", peer.port, "--connections", 3, "--rate", 4_000_000, "--warmup", 0, "--duration", 1, "--drain", 1,
+        *limits.options(), *files(tmp_path),
+    )  # fmt: skip
+    assert peer.reached.wait(waiting.PATIENCE)
+    interrupt(process)
+    counts = assert_marked(tmp_path, process.communicate()[0], "ended by a signal")["counts"]
+    assert counts["issued"] == counts["answered"] + counts["unanswered"]
+    assert peer.frame_count < counts["issued"]
+
+
 @linux
 def test_while_it_connects(tmp_path):
     """To a port where nobody listens yet, and to a server that never answers."""
