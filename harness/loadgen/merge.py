@@ -89,12 +89,12 @@ def differences(run: Run, runs: Sequence[Run]) -> list[str]:
 def check(runs: Sequence[Run], force: bool) -> list[dict[str, str]]:
     """Refuses what does not add up, or returns what was forced, as remarks."""
     remarks = []
-    seen: dict[str, str] = {}
+    seen: list[tuple[Part, str]] = []
     for run in runs:
         if run.options["loop"] != runs[0].options["loop"]:
             refuse(run.path, "open loop and closed loop do not add up")
-        twice = next((seen[part.sha256] for part in run.parts if part.sha256 in seen), None)
-        seen |= {part.sha256: run.path for part in run.parts}
+        twice = next((path for part in run.parts for other, path in seen if part.is_the_run(other)), None)
+        seen += [(part, run.path) for part in run.parts]
         found = differences(run, runs)
         why = f"the same run as in {twice}" if twice else f"unlike {runs[0].path}: {', '.join(found)}"
         if (twice or found) and not force:

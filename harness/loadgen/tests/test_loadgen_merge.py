@@ -201,12 +201,21 @@ AT = {
 }
 
 
+def seeds(spans: list[tuple[float, float]]) -> list[int]:
+    """One each, so that no two at the same time have the same."""
+    found: list[int] = []
+    for i, (begun, length) in enumerate(spans):
+        beside = (j for j in range(i) if begun < sum(spans[j]) and spans[j][0] < begun + length)
+        found.append(min({*range(1, len(spans) + 1)} - {found[j] for j in beside}))
+    return found
+
+
 @pytest.mark.cause("rates are of the sum of the times, or of the longest, in place of when at least one measured")
 @pytest.mark.parametrize("spans, seconds, in_turn", AT.values(), ids=AT)
 def test_rates_are_of_the_time_in_which_one_measured(runs, save, spans, seconds, in_turn):
     paths = [
-        save(str(i), measured(runs[0], 1000 + begun, length), setup_seconds=i)
-        for i, (begun, length) in enumerate(spans)
+        save(str(i), measured(with_options(runs[0], seed=seed), 1000 + begun, length))
+        for i, ((begun, length), seed) in enumerate(zip(spans, seeds(spans)))
     ]
     both = merged(*paths)
     assert (both["seconds"], both["in_turn"]) == (seconds, in_turn)
@@ -216,9 +225,10 @@ def test_rates_are_of_the_time_in_which_one_measured(runs, save, spans, seconds,
 
 
 def test_pairs_merged_first_have_the_same_rate(runs, save, tmp_path):
-    spans = {"A": 0, "B": 1, "C": 30, "D": 30}
+    spans = {"A": (1, 0), "B": (2, 1), "C": (1, 30), "D": (2, 30)}
     paths = {
-        name: save(name, measured(runs[0], 1000 + begun, 10), setup_seconds=ord(name)) for name, begun in spans.items()
+        name: save(name, measured(with_options(runs[0], seed=seed), 1000 + begun, 10))
+        for name, (seed, begun) in spans.items()
     }
     for pair in ("AB", "CD"):
         merge(*(paths[name] for name in pair), "--json", tmp_path / f"{pair}.json", "--quiet")
@@ -273,16 +283,31 @@ def test_clients_of_one_load_have_seeds_of_their_own(runs, save):
 def test_a_run_twice_is_refused_unless_forced(runs, save, tmp_path):
     first, second = save("A", runs[0]), save("B", runs[1])
     (tmp_path / "link.json").symlink_to(first)
-    copied = tmp_path / "copy.json"
+    copied, again, digits = (tmp_path / f"{name}.json" for name in ("copy", "again", "digits"))
     copied.write_bytes(first.read_bytes())
+    again.write_text(json.dumps(dict(reversed(runs[0].items())), indent=4))
+    digits.write_text(json.dumps(with_options(runs[0], rate=500)).replace('"rate": 500', '"rate": 5.000e2'))
     merge(first, second, "--json", tmp_path / "AB.json", "--quiet")
-    for words in ((first, first), (first, tmp_path / "link.json"), (first, second, copied)):
+    for words in (
+        (first, first), (first, tmp_path / "link.json"), (first, second, copied), (first, second, again),
+        (first, digits),
+    ):  # fmt: skip
         refused(f"{words[-1]}: the same run as in {first}; --force", *words)
-    for words in ((tmp_path / "AB.json", first), (second, tmp_path / "AB.json")):
+    for words in ((tmp_path / "AB.json", first), (second, tmp_path / "AB.json"), (tmp_path / "AB.json", again)):
         refused(f"{words[-1]}: the same run as in {words[0]}; --force", *words)
     both = merged(first, first, "--force")
     assert both["counts"]["answered"] == 2 * runs[0]["counts"]["answered"]
     assert any("forced: the same run" in each["text"] for each in both["reasons"])
+
+
+def test_a_run_within_a_sum_of_an_older_version_is_known_by_its_time(runs, save):
+    """That version took the digest of the file, and did not say the seed."""
+    first = save("A", runs[0])
+    summed = merged(first, save("B", runs[1]))
+    for part in summed["parts"]:
+        part.update(sha256="00")
+        del part["seed"]
+    refused(f"{first}: the same run as in", save("AB", summed), first)
 
 
 def damaged(run: dict[str, Any], *where: str, value: Any) -> str:
