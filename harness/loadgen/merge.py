@@ -21,10 +21,31 @@ from loadgen import histogram, shown
 from loadgen.histogram import Histogram
 from loadgen.runs import SCHEMA, TIMES, Part, Refused, Run, member, number, read, refuse, whole
 
-# What must be equal, or the sum is of nothing that exists.
+# What must be equal, or the sum is of nothing that exists: all that changes a figure or a verdict.
 ALIKE = (
-    "target", "connections", "active", "placement", "idle", "payload", "pipeline", "rate", "arrivals", "churn",
+    # Where the load goes, and what it is.
+    "target", "tls", "connections", "active", "placement", "idle", "payload", "pipeline", "rate", "arrivals", "churn",
     "fragment",
+    "close",  # a reset costs the server less than an end in the normal way, in each replacement
+    "warmup",  # how warm the server is, and from which replies the verdict says that it is steady
+    "drain",  # which requests are never answered
+    "timeout",  # which replies are errors
+    "connect_timeout",  # which replacements are errors
+    "threads", "spin_us",  # how late requests are sent
+    "max_outstanding",  # when a run ends as OVERLOADED
+    "limits",  # all other verdicts
+)  # fmt: skip
+# Runs at the same time have these each for itself: with one seed they would send the same, CPUs, addresses and
+# a ceiling are those of a machine. Of runs one after the other they must be equal: another seed makes another load.
+OWN = ("seed", "pin", "source", "ports_per_source", "ceiling")
+# What may differ, because no figure and no verdict follows from it alone.
+FREE = (
+    "command", "host", "port",  # what came of them counts: each other option, and the target
+    "loop",  # two of them are refused, whatever is forced
+    "tls_ca", "connects",  # only how connections come about, before the time is measured
+    "duration",  # times and counts add up
+    "server_pid",  # a server that was started again has another. Other machines than the server's cannot have any
+    "json", "hgrm", "csv", "quiet",
 )  # fmt: skip
 NAMES = {"target": "server", "connections": "number of connections", "arrivals": "kind of arrivals"}
 
@@ -76,14 +97,21 @@ def alone(run: Run, runs: Sequence[Run]) -> bool:
 
 
 def differences(run: Run, runs: Sequence[Run]) -> list[str]:
-    """What the run was asked for and the first was not. Clients that load a server at the same time need a seed each,
-    or they would send the same; of runs one after the other, another seed makes another load."""
+    """What the run was asked for and the first was not. An older load generator does not say all of it."""
     found = []
-    for name in (*ALIKE, "seed") if alone(run, runs) else ALIKE:
-        one, first = run.options.get(name), runs[0].options.get(name)
-        if one != first:
+    for name in (*ALIKE, *OWN) if alone(run, runs) else ALIKE:
+        one, first = (each.options.get(name, "not said") for each in (run, runs[0]))
+        if name == "limits" and isinstance(one, dict) and isinstance(first, dict):
+            unlike = [limit for limit in {**first, **one} if one.get(limit) != first.get(limit)]
+            found += [f"another limit {limit} ({one.get(limit)}, not {first.get(limit)})" for limit in unlike]
+        elif one != first:
             found.append(f"another {NAMES.get(name, name)} ({one}, not {first})")
     return found
+
+
+def same_load(part: Part, other: Part) -> bool:
+    """Two clients with one seed at the same time: both send the same, at the same moments."""
+    return part.seed == other.seed and part.seed is not None and overlap(part, other)
 
 
 def check(runs: Sequence[Run], force: bool) -> list[dict[str, str]]:
@@ -93,14 +121,16 @@ def check(runs: Sequence[Run], force: bool) -> list[dict[str, str]]:
     for run in runs:
         if run.options["loop"] != runs[0].options["loop"]:
             refuse(run.path, "open loop and closed loop do not add up")
-        twice = next((path for part in run.parts for other, path in seen if part.is_the_run(other)), None)
+        pairs = [(part, other, path) for part in run.parts for other, path in seen]
         seen += [(part, run.path) for part in run.parts]
-        found = differences(run, runs)
-        why = f"the same run as in {twice}" if twice else f"unlike {runs[0].path}: {', '.join(found)}"
-        if (twice or found) and not force:
-            refuse(run.path, f"{why}; --force merges it all the same")
-        if twice or found:
-            remarks.append({"verdict": "VALID", "text": f"{run.path}: forced: {why}"})
+        twice = [f"the same run as in {path}" for part, other, path in pairs if part.is_the_run(other)]
+        same = [f"the same seed as in {path}, at the same time" for one, other, path in pairs if same_load(one, other)]
+        unlike = differences(run, runs)
+        found = twice[:1] or same[:1] + ([f"unlike {runs[0].path}: {', '.join(unlike)}"] if unlike else [])
+        if found and not force:
+            refuse(run.path, f"{'; '.join(found)}; --force merges it all the same")
+        if found:
+            remarks.append({"verdict": "VALID", "text": f"{run.path}: forced: {'; '.join(found)}"})
     return remarks
 
 

@@ -17,28 +17,26 @@ static void print_verdict(struct json *json, const struct judgement *judgement)
     json_end(json);
 }
 
-static void print_lists(struct json *json, const struct load *load)
+static void print_text(struct json *json, const char *name, const char *text)
 {
-    json_array(json, "pin");
-    for (uint32_t i = 0; i < load->pins; i++)
-        json_signed(json, NULL, load->pin[i]);
-    json_end(json);
-    json_object(json, "limits");
-    for (int i = 0; i < LIMIT_COUNT; i++)
-        json_double(json, limit_name((enum limit)i), load->limits.value[i], 9);
-    json_end(json);
+    if (text == NULL)
+        json_null(json, name);
+    else
+        json_string(json, name, text);
 }
 
-static void print_options(struct json *json, const struct outcome *outcome)
+static void print_seconds(struct json *json, const char *name, uint64_t nanoseconds)
 {
-    const struct load *load = outcome->load;
+    json_double(json, name, (double)nanoseconds / 1e9, 9);
+}
 
-    json_object(json, "options");
-    json_array(json, "command");
-    for (int i = 0; i < load->argc; i++)
-        json_string(json, NULL, load->argv[i]);
-    json_end(json);
-    json_string(json, "target", outcome->target);
+/* Where the server is, and what load it gets. */
+static void print_wanted(struct json *json, const struct load *load)
+{
+    json_string(json, "host", load->host);
+    json_unsigned(json, "port", load->port);
+    json_bool(json, "tls", load->tls);
+    print_text(json, "tls_ca", load->tls_ca);
     json_unsigned(json, "connections", load->connections);
     json_unsigned(json, "active", load->active);
     json_string(json, "placement", load_placement_name(load->placement));
@@ -51,15 +49,66 @@ static void print_options(struct json *json, const struct outcome *outcome)
     json_string(json, "loop", load_is_open(load) ? "open" : "closed");
     json_fixed(json, "rate", (double)load->rate_milli / 1e3, 3);
     json_string(json, "arrivals", load_arrivals_name(load->arrivals));
-    json_double(json, "warmup", (double)load->warmup_ns / 1e9, 9);
-    json_double(json, "duration", (double)load->duration_ns / 1e9, 9);
+    print_seconds(json, "warmup", load->warmup_ns);
+    print_seconds(json, "duration", load->duration_ns);
+    print_seconds(json, "drain", load->drain_ns);
+    print_seconds(json, "timeout", load->timeout_ns);
+}
+
+static void print_making(struct json *json, const struct load *load)
+{
     json_unsigned(json, "threads", load->threads);
     json_unsigned(json, "seed", load->seed);
     json_unsigned(json, "churn", load->churn);
     json_string(json, "close", load_close_name(load->close_mode));
     json_bool(json, "fragment", load->fragment);
+    json_unsigned(json, "connects", load->connects);
+    print_seconds(json, "connect_timeout", load->connect_timeout_ns);
+    json_unsigned(json, "max_outstanding", load->max_outstanding);
     json_fixed(json, "spin_us", (double)load->spin_ns / 1e3, 3);
-    print_lists(json, load);
+    json_array(json, "pin");
+    for (uint32_t i = 0; i < load->pins; i++)
+        json_signed(json, NULL, load->pin[i]);
+    json_end(json);
+    json_array(json, "source");
+    for (uint32_t i = 0; i < load->sources; i++)
+        json_string(json, NULL, load->source[i]);
+    json_end(json);
+    json_unsigned(json, "ports_per_source", load->ports_per_source);
+}
+
+/* What is found out, and where it goes. */
+static void print_finding(struct json *json, const struct load *load)
+{
+    if (load->server_pid == 0)
+        json_null(json, "server_pid");
+    else
+        json_signed(json, "server_pid", load->server_pid);
+    json_fixed(json, "ceiling", (double)load->ceiling_milli / 1e3, 3);
+    json_object(json, "limits");
+    for (int i = 0; i < LIMIT_COUNT; i++)
+        json_double(json, limit_name((enum limit)i), load->limits.value[i], 9);
+    json_end(json);
+    print_text(json, "json", load->json_path);
+    print_text(json, "hgrm", load->hgrm_path);
+    print_text(json, "csv", load->csv_path);
+    json_bool(json, "quiet", load->quiet);
+}
+
+/* All that load.h has. harness/loadgen/merge.py says of each what a difference in it means. */
+static void print_options(struct json *json, const struct outcome *outcome)
+{
+    const struct load *load = outcome->load;
+
+    json_object(json, "options");
+    json_array(json, "command");
+    for (int i = 0; i < load->argc; i++)
+        json_string(json, NULL, load->argv[i]);
+    json_end(json);
+    json_string(json, "target", outcome->target);
+    print_wanted(json, load);
+    print_making(json, load);
+    print_finding(json, load);
     json_end(json);
 }
 

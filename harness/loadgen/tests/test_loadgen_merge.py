@@ -7,6 +7,7 @@ import copy
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -243,15 +244,45 @@ def test_a_run_that_never_measured_has_no_time(runs, save):
 # -- what is refused -----------------------------------------------------------------------------------
 
 UNLIKE = {
-    "server": {"target": "127.0.0.1:1"},
-    "payload": {"payload": "65"},
-    "rate": {"rate": 501.0},
-    "seed": {"seed": 2},
-    "number of connections": {"connections": 5},
-    "pipeline": {"pipeline": 2},
-    "kind of arrivals": {"arrivals": "poisson"},
-    "churn": {"churn": 5},
-}
+    "server": {"target": "127.0.0.1:1"}, "number of connections": {"connections": 5},
+    "kind of arrivals": {"arrivals": "poisson"}, "tls": {"tls": True}, "active": {"active": 3},
+    "placement": {"placement": "first"}, "idle": {"idle": "trickle"}, "payload": {"payload": "65"},
+    "pipeline": {"pipeline": 2}, "rate": {"rate": 501.0}, "churn": {"churn": 5}, "fragment": {"fragment": True},
+    "close": {"close": "fin"}, "warmup": {"warmup": 1}, "drain": {"drain": 1}, "timeout": {"timeout": 1},
+    "connect_timeout": {"connect_timeout": 1}, "threads": {"threads": 2}, "spin_us": {"spin_us": 1.0},
+    "max_outstanding": {"max_outstanding": 7}, "seed": {"seed": 2}, "pin": {"pin": [1]},
+    "source": {"source": ["127.0.0.2"]}, "ports_per_source": {"ports_per_source": 7}, "ceiling": {"ceiling": 9.0},
+}  # fmt: skip
+
+
+def test_of_every_option_it_is_said_what_a_difference_means(runs):
+    """An option that is new in the load generator is red here until it is decided."""
+    known = (*command.ALIKE, *command.OWN, *command.FREE)
+    assert sorted(known) == sorted(runs[0]["options"])
+    assert {name for changed in UNLIKE.values() for name in changed} | {"limits"} == {*command.ALIKE, *command.OWN}
+
+
+def test_the_output_has_every_option_of_the_command_line(runs):
+    """--selftest makes no such file. The others may have another name in it."""
+    names = re.findall(r"^  --([a-z-]+)", generator.run_plain("--help").stdout, re.MULTILINE)
+    renamed = {"spin": "spin_us", "limit": "limits"}
+    wanted = {renamed.get(name, name.replace("-", "_")) for name in names} - {"selftest", "help"}
+    assert wanted and wanted <= set(runs[0]["options"])
+
+
+def test_a_limit_that_differs_is_named(runs, save):
+    other = with_options(runs[1], limits=runs[1]["options"]["limits"] | {"steal": 77})
+    refused("another limit steal (77, not ", save("A", runs[0]), save("B", other))
+
+
+def test_an_option_that_one_run_does_not_say_is_a_difference(runs, save):
+    """An older load generator did not say it; two such files may be merged."""
+    old = [copy.deepcopy(run) for run in runs]
+    for run in old:
+        del run["options"]["tls"]
+    paths = [save(str(i), run) for i, run in enumerate((runs[0], *old))]
+    refused("another tls (not said, not False)", paths[0], paths[2])
+    assert merged(*paths[1:])["runs"] == 2
 
 
 @pytest.mark.parametrize("name, changed", UNLIKE.items(), ids=UNLIKE)
@@ -278,6 +309,26 @@ def test_clients_of_one_load_have_seeds_of_their_own(runs, save):
     }
     assert merged(*paths.values())["runs"] == 4
     refused("another seed (2, not 1)", paths["A"], paths["D"])
+
+
+def test_clients_of_one_load_with_one_seed_are_refused_unless_forced(runs, save, tmp_path):
+    spans = {"A": (1, 0), "B": (2, 0), "C": (1, 9), "D": (1, 10)}
+    paths = {
+        name: save(name, measured(with_options(runs[0], seed=seed), 1000 + begun, 10))
+        for name, (seed, begun) in spans.items()
+    }
+    refused(f"{paths['C']}: the same seed as in {paths['A']}, at the same time; --force", paths["A"], paths["C"])
+    assert merged(paths["A"], paths["D"])["runs"] == 2, "one after the other"
+    merge(paths["A"], paths["B"], "--json", tmp_path / "AB.json", "--quiet")
+    refused("the same seed as in", tmp_path / "AB.json", paths["C"])
+    forced = merged(paths["A"], paths["C"], "--force")
+    assert any("forced: the same seed" in each["text"] for each in forced["reasons"])
+
+
+@pytest.mark.parametrize("name", ("pin", "source", "ports_per_source", "ceiling"))
+def test_clients_of_one_load_have_cpus_and_addresses_of_their_own(runs, save, name):
+    one, other = (measured(with_options(runs[0], seed=seed), 1000, 10) for seed in (1, 2))
+    assert merged(save("A", one), save("B", with_options(other, **UNLIKE[name])))["runs"] == 2
 
 
 def test_a_run_twice_is_refused_unless_forced(runs, save, tmp_path):
