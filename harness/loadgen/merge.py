@@ -10,10 +10,10 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Optional
+from typing import Any, NoReturn, Optional, Union
 
 from suite.generator import STATUS
 
@@ -270,6 +270,51 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
+Place = Union[tuple[int, int], str, None]
+Made = Callable[[Sum], str]
+STANDARD_OUTPUT = 1
+
+
+def wanted(arguments: argparse.Namespace) -> list[tuple[str, Made]]:
+    """What is written, and where."""
+    found: list[tuple[str, Made]] = [(path, make) for path, make in (
+        (arguments.json, shown.as_json), (arguments.hgrm, shown.as_hgrm), (arguments.csv, shown.as_csv),
+    ) if path is not None]  # fmt: skip
+    if not arguments.quiet and all(path != "-" for path, _ in found):
+        found.insert(0, ("-", shown.as_table))
+    return found
+
+
+def name_of(path: str) -> str:
+    return "standard output" if path == "-" else path
+
+
+def place_of(path: Union[str, int]) -> Place:
+    """Equal for two paths to one file, by whatever links; a number is a descriptor. None for what keeps nothing: many
+    may write there."""
+    try:
+        found, null = os.stat(path), os.stat(os.devnull)
+    except (OSError, ValueError):
+        return os.path.realpath(path) if isinstance(path, str) else None
+    return None if os.path.samestat(found, null) else (found.st_dev, found.st_ino)
+
+
+def refuse_clashes(parser: Parser, arguments: argparse.Namespace) -> None:
+    """Two formats in one file would overwrite each other, and an input that is written is lost."""
+    inputs = {place_of(path) for path in arguments.files if os.path.isfile(path)}
+    seen: dict[Place, str] = {}
+    for path, _ in wanted(arguments):
+        place = place_of(STANDARD_OUTPUT) or "-" if path == "-" else place_of(path)
+        if place is None:
+            continue
+        if place in seen:
+            also = "" if path == seen[place] else f", which is {name_of(seen[place])} too"
+            parser.error(f"{name_of(path)}: two formats cannot go there{also}")
+        if place in inputs:
+            parser.error(f"{name_of(path)}: it is one of the files to read")
+        seen[place] = path
+
+
 def parse_arguments(words: Optional[Sequence[str]]) -> argparse.Namespace:
     parser = Parser(
         prog="merge",
@@ -286,16 +331,12 @@ def parse_arguments(words: Optional[Sequence[str]]) -> argparse.Namespace:
         "--force", action="store_true", help="merge unlike runs too, or a run twice; the output says which"
     )
     arguments = parser.parse_args(words)
-    paths = [path for path in (arguments.json, arguments.hgrm, arguments.csv) if path is not None]
-    for path in paths:
-        if paths.count(path) > 1:
-            parser.error(f"{'standard output' if path == '-' else path}: two formats cannot go there")
+    refuse_clashes(parser, arguments)
     return arguments
 
 
 def write(path: str, text: str) -> None:
     """Raises OSError with the name of what could not be written."""
-    name = "standard output" if path == "-" else path
     try:
         if path == "-" and sys.stdout is None:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -308,7 +349,7 @@ def write(path: str, text: str) -> None:
         if path == "-" and sys.stdout is not None:
             # What is left in the buffer would be written, and fail, once more at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OSError(error.errno, error.strerror, name) from None
+        raise OSError(error.errno, error.strerror, name_of(path)) from None
 
 
 def main(words: Optional[Sequence[str]] = None) -> int:
@@ -318,13 +359,8 @@ def main(words: Optional[Sequence[str]] = None) -> int:
     except Refused as refused:
         print(f"merge: {refused}", file=sys.stderr)
         return 1
-    wanted = [(path, make) for path, make in (
-        (arguments.json, shown.as_json), (arguments.hgrm, shown.as_hgrm), (arguments.csv, shown.as_csv),
-    ) if path is not None]  # fmt: skip
-    if not arguments.quiet and all(path != "-" for path, _ in wanted):
-        wanted.insert(0, ("-", shown.as_table))
     status = found.members["exit_status"]
-    for path, make in wanted:  # one that cannot be written costs no other
+    for path, make in wanted(arguments):  # one that cannot be written costs no other
         try:
             write(path, make(found))
         except OSError as error:

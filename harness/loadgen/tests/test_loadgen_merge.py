@@ -431,6 +431,51 @@ def test_bad_usage_is_one_line_and_status_2(words, why):
     assert result.stderr.startswith("merge: ") and result.stderr.count("\n") == 1 and why in result.stderr
 
 
+def clash(words: tuple[object, ...], why: str, **how: Any) -> None:
+    result = launch(*words, **how)
+    assert result.returncode == 2 and not result.stdout, result
+    assert result.stderr.startswith("merge: ") and result.stderr.count("\n") == 1 and why in result.stderr, result
+
+
+def test_two_formats_in_one_file_are_refused_by_whatever_path(runs, save, tmp_path):
+    one, old = save("A", runs[0]), tmp_path / "old"
+    old.write_text("old")
+    (tmp_path / "soft").symlink_to(old)
+    (tmp_path / "hard").hardlink_to(old)
+    (tmp_path / "dangling").symlink_to(tmp_path / "new")
+    names = (old, f"{tmp_path}/./old"), (old, tmp_path / "soft"), (tmp_path / "hard", old)
+    for json_path, csv_path in (*names, ("new", "./new"), (tmp_path / "new", tmp_path / "dangling")):
+        clash((one, "--json", json_path, "--csv", csv_path), f"{csv_path}: two formats", cwd=tmp_path)
+    assert old.read_text() == "old" and not (tmp_path / "new").exists()
+
+
+def test_a_format_and_the_table_in_one_file_are_refused(runs, save, tmp_path):
+    one, old = save("A", runs[0]), tmp_path / "old"
+    for words in (("--json", old), ("--json", "-", "--csv", old)):
+        with old.open("w") as stream:
+            clash((one, *words), "which is standard output too", stdout=stream)
+    if Path("/dev/stdout").exists():
+        with old.open("w") as stream:
+            clash((one, "--json", "/dev/stdout"), "/dev/stdout: two formats", stdout=stream)
+    assert old.read_text() == ""
+
+
+def test_what_keeps_nothing_takes_every_format(runs, save):
+    result = launch(save("A", runs[0]), "--json", os.devnull, "--csv", os.devnull, stdout=subprocess.DEVNULL)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_output_that_is_an_input_is_refused(runs, save, tmp_path):
+    paths = save("A", runs[0]), save("B", runs[1])
+    before = paths[1].read_text()
+    (tmp_path / "link").symlink_to(paths[1])
+    for path in (paths[1], tmp_path / "link"):
+        clash((*paths, "--json", path), f"{path}: it is one of the files to read")
+    with paths[1].open("a") as stream:
+        clash(paths, "standard output: it is one of the files to read", stdout=stream)
+    assert paths[1].read_text() == before
+
+
 def test_help_names_every_option():
     result = launch("--help")
     assert result.returncode == 0 and result.stderr == ""
