@@ -41,6 +41,23 @@ class Histogram:
     def mean_ns(self) -> float:
         return self.sum_ns / self.count if self.count else 0.0
 
+    def contradiction(self) -> Optional[str]:
+        """What the sums and limits say against the slots."""
+        used = [(int(slot), int(self.slots[slot])) for slot in self.slots.nonzero()[0]]
+        if not used:
+            return "it is empty, and is not" if self.sum_ns or self.least_ns or self.most_ns or self.clamped else None
+        (first, _), (last, in_last) = used[0], used[-1]
+        beyond = last == SLOTS - 1 and self.most_ns > HIGHEST[last]  # the last slot holds all that is above it, too
+        if not LOWEST[first] <= self.least_ns <= (self.most_ns if first == SLOTS - 1 else HIGHEST[first]):
+            return "least_ns is not in its first slot"
+        if not (beyond or LOWEST[last] <= self.most_ns <= HIGHEST[last]):
+            return "most_ns is not in its last slot"
+        if (self.clamped > 0) != beyond or self.clamped > (in_last if beyond else 0):
+            return "clamped is not what its last slot says"
+        least = sum(count * int(LOWEST[slot]) for slot, count in used)
+        most = sum(count * int(self.most_ns if slot == SLOTS - 1 else HIGHEST[slot]) for slot, count in used)
+        return None if least <= self.sum_ns <= most else "sum_ns is not what its slots add up to"
+
     def __add__(self, other: Histogram) -> Histogram:
         least = [each.least_ns for each in (self, other) if each.count]
         return Histogram(

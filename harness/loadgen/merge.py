@@ -19,7 +19,7 @@ from suite.generator import STATUS
 
 from loadgen import histogram, shown
 from loadgen.histogram import Histogram
-from loadgen.runs import SCHEMA, TIMES, Part, Refused, Run, member, number, read, refuse, whole
+from loadgen.runs import SCHEMA, TIMES, Part, Refused, Run, intervals, member, number, read, refuse, seconds_of, whole
 
 # What must be equal, or the sum is of nothing that exists: all that changes a figure or a verdict.
 ALIKE = (
@@ -73,17 +73,6 @@ class Sum:
     @property
     def has_figures(self) -> bool:
         return self.apart > 0 and not any(self.members["errors"].values())
-
-
-def intervals(parts: Sequence[Part]) -> list[tuple[int, int]]:
-    """When at least one of the runs measured; none of these overlaps another."""
-    found: list[tuple[int, int]] = []
-    for part in sorted(parts, key=lambda each: each.from_ns):
-        if found and part.from_ns < found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], part.to_ns)
-        else:
-            found.append((part.from_ns, part.to_ns))
-    return found
 
 
 def overlap(one: Part, other: Part) -> bool:
@@ -147,11 +136,20 @@ def add_counts(runs: Sequence[Run], name: str) -> dict[str, int]:
     return found
 
 
+def add_examples(runs: Sequence[Run]) -> dict[str, str]:
+    """Of each kind of error the first."""
+    found: dict[str, str] = {}
+    for path, examples in parts_of(runs, "error_examples"):
+        for kind in examples:
+            found.setdefault(kind, member(path, examples, kind, str))
+    return found
+
+
 def add_basis(runs: Sequence[Run]) -> dict[str, float]:
     found: dict[str, float] = {}
     for path, basis in parts_of(runs, "verdict_basis"):
         for key in basis:
-            value = number(path, basis, key)
+            value = number(path, basis, key, -1)
             found[key] = found.get(key, 0) + value if key in SUMS else max(found.get(key, 0), value)
     return found
 
@@ -164,7 +162,10 @@ def add_client(runs: Sequence[Run]) -> dict[str, int]:
 
 def add_server(runs: Sequence[Run]) -> Optional[dict[str, Any]]:
     """Of the runs that saw the server's process; its size is that of the last one."""
-    seen = parts_of([run for run in runs if run.members.get("server") is not None], "server")
+    for run in runs:
+        if "server" not in run.members:
+            refuse(run.path, "holds no server")
+    seen = parts_of([run for run in runs if run.members["server"] is not None], "server")
     if not seen:
         return None
     found: dict[str, Any] = {name: sum(whole(path, server, name) for path, server in seen) for name in SERVER}
@@ -174,7 +175,7 @@ def add_server(runs: Sequence[Run]) -> Optional[dict[str, Any]]:
 def add_witness(runs: Sequence[Run], basis: dict[str, float]) -> dict[str, Any]:
     seen = parts_of(runs, "witness")
     return {
-        "privileged": all(each.get("privileged") is True for _, each in seen),
+        "privileged": all(member(path, each, "privileged", bool) for path, each in seen),
         "looks": sum(number(path, each, "looks") for path, each in seen),
         "lost_percent": basis.get("witness", 0),
         "most_ns": basis.get("witness_most", 0),
@@ -184,9 +185,11 @@ def add_witness(runs: Sequence[Run], basis: dict[str, float]) -> dict[str, Any]:
 def reasons_of(run: Run) -> list[dict[str, str]]:
     found = []
     for reason in member(run.path, run.members, "reasons", list):
-        if not isinstance(reason, dict) or reason.get("verdict") not in STATUS:
+        if not isinstance(reason, dict) or reason.get("verdict") not in list(STATUS):  # it may be a list or the like
             refuse(run.path, "reasons in it is damaged")
-        found.append({"verdict": reason["verdict"], "text": f"{run.path}: {reason.get('text', '')}"})
+        found.append({"verdict": reason["verdict"], "text": f"{run.path}: {member(run.path, reason, 'text', str)}"})
+    if run.members.get("verdict") != verdict_of(found):
+        refuse(run.path, "verdict in it is damaged: its reasons give another")
     return found
 
 
@@ -206,8 +209,8 @@ def add_times(runs: Sequence[Run]) -> dict[str, Histogram]:
 
 def add_partial(runs: Sequence[Run]) -> dict[str, Any]:
     """Whether a run was ended early. A sum is partial if a part of it is."""
-    partial = [run for run in runs if run.members.get("partial") is True]
-    reasons = [f"{run.path}: {run.members.get('partial_reason', '')}" for run in partial]
+    partial = [run for run in runs if run.members["partial"]]
+    reasons = [f"{run.path}: {run.members['partial_reason']}" for run in partial]
     return {"partial": bool(partial)} | ({"partial_reason": "; ".join(reasons)} if partial else {})
 
 
@@ -220,8 +223,7 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
     remarks = check(runs, force)
     first, times, parts = runs[0], add_times(runs), [part for run in runs for part in run.parts]
     reasons = [reason for run in runs for reason in reasons_of(run)] + remarks
-    apart = intervals(parts)
-    seconds = sum(end - begin for begin, end in apart) / 1e9
+    apart, seconds = intervals(parts), seconds_of(parts)
     counts, basis = add_counts(runs, "counts"), add_basis(runs)
     basis |= {
         "seconds": seconds,
@@ -229,7 +231,6 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
         "response_p99": histogram.percentile(times["response"], times["censored"], 99000).ns,
         "lag_p99": histogram.percentile(times["lag"], None, 99000).ns,
     }
-    examples = [member(run.path, run.members, "error_examples", dict) for run in runs]
     members = {
         "schema": SCHEMA,
         "verdict": verdict_of(reasons),
@@ -249,7 +250,7 @@ def add(runs: Sequence[Run], force: bool = False) -> Sum:
         "achieved": rate(counts.get("achieved", 0), seconds),
         "counts": counts,
         "errors": add_counts(runs, "errors"),
-        "error_examples": {kind: text for each in reversed(examples) for kind, text in each.items()},
+        "error_examples": add_examples(runs),
         "verdict_basis": basis,
         "client": add_client(runs),
         "server": add_server(runs),

@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ from suite.server import Server
 PROGRAM = servers.ROOT / "harness/loadgen/merge"
 BRIEF = ("--warmup", 0, "--duration", 0.3, *limits.options())
 SECOND = 1_000_000_000
+SERVER = {
+    "cpu_ns": 5, "user_ns": 2, "system_ns": 3, "switches": 4, "resident_bytes": 6, "bytes_a_connection": -1.0,
+}  # fmt: skip
 
 
 def merge(*words: object) -> subprocess.CompletedProcess:
@@ -84,7 +88,16 @@ def with_options(run: dict[str, Any], **changed: Any) -> dict[str, Any]:
 
 
 def measured(run: dict[str, Any], begun: float, seconds: float) -> dict[str, Any]:
-    return run | {"started_unix_ns": int(begun * SECOND), "seconds": seconds}
+    basis = run["verdict_basis"] | {"seconds": seconds}
+    return run | {"started_unix_ns": int(begun * SECOND), "seconds": seconds, "verdict_basis": basis}
+
+
+def unmeasured(run: dict[str, Any]) -> dict[str, Any]:
+    """As if it had been ended in the warm-up."""
+    counted = {name: 0 for name in ("issued", "answered", "unanswered", "achieved")}
+    found = measured(run, 0, 0) | {"histograms": None, "percentiles": None, "timeline": None}
+    found["verdict_basis"] |= {"offered": 0, "achieved": 0, "unanswered": 0}
+    return found | {"counts": run["counts"] | counted}
 
 
 def slots(run: dict[str, Any], name: str) -> Counter:
@@ -164,6 +177,7 @@ def test_errors_take_the_figures_away(runs, save):
     wrong = runs[1] | {
         "verdict": "ERRORS", "reasons": [{"verdict": "ERRORS", "text": "errors: 2"}], "histograms": None,
         "percentiles": None, "errors": runs[1]["errors"] | {"crossed": 2}, "error_examples": {"crossed": "on 7"},
+        "verdict_basis": runs[1]["verdict_basis"] | {"errors": 2},
     }  # fmt: skip
     paths = save("A", runs[0]), save("B", wrong)
     both = merged(*paths)
@@ -180,7 +194,7 @@ def test_errors_take_the_figures_away(runs, save):
 ))  # fmt: skip
 def test_the_verdict_is_the_first_by_precedence(runs, save, verdicts, first):
     paths = [
-        save(str(i), measured(runs[0], 10 + i, 0.3), reasons=[{"verdict": name, "text": "so"}])
+        save(str(i), measured(runs[0], 10 + i, 0.3), reasons=[{"verdict": name, "text": "so"}], verdict=name)
         for i, name in enumerate(verdicts)
     ]
     both = merged(*paths)
@@ -237,7 +251,7 @@ def test_pairs_merged_first_have_the_same_rate(runs, save, tmp_path):
 
 
 def test_a_run_that_never_measured_has_no_time(runs, save):
-    never = runs[0] | {"started_unix_ns": 0, "seconds": 0, "histograms": None, "percentiles": None}
+    never = unmeasured(runs[0])
     assert merged(save("A", runs[0]), save("B", never))["seconds"] == runs[0]["seconds"]
 
 
@@ -390,9 +404,35 @@ def test_what_does_not_add_up_is_refused_even_if_forced(runs, save, tmp_path, fo
                 service | {"slots": [[5, 2**53], [5, 1]], "count": 2**53 + 1},
             )
         ],
-        "open loop and closed loop do not add up": [damaged(run, "options", "loop", value="closed")],
+        "open loop and closed loop do not add up": [
+            damaged(with_options(run, loop="closed"), "verdict_basis", "open_loop", value=0)
+        ],
+        "open_loop in it is damaged: 0, but 1": [damaged(run, "options", "loop", value="closed")],
         "holds no histograms": [json.dumps({k: v for k, v in run.items() if k != "histograms"})],
         "holds no options": [json.dumps({k: v for k, v in run.items() if k != "options"})],
+        "a histogram in it is damaged: service: least_ns is not in its first slot": [
+            damaged(run, "histograms", "service", "least_ns", value=v) for v in (0, service["most_ns"])
+        ],
+        "a histogram in it is damaged: service: most_ns is not in its last slot": [
+            damaged(run, "histograms", "service", "most_ns", value=v) for v in (service["least_ns"], 2**40)
+        ],
+        "a histogram in it is damaged: service: clamped is not what its last slot says": [
+            damaged(run, "histograms", "service", "clamped", value=1)
+        ],
+        "a histogram in it is damaged: service: sum_ns is not what its slots add up to": [
+            damaged(run, "histograms", "service", "sum_ns", value=v)
+            for v in (0, service["count"] * service["least_ns"] - 1, service["count"] * service["most_ns"] + 1)
+        ],
+        "a histogram in it is damaged: censored: it is empty": [
+            damaged(run, "histograms", "censored", "most_ns", value=7)
+        ],
+        "histograms in it is damaged: a run has them": [damaged(run, "histograms", value=None)],
+        "seconds in it is damaged: 1.0, but it measured for 0": [json.dumps(measured(run, 0, 1.0))],
+        "seconds in it is damaged: 0.7, but 0.3": [damaged(run, "seconds", value=0.7)],
+        "verdict in it is damaged: its reasons give another": [
+            damaged(run, "verdict", value="NOISY_HOST" if run["verdict"] == "VALID" else "VALID"),
+            damaged(run | {"verdict": "ERRORS"}, "reasons", value=[]),
+        ],
         "sum_ns in it is damaged": [damaged(run, "histograms", "lag", "sum_ns", value=-1)],
         "histograms in it is damaged": [damaged(run, "histograms", value=[])],
         "answered in it is damaged": [damaged(run, "counts", "answered", value=v) for v in ("7", -1, 1.5, 2**64, True)],
@@ -407,6 +447,76 @@ def test_what_does_not_add_up_is_refused_even_if_forced(runs, save, tmp_path, fo
         for text in texts:
             bad.write_bytes(text.encode("utf-8", "surrogatepass"))
             refused(f"{bad}: {why}", good, bad, *(["--force"] if force else []))
+
+
+DAMAGE = {
+    "deleted": ..., "null": None, "a string": "x", "an empty string": "", "negative": -1, "a list": [3],
+    "an object": {}, "huge": 10**400, "1e300": 1e300, "true": True,
+}  # fmt: skip
+FIGURES = (
+    "verdict", "exit_status", "partial", "runs", "in_turn", "started_unix_ns", "setup_seconds", "seconds", "offered",
+    "achieved", "counts", "errors", "error_examples", "verdict_basis", "client", "server", "witness", "percentiles",
+    "histograms",
+)  # fmt: skip
+# What these are damaged to can be: no server was looked at; the host was not known; an older load generator.
+POSSIBLE = {
+    ("server", "null"), ("verdict_basis.steal", "negative"), ("verdict_basis.saturation", "deleted"),
+}  # fmt: skip
+
+
+def places(holder: Any, *where: Any) -> Iterator[tuple[Any, ...]]:
+    """Where each member stands; of lists of numbers and pairs, such as slots, no element."""
+    inner = holder.items() if isinstance(holder, dict) else enumerate(holder) if isinstance(holder, list) else ()
+    for name, value in inner:
+        if isinstance(holder, dict) or isinstance(value, dict):
+            yield (*where, name)
+            yield from places(value, *where, name)
+
+
+@contextlib.contextmanager
+def damage_done(run: Any, where: tuple[Any, ...], value: Any) -> Iterator[None]:
+    for name in where[:-1]:
+        run = run[name]
+    kept = dict(run) if isinstance(run, dict) else list(run)
+    if value is ...:
+        del run[where[-1]]
+    else:
+        run[where[-1]] = value
+    yield
+    run.clear()
+    (run.update if isinstance(run, dict) else run.extend)(kept)
+
+
+def figures(result: subprocess.CompletedProcess) -> dict[str, Any]:
+    found = json.loads(result.stdout)
+    return {name: found[name] for name in FIGURES} | {"spans": [(p["from_ns"], p["to_ns"]) for p in found["parts"]]}
+
+
+@pytest.mark.cause("a damaged file gives a figure, or a traceback")
+@pytest.mark.parametrize("what", ("a run", "a sum", "a partial run"))
+def test_damage_to_any_member_is_refused_or_changes_no_figure(runs, save, tmp_path, what):
+    good, bad = save("good", measured(with_options(runs[1], seed=2), 5, 0.3)), tmp_path / "bad.json"
+    run = measured(runs[0] | {"timeline": None}, 5, 0.3)
+    if what == "a sum":
+        run = merged(save("A", run), save("B", measured(runs[1], 9, 0.3)))
+    if what == "a partial run":
+        run |= {"partial": True, "partial_reason": "ended"}
+    run = json.loads(json.dumps(run | {"percentiles": None} | {"server": run["server"] or SERVER}))
+    words = (good, bad) if what == "a run" else (bad,)
+    bad.write_text(json.dumps(run))
+    right = figures(merge(*words, "--json", "-"))
+    for where in list(places(run)):
+        for name, value in DAMAGE.items():
+            if (".".join(map(str, where)), name) in POSSIBLE:
+                continue
+            with damage_done(run, where, value):
+                bad.write_text(json.dumps(run))
+            result = merge(*words, "--json", "-")
+            if result.returncode != 1:
+                assert figures(result) == right, (where, name)
+            else:
+                assert result.stdout == "" and result.stderr.startswith("merge: "), (where, name)
+                assert result.stderr.count("\n") == 1 and str(bad) in result.stderr, (where, name, result.stderr)
 
 
 def test_a_file_that_cannot_be_read_says_why(tmp_path):
