@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,7 +20,9 @@ from suite.generator import STATUS
 
 from loadgen import histogram, shown
 from loadgen.histogram import Histogram
-from loadgen.runs import SCHEMA, TIMES, Part, Refused, Run, intervals, member, number, read, refuse, seconds_of, whole
+from loadgen.runs import (
+    SCHEMA, TIMES, Part, Refused, Run, intervals, member, number, printable, read, refuse, seconds_of, whole,
+)  # fmt: skip
 
 # What must be equal, or the sum is of nothing that exists: all that changes a figure or a verdict.
 ALIKE = (
@@ -141,7 +144,7 @@ def add_examples(runs: Sequence[Run]) -> dict[str, str]:
     found: dict[str, str] = {}
     for path, examples in parts_of(runs, "error_examples"):
         for kind in examples:
-            found.setdefault(kind, member(path, examples, kind, str))
+            found.setdefault(kind, printable(member(path, examples, kind, str)))
     return found
 
 
@@ -187,7 +190,8 @@ def reasons_of(run: Run) -> list[dict[str, str]]:
     for reason in member(run.path, run.members, "reasons", list):
         if not isinstance(reason, dict) or reason.get("verdict") not in list(STATUS):  # it may be a list or the like
             refuse(run.path, "reasons in it is damaged")
-        found.append({"verdict": reason["verdict"], "text": f"{run.path}: {member(run.path, reason, 'text', str)}"})
+        text = member(run.path, reason, "text", str)
+        found.append({"verdict": reason["verdict"], "text": f"{run.path}: {printable(text)}"})
     if run.members.get("verdict") != verdict_of(found):
         refuse(run.path, "verdict in it is damaged: its reasons give another")
     return found
@@ -210,7 +214,7 @@ def add_times(runs: Sequence[Run]) -> dict[str, Histogram]:
 def add_partial(runs: Sequence[Run]) -> dict[str, Any]:
     """Whether a run was ended early. A sum is partial if a part of it is."""
     partial = [run for run in runs if run.members["partial"]]
-    reasons = [f"{run.path}: {run.members['partial_reason']}" for run in partial]
+    reasons = [f"{run.path}: {printable(run.members['partial_reason'])}" for run in partial]
     return {"partial": bool(partial)} | ({"partial_reason": "; ".join(reasons)} if partial else {})
 
 
@@ -287,7 +291,7 @@ def wanted(arguments: argparse.Namespace) -> list[tuple[str, Made]]:
 
 
 def name_of(path: str) -> str:
-    return "standard output" if path == "-" else path
+    return "standard output" if path == "-" else printable(path)
 
 
 def place_of(path: Union[str, int]) -> Place:
@@ -345,7 +349,7 @@ def write(path: str, text: str) -> None:
             sys.stdout.write(text)
             sys.stdout.flush()
         else:
-            Path(path).write_text(text, encoding="utf-8")
+            Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         if path == "-" and sys.stdout is not None:
             # What is left in the buffer would be written, and fail, once more at the end.
@@ -354,6 +358,8 @@ def write(path: str, text: str) -> None:
 
 
 def main(words: Optional[Sequence[str]] = None) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path, or an encoding such as ASCII, costs no output
     arguments = parse_arguments(words)
     try:
         found = add([read(path) for path in arguments.files], arguments.force)

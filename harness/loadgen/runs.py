@@ -68,8 +68,19 @@ class Run:
         return self.members["options"]
 
 
+def escaped(each: str) -> str:
+    """Python has a byte of a path that is no UTF-8 as a character from U+DC80 on."""
+    byte = ord(each) - 0xDC00
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else ascii(each)[1:-1]
+
+
+def printable(text: str) -> str:
+    """On one line, and in UTF-8: a path may hold line feeds, and bytes that are no UTF-8."""
+    return "".join(each if each.isprintable() else escaped(each) for each in text)
+
+
 def refuse(path: str, why: str) -> NoReturn:
-    raise Refused(f"{path}: {why}")
+    raise Refused(f"{printable(path)}: {why}")
 
 
 def member(path: str, holder: dict[str, Any], name: str, kind: type) -> Any:
@@ -261,4 +272,4 @@ def read(path: str) -> Run:
     times = read_times(path, members, bool(parts))
     if times is not None and "parts" not in members and times["response"].count != members["counts"]["answered"]:
         refuse(path, "answered in it is damaged: the histograms hold another number of requests")
-    return Run(path, members, parts, times)
+    return Run(printable(path), members, parts, times)

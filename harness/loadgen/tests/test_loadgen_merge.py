@@ -586,6 +586,30 @@ def test_an_output_that_is_an_input_is_refused(runs, save, tmp_path):
     assert paths[1].read_text() == before
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="its file system takes names in UTF-8 only")
+@pytest.mark.parametrize("name, shown_as, encoding", (
+    (b"p\xff.json", r"p\xff.json", "utf-8"), (b"p\n.json", r"p\n.json", "utf-8"),
+    ("\u00fc.json".encode(), r"\xfc.json", "ascii"), (b"p\xff.json", r"p\xff.json", "ascii"),
+), ids=("no UTF-8", "a line feed", "ASCII", "no UTF-8, in ASCII"))  # fmt: skip
+def test_a_path_that_cannot_be_printed_costs_no_output(runs, save, tmp_path, name, shown_as, encoding):
+    path = os.fsencode(tmp_path) + b"/" + name
+    run = runs[0] | {"partial": True, "partial_reason": "ended \ud800"}
+    os.rename(save("A", run), path)
+    outs = [tmp_path / form for form in ("json", "hgrm", "csv")]
+    words = [word for out in outs for word in (f"--{out.name}", out)]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    for asked in (words, ["--csv", "-"], ["--hgrm", "-"]):
+        result = launch(os.fsdecode(path), *asked, env=environment)
+        assert result.stderr == "" and result.returncode == runs[0]["exit_status"], result
+        assert shown_as in result.stdout, result
+    for out in outs[1:]:
+        last = [line for line in out.read_text().splitlines() if line.startswith("# partial")]
+        assert last and "ended \\ud800" in last[0]
+    assert len(json.loads(outs[0].read_text())["reasons"]) == len(run["reasons"])
+    result = launch(os.fsdecode(path) + "?", env=environment)
+    assert result.returncode == 1 and shown_as in result.stderr and result.stderr.count("\n") == 1
+
+
 def test_help_names_every_option():
     result = launch("--help")
     assert result.returncode == 0 and result.stderr == ""
