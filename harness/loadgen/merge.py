@@ -10,7 +10,9 @@ import argparse
 import errno
 import io
 import os
+import stat
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -340,20 +342,66 @@ def parse_arguments(words: Optional[Sequence[str]]) -> argparse.Namespace:
     return arguments
 
 
+def keeps_what_is_written(path: str) -> bool:
+    """A regular file, or none yet. Of a file that is open without a name the path leads elsewhere."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return True
+    target = os.path.realpath(path)
+    return stat.S_ISREG(found.st_mode) and os.path.exists(target) and os.path.samestat(found, os.stat(target))
+
+
+def mode_of(target: str) -> int:
+    """That of the file, or of a new one. Raises OSError if the file cannot be written."""
+    if os.path.basename(target) in ("", ".", ".."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if os.path.exists(target):
+        with open(target, "r+b") as stream:
+            return stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def replace(path: str, data: bytes) -> None:
+    """Whole, or not at all: a full disk leaves the old file as it was."""
+    mode = mode_of(path)
+    target = os.path.realpath(path)  # a link stays a link
+    descriptor, beside = tempfile.mkstemp(prefix=".merge-", dir=os.path.dirname(target))
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(data)
+        os.chmod(beside, mode)
+        os.replace(beside, target)
+    except BaseException:
+        os.unlink(beside)
+        raise
+
+
+def write_standard(text: str) -> None:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        # What is left in the buffer would be written, and fail, once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
 def write(path: str, text: str) -> None:
     """Raises OSError with the name of what could not be written."""
+    data = text.encode("utf-8", "backslashreplace")
     try:
-        if path == "-" and sys.stdout is None:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         if path == "-":
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        else:
-            Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
+            write_standard(text)
+        elif keeps_what_is_written(path) and place_of(path) != place_of(STANDARD_OUTPUT):
+            replace(path, data)
+        else:  # another file in its place would not be the one that the shell opened
+            Path(path).write_bytes(data)
     except OSError as error:
-        if path == "-" and sys.stdout is not None:
-            # What is left in the buffer would be written, and fail, once more at the end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise OSError(error.errno, error.strerror, name_of(path)) from None
 
 

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 from collections import Counter
@@ -633,6 +634,50 @@ def test_output_that_cannot_be_written_is_said_and_costs_no_other(runs, save, tm
     with open("/dev/full", "w") as full:
         result = launch(path, "--json", "-", stdout=full)
     assert (result.returncode, result.stderr) == (1, "merge: write standard output: No space left on device\n")
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(runs, save, tmp_path):
+    one, old, there = save("A", runs[0]), tmp_path / "old", tmp_path / "there"
+    old.write_text("old")
+    there.mkdir()
+    result = launch(
+        one, "--json", old, "--csv", there / "new",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
+    )  # fmt: skip
+    assert result.returncode == 1 and "verdict" in result.stdout
+    assert result.stderr == f"merge: write {old}: File too large\nmerge: write {there}/new: File too large\n"
+    assert old.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.rglob("*")) == ["A.json", "old", "there"], "nothing else is left"
+
+
+def test_a_file_that_is_replaced_keeps_its_place_and_mode(runs, save, tmp_path):
+    one, old, link = save("A", runs[0]), tmp_path / "old", tmp_path / "link"
+    old.write_text("old")
+    old.chmod(0o640)
+    link.symlink_to(old)
+    assert merge(one, "--json", link, "--csv", tmp_path / "new", "--quiet").returncode == runs[0]["exit_status"]
+    assert link.is_symlink() and json.loads(old.read_text())["runs"] == 1 and old.stat().st_mode & 0o777 == 0o640
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("name, why", (
+    ("", "Is a directory"), ("none/", "Is a directory"), (".", "Is a directory"), ("A.json/x", "Not a directory"),
+    ("none/x", "No such file or directory"),
+))  # fmt: skip
+def test_a_path_that_is_no_file_makes_none(runs, save, tmp_path, name, why):
+    result = launch(save("A", runs[0]), "--csv", name, cwd=tmp_path)
+    assert result.returncode == 1 and result.stderr == f"merge: write {name}: {why}\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["A.json"]
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="there is no /dev/stdout here")
+def test_the_file_of_standard_output_is_not_replaced(runs, save, tmp_path):
+    with (tmp_path / "out").open("w+") as stream:
+        launch(save("A", runs[0]), "--quiet", "--csv", "/dev/stdout", stdout=stream)
+        stream.seek(0)
+        assert stream.read().startswith("percentile,")
 
 
 def test_a_standard_output_that_is_closed_is_one_line(runs, save, tmp_path):
