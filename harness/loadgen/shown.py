@@ -96,6 +96,11 @@ def _marks(found: Sum) -> list[str]:
             f"# at least: {one.unanswered} requests were never answered and stand at their age, "
             f"from {one.censored.least_ns / 1e6:.6f} ms on; values from there on are lower bounds"
         )
+    unsent = timing(found.times, "response").unanswered - one.unanswered if found.has_figures else 0
+    if unsent:
+        lines.append(
+            f"# left out: {unsent} requests more were never answered and never sent, so they have no service time"
+        )
     return lines
 
 

@@ -191,6 +191,8 @@ def test_what_was_never_sent_is_named(tmp_path):
     both = {name: outcome.json["histograms"][name]["count"] for name in ("censored", "censored_service")}
     unsent = both["censored"] - both["censored_service"]
     assert unsent > 0, f"every request was sent: the test proves nothing: {both}"
-    for form in ("csv", "hgrm"):
+    (tmp_path / "json").write_text(json.dumps(outcome.json))
+    merge.main([str(tmp_path / "json"), "--quiet", "--csv", str(tmp_path / "C"), "--hgrm", str(tmp_path / "H")])
+    for form in ("csv", "hgrm", "C", "H"):
         said = f"# left out: {unsent} requests more were never answered and never sent, so they have no service time"
         assert said in (tmp_path / form).read_text().splitlines(), form
