@@ -226,6 +226,7 @@ static bool take_chunks(struct connection *connection, struct context *context)
         return false;
     int status =
         chunks_take(&exchange->chunks, body + length, size - length, &used, body, &length, &limits);
+    exchange->body_came |= length > exchange->decoded;
     if (status == CHUNKS_MORE) {
         exchange->decoded = (uint32_t)length;
         connection->buffer.end = connection->buffer.start + exchange->decoded;
@@ -252,8 +253,10 @@ static bool take_body(struct connection *connection, struct context *context)
 
     if (exchange->chunked)
         return take_chunks(connection, context);
-    if (size < length)
+    if (size < length) {
+        exchange->body_came = true;
         return false;
+    }
     exchange->head = (struct head){0};
     answer_echo(connection, context, body, (size_t)length);
     if (connection->state == CONNECTION_OPEN)

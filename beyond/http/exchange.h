@@ -39,6 +39,7 @@ struct exchange {
     bool blank_line; /* one came before the request: that is allowed once */
     bool held;       /* bytes were left in the input, because the output had to leave first */
     bool completed;  /* a request was taken: the next one's time begins */
+    bool body_came;  /* content of a body has come: its time begins again */
 };
 
 static inline struct exchange *exchange_of(struct connection *connection)

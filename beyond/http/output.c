@@ -131,10 +131,13 @@ static enum transport_result send_file(struct connection *connection, struct con
     return exchange->file_left == 0 ? TRANSPORT_ALL : TRANSPORT_SHORT;
 }
 
+/* A call that would have blocked is no activity. The loop makes one just before it judges whether a
+ * connection is idle, so a peer that never reads would never be. */
 enum transport_result output_send(struct connection *connection, struct context *context)
 {
     struct exchange *exchange = exchange_of(connection);
     enum transport_result result = TRANSPORT_ALL;
+    uint64_t before = context->stats->bytes_out;
 
     if (exchange->out.start != exchange->out.end)
         result = send_bytes(connection, context);
@@ -143,7 +146,8 @@ enum transport_result output_send(struct connection *connection, struct context 
     if (connection->state == CONNECTION_CLOSED)
         return result;
     count(connection);
-    connection->activity_ns = context->now_ns;
+    if (context->stats->bytes_out != before)
+        connection->activity_ns = context->now_ns;
     return result;
 }
 

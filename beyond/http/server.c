@@ -89,7 +89,7 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
         return error_set(error, "epoll_ctl", "EPOLL_CTL_ADD", errno);
     watch->interest = READABLE;
     if (is_a_peer(mux, watch))
-        stages_update(&mux->stages, connection_of(watch), mux->loop->context.now_ns);
+        stages_update(&mux->stages, connection_of(watch));
     return 0;
 }
 
@@ -101,7 +101,7 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     struct epoll_event event = {.data.ptr = watch};
 
     if (is_a_peer(mux, watch))
-        stages_update(&mux->stages, connection_of(watch), mux->loop->context.now_ns);
+        stages_update(&mux->stages, connection_of(watch));
     if (!watch_change(watch, wants, mux->loop->context.stats))
         return 0;
     event.events = (wants & READABLE ? EPOLLIN : 0U) | (wants & WRITABLE ? EPOLLOUT : 0U);

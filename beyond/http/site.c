@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
     {"header-timeout", "SECONDS",
      "how long a request's lines may take, from the first byte on;\nabove: 408 (10; 0: off)",
      SECONDS_INTO(header_timeout_ns)},
-    {"body-timeout", "SECONDS", "how long no byte of a body may come; above: 408 (10; 0: off)",
+    {"body-timeout", "SECONDS", "how long no content of a body may come; above: 408 (10; 0: off)",
      SECONDS_INTO(body_timeout_ns)},
     {"keep-alive-timeout", "SECONDS",
      "close a connection without a request after so long (60; 0: off)",

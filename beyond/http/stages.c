@@ -38,16 +38,17 @@ void stages_leave(struct stages *stages, struct connection *connection)
 
 /* The time of a head does not begin again with every byte: a peer that sends one byte every nine
  * seconds would stay for a day, and ten thousand of them cost it nothing (Slowloris). That of a
- * body does, because how long a body takes is a matter of the peer's line. */
-void stages_update(struct stages *stages, struct connection *connection, uint64_t now_ns)
+ * body does, because how long a body takes is a matter of the peer's line. Only content counts.
+ * Earlier replies that are still leaving say nothing about the body, and what frames its chunks
+ * could go on for ever. */
+void stages_update(struct stages *stages, struct connection *connection)
 {
     struct exchange *exchange = exchange_of(connection);
     struct staying *staying = &exchange->staying;
     enum stage stage = exchange_stage(connection);
-    bool again =
-        exchange->completed || (stage != STAGE_HEADER && connection->activity_ns == now_ns);
+    bool again = exchange->completed || exchange->body_came;
 
-    exchange->completed = false;
+    exchange->completed = exchange->body_came = false;
     if (stage == staying->stage && !again)
         return;
     stages_leave(stages, connection);

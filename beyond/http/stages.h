@@ -34,7 +34,7 @@ void stages_init(struct stages *stages);
 
 /* After a turn: moves the connection to the stage that it is in, and begins its time where that is
  * due. */
-void stages_update(struct stages *stages, struct connection *connection, uint64_t now_ns);
+void stages_update(struct stages *stages, struct connection *connection);
 
 /* It is not watched any more. */
 void stages_leave(struct stages *stages, struct connection *connection);

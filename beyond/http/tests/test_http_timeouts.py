@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
 from suite import kernel, waiting
-from suite.http_peer import get, post, post_chunked
+from suite.http_peer import chunks, get, post, post_chunked
 
 SHORT = "0.2"
 
@@ -52,6 +53,57 @@ def test_a_body_that_does_not_come_whole(launch, request_: bytes) -> None:
     reply = peer.reply()
     assert (reply.status, reply.closes) == (408, True)
     peer.expect_end()
+
+
+@pytest.mark.parametrize("request_", (post(b"x" * 20), post_chunked(chunks(b"x" * 20, 1))), ids=("length", "chunked"))
+def test_a_body_may_take_longer_than_its_timeout(launch, request_: bytes) -> None:
+    peer = launch("--body-timeout", "1").talk()
+    head, _, body = request_.partition(b"\r\n\r\n")
+    peer.send(head + b"\r\n\r\n")
+    step = len(body) // 20
+    for at in range(0, len(body), step):
+        time.sleep(0.1)
+        peer.send(body[at : at + step])
+    assert peer.reply().body == b"x" * 20
+
+
+@pytest.mark.parametrize("part", (b"0;", b"5;", b"1\r\nx\r\n5;", b"0\r\nA: "))
+def test_what_frames_chunks_does_not_renew_the_time_of_a_body(launch, part: bytes) -> None:
+    """Slowloris once more: an extension or a trailer comes byte by byte, and content never does."""
+    peer = launch("--body-timeout", SHORT).talk()
+    peer.send(post_chunked(part))
+
+    def refused() -> bool:
+        peer.send(b"a")
+        time.sleep(0.02)
+        return peer.has_input()
+
+    waiting.until(refused, "408 although bytes keep coming")
+    assert peer.reply().status == 408
+    peer.expect_end()
+
+
+def test_earlier_replies_do_not_renew_the_time_of_a_body(launch) -> None:
+    """They cannot leave, since the peer does not read. A call that would block is no byte of the body."""
+    server = launch("--body-timeout", "1", "--drain-timeout", SHORT, "--high-water", "10000000")
+    peer = server.talk(receive_buffer=4096)
+    peer.send(post(b"x" * 50_000) * 61 + post(b"hello")[:-4])
+    server.wait_statistics(lambda s: s["frames"] == 61, "all but the last are answered")
+    server.wait_statistics(lambda s: s["closed"]["idle"] == 1, "the last one's time is over")
+
+
+@pytest.mark.parametrize("what", ("file", "large echo", "pipelined echoes"))
+def test_a_peer_that_never_reads_is_idle(launch, root: Path, what: str) -> None:
+    """Its output is tried once more before it is judged, and that is no activity."""
+    (root / "large").write_bytes(bytes(10_000_000))
+    server = launch("--root", str(root), "--idle-timeout", "1", "--max-frame", "8000000")
+    peer = server.talk(receive_buffer=4096)
+    if what == "pipelined echoes":
+        while server.statistics()["pauses"] == 0:
+            peer.send_what_fits(post(b"x" * 1000) * 50)
+    else:
+        peer.send(get("/large") if what == "file" else post(bytes(8_000_000)))
+    server.wait_statistics(lambda s: s["closed"]["idle"] == 1, "it counts as idle")
 
 
 @pytest.mark.parametrize("before", (b"", post(b"hello"), b"\r\n"))
