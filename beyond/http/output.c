@@ -79,6 +79,11 @@ static enum transport_result failed(struct connection *connection, struct contex
     return TRANSPORT_END;
 }
 
+static bool is_of_socket(int number)
+{
+    return number == EAGAIN || number == EWOULDBLOCK || number == EPIPE || number == ECONNRESET;
+}
+
 /* MSG_MORE: a file follows at once. Without it the head would leave as a packet of its own, since
  * TCP_NODELAY is on (tcp(7), TCP_CORK). */
 static enum transport_result send_bytes(struct connection *connection, struct context *context)
@@ -101,10 +106,21 @@ static enum transport_result send_bytes(struct connection *connection, struct co
     return (size_t)sent == pending ? TRANSPORT_ALL : TRANSPORT_SHORT;
 }
 
+/* The reply cannot be finished, and the peer must not take what comes next for its rest: the
+ * connection ends. FIN ends it. To close at once would make the kernel send a reset, if input is
+ * unread, and that destroys the replies before this one. */
+static enum transport_result give_up_file(struct connection *connection)
+{
+    close_file(exchange_of(connection));
+    connection_finish(connection, CLOSE_error);
+    return TRANSPORT_END;
+}
+
 /* sendfile(2) hands the pages of the file to the socket: the bytes are never in this process. It
  * may take less than was asked, as send(2) does, and that is not the end of the file. Only 0 is:
- * the file is shorter than it was. Then the reply cannot be finished, and the peer must not take
- * what comes next for its rest: the connection ends. */
+ * the file is shorter than it was.
+ * An error can be that of either side. EPIPE and ECONNRESET are the socket's. Any other is taken
+ * for the file's (EIO: the disk). If it was the socket's after all, shutdown(2) fails next. */
 static enum transport_result send_file(struct connection *connection, struct context *context)
 {
     struct exchange *exchange = exchange_of(connection);
@@ -116,12 +132,10 @@ static enum transport_result send_file(struct connection *connection, struct con
         context->stats->writes++;
         sent = sendfile(connection->watch.fd, exchange->file, &exchange->file_at, wanted);
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0)
+    if (sent < 0 && is_of_socket(errno))
         return failed(connection, context);
-    if (sent == 0) {
-        connection_close(connection, CLOSE_error);
-        return TRANSPORT_END;
-    }
+    if (sent <= 0)
+        return give_up_file(connection);
     context->stats->bytes_out += (uint64_t)sent;
     context->stats->partial_writes += (size_t)sent < wanted;
     if (exchange->file_left == sent)

@@ -14,6 +14,7 @@ from suite import kernel, preload, waiting
 from suite.http_peer import get, post
 
 without_openat2 = preload.library("without_openat2.c")
+sendfile_fails = preload.library("sendfile_fails.c")
 
 OUTSIDE = (
     "/../secret", "/below/../../secret", "/%2e%2e/secret", "/..%2fsecret", "/%2e%2e%2fsecret", "//../secret",
@@ -169,6 +170,32 @@ def test_a_file_that_becomes_shorter_ends_the_connection(launch, root: Path) -> 
         pass
     assert len(came) < len(data)
     assert b"index" not in came
+    server.wait_statistics(lambda s: s["closed"]["error"] == 1, "the connection has ended")
+
+
+@pytest.mark.parametrize("why", ("shorter", "unreadable"))
+def test_a_file_that_cannot_be_finished_destroys_no_earlier_reply(
+    launch, root: Path, request: pytest.FixtureRequest, why: str
+) -> None:
+    """Input is unread when it ends. So closing at once would be a reset, and drop what waits in the send buffer."""
+    environment = {}
+    if why == "unreadable":
+        if reason := preload.absent():
+            pytest.skip(reason)
+        environment = {"LD_PRELOAD": str(request.getfixturevalue("sendfile_fails"))}
+    large(root)
+    server = launch("--root", str(root), "--high-water", "10000000", environment=environment)
+    peer = server.talk(receive_buffer=4096)
+    peer.send(post(b"x" * 50_000) * 61 + get("/large"))
+    server.wait_statistics(lambda s: s["frames"] == 62, "the file is open")
+    peer.send_what_fits(get("/") * 20_000)
+    os.truncate(root / "large", 1000)
+    assert {peer.reply().body for _ in range(61)} == {b"x" * 50_000}
+    rest = bytearray()
+    while piece := peer.socket.recv(1 << 16):  # a reset raises here
+        rest += piece
+    assert b"index" not in rest
+    peer.close()
     server.wait_statistics(lambda s: s["closed"]["error"] == 1, "the connection has ended")
 
 
