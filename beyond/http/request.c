@@ -15,7 +15,9 @@ struct reading {
     unsigned codings;     /* transfer codings, of all Transfer-Encoding lines */
     unsigned chunked;     /* how many of them are "chunked" */
     bool chunked_is_last; /* and is that the last one? */
-    int status;           /* the first reason to refuse the request, or 0 */
+    bool says_close;      /* the words of all Connection lines */
+    bool says_keep_alive;
+    int status; /* the first reason to refuse the request, or 0 */
 };
 
 static int refuse(struct reading *reading, int status)
@@ -68,29 +70,51 @@ static bool is_host(const char *text, size_t length)
     return true;
 }
 
-/* "gzip, chunked": the names between commas. A parameter ("chunked;q=1") makes it another name. */
+/* RFC 9110, 5.6.1: a list is elements between commas, with blanks around them. Some may be empty:
+ * those count for nothing. Sets *word and *length to the next one. Returns false at the end. */
+static bool next_word(const char **text, const char *end, const char **word, size_t *length)
+{
+    while (*text < end && (**text == ',' || is_blank(**text)))
+        (*text)++;
+    const char *comma = memchr(*text, ',', (size_t)(end - *text));
+    const char *last = comma != NULL ? comma : end;
+    *word = *text;
+    *text = last;
+    while (last > *word && is_blank(last[-1]))
+        last--;
+    *length = (size_t)(last - *word);
+    return *length > 0;
+}
+
+/* "gzip, chunked". A parameter ("chunked;q=1") makes it another name. A field without any name is
+ * no coding that we know. */
 static void read_codings(struct reading *reading, const char *text, size_t length)
 {
-    const char *end = text + length;
+    const char *end = text + length, *word;
+    unsigned before = reading->codings;
 
-    while (text < end) {
-        const char *comma = memchr(text, ',', (size_t)(end - text));
-        const char *last = comma != NULL ? comma : end, *next = last + 1;
-        while (text < last && is_blank(*text))
-            text++;
-        while (last > text && is_blank(last[-1]))
-            last--;
-        if (last > text) {
-            reading->chunked_is_last = is_word(text, (size_t)(last - text), "chunked");
-            reading->chunked += reading->chunked_is_last;
-            reading->codings++;
-        }
-        text = next;
+    while (next_word(&text, end, &word, &length)) {
+        reading->chunked_is_last = is_word(word, length, "chunked");
+        reading->chunked += reading->chunked_is_last;
+        reading->codings++;
+    }
+    reading->codings += reading->codings == before;
+}
+
+/* http_parser reads this field too. But it takes no tab for a blank, loses its place at an empty
+ * element, and obeys Proxy-Connection, which is no field of HTTP. */
+static void read_connection(struct reading *reading, const char *text, size_t length)
+{
+    const char *end = text + length, *word;
+
+    while (next_word(&text, end, &word, &length)) {
+        reading->says_close |= is_word(word, length, "close");
+        reading->says_keep_alive |= is_word(word, length, "keep-alive");
     }
 }
 
-/* The parser reads Content-Length and Connection itself. It takes a second Content-Length for an
- * error, even an equal one, and reads nothing but digits (RFC 9112, 6.3, allows both). */
+/* The parser reads Content-Length itself. It takes a second one for an error, even an equal one,
+ * and reads nothing but digits (RFC 9112, 6.3, allows both). */
 static int on_value(http_parser *parser, const char *at, size_t length)
 {
     struct reading *reading = parser->data;
@@ -102,7 +126,8 @@ static int on_value(http_parser *parser, const char *at, size_t length)
             return refuse(reading, 400);
     } else if (is_word(reading->name, reading->name_length, "transfer-encoding")) {
         read_codings(reading, at, length);
-        reading->codings += length == 0; /* an empty one is no coding that we know */
+    } else if (is_word(reading->name, reading->name_length, "connection")) {
+        read_connection(reading, at, length);
     } else if (is_word(reading->name, reading->name_length, "expect")) {
         if (!is_word(at, length, "100-continue"))
             return refuse(reading, 417);
@@ -151,8 +176,7 @@ static int on_headers(http_parser *parser)
     request->has_length = (parser->flags & F_CONTENTLENGTH) != 0;
     request->length = request->has_length ? parser->content_length : 0;
     /* Where both words stand, "close" counts (RFC 9112, 9.3). */
-    request->keep_alive =
-        http_should_keep_alive(parser) && (parser->flags & F_CONNECTION_CLOSE) == 0;
+    request->keep_alive = !reading->says_close && (!request->is_1_0 || reading->says_keep_alive);
     request->expects_continue = request->expects_continue && !request->is_1_0;
     if (reading->hosts == 0 && !request->is_1_0)
         return refuse(reading, 400);

@@ -81,6 +81,7 @@ CASES = (
     Case("chunked in two fields", 400, "RFC 9112, 6.1", lines(CHUNKED, CHUNKED, body=b"0\r\n\r\n")),
     Case("chunked with a parameter", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: chunked;q=1")),
     Case("empty Transfer-Encoding", 400, "RFC 9112, 6.3", lines("Transfer-Encoding:", LENGTH, body=b"hello")),
+    Case("Transfer-Encoding of a comma", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: ,", body=b"0\r\n\r\n")),
     Case("gzip, chunked", 501, "RFC 9112, 6.1", lines("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n")),
     Case("chunked in HTTP/1.0", 400, "RFC 9112, 6.1", lines(CHUNKED, first="POST /echo HTTP/1.0", body=b"0\r\n\r\n")),
     Case("GET with a body", 400, "RFC 9110, 9.3.1", lines(LENGTH, first="GET / HTTP/1.1", body=b"hello")),

@@ -118,7 +118,10 @@ def test_a_reply_has_a_date(http) -> None:
     assert abs(date.timestamp() - time.time()) < 3600
 
 
-@pytest.mark.parametrize("word", ("close", "Close", "keep-alive, close"))
+@pytest.mark.parametrize("word", (
+    "close", "Close", "keep-alive, close", ",close", ", close", "close\t", "foo,\tclose", "close\t,foo",
+    "foo\t, ,\tclose,", "keep-alive\r\nConnection: close",
+))
 def test_connection_close(http, word: str) -> None:
     peer = http.talk()
     peer.send(post(b"last", f"Connection: {word}") + post(b"never"))
@@ -135,6 +138,23 @@ def test_http_1_0(http) -> None:
     last = peer.ask(old)
     assert (last.body, last.closes) == (b"hello", True)
     peer.expect_end()
+
+
+@pytest.mark.parametrize("word", ("", "closed", "close-not", "not close", "x=close", '"close"', "keep-alive"))
+def test_other_words_of_connection(http, word: str) -> None:
+    """Nor does Proxy-Connection end it: no RFC gives that field a meaning."""
+    peer = http.talk()
+    for field in (f"Connection: {word}", "Proxy-Connection: close"):
+        assert not peer.ask(post(b"hello", field)).closes
+
+
+@pytest.mark.parametrize("word, kept", (
+    ("keep-alive\t", True), (",keep-alive", True), ("foo,\tKeep-Alive", True), ("keep-alive, close", False),
+    ("close, keep-alive", False), ("foo", False),
+))
+def test_connection_of_http_1_0(http, word: str, kept: bool) -> None:
+    peer = http.talk()
+    assert peer.ask(post(b"", f"Connection: {word}").replace(b"1.1", b"1.0")).closes == (not kept)
 
 
 def test_expect_100_continue(http) -> None:
