@@ -38,8 +38,11 @@ void exchange_take_no_more(struct connection *connection, enum close_reason reas
  * 9.6). */
 static void refuse(struct connection *connection, int status, const char *allow)
 {
-    const struct reply reply = {
-        .status = status, .allow = allow, .connection = REPLY_CLOSE, .text = true};
+    const struct reply reply = {.status = status,
+                                .allow = allow,
+                                .connection = REPLY_CLOSE,
+                                .text = true,
+                                .no_body = exchange_of(connection)->to_head};
 
     if (!reply_put(connection, &reply))
         connection_failed(connection, ENOMEM);
@@ -185,6 +188,15 @@ static bool skip_blank_line(struct connection *connection)
     return connection->buffer.start == connection->buffer.end;
 }
 
+/* A refused request may not have been read to its end, nor by the parser. Whoever sent
+ * HEAD reads no content behind the reply all the same (RFC 9110, 9.3.2). */
+static bool begins_with_head(const uint8_t *input, size_t size)
+{
+    static const char method[] = "HEAD ";
+
+    return size >= sizeof method - 1 && memcmp(input, method, sizeof method - 1) == 0;
+}
+
 /* Returns false when more must come. */
 static bool take_head(struct connection *connection, struct context *context)
 {
@@ -194,9 +206,11 @@ static bool take_head(struct connection *connection, struct context *context)
     struct request request;
     size_t size;
 
+    exchange->to_head = false;
     if (skip_blank_line(connection))
         return false;
     const uint8_t *input = input_of(connection, &size);
+    exchange->to_head = begins_with_head(input, size);
     int status = head_scan(&exchange->head, input, size, &limits);
     if (status == HEAD_MORE)
         return false;

@@ -36,6 +36,7 @@ struct exchange {
     bool chunked;
     bool keep_alive; /* as the request whose body is coming has asked */
     bool is_1_0;
+    bool to_head;    /* what is refused next is HEAD: no content behind the reply */
     bool blank_line; /* one came before the request: that is allowed once */
     bool held;       /* bytes were left in the input, because the output had to leave first */
     bool completed;  /* a request was taken: the next one's time begins */

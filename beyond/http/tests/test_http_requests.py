@@ -233,6 +233,40 @@ def test_limits_of_trailers(launch) -> None:
     assert server.talk().ask(post_chunked(b"0;" + b"b" * 200 + b"\r\n\r\n")).status == 400
 
 
+@pytest.mark.parametrize("fields, status", (
+    (["Host: y"], 400), (["Expect: a miracle"], 417), (["A: " + "b" * 300], 431), (["Content-Length: 5"], 400),
+    (["A : b"], 400), (["Transfer-Encoding: gzip, chunked"], 501),
+))
+def test_an_error_reply_to_head_has_no_content(launch, fields: list[str], status: int) -> None:
+    refused_head(launch("--max-header", "200"), get("/", *fields, method="HEAD"), status)
+
+
+@pytest.mark.parametrize("request_, status", (
+    (b"HEAD /" + b"a" * 200, 414), (b"HEAD / HTTP/2.0\r\nHost: x\r\n\r\n", 505), (b"HEAD  / HTTP/1.1\r\n", 400),
+    (b"\r\nHEAD /%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400), (b"HEAD / HTTP/1.1\r\nHost: x\r\n", 408),
+), ids=("long", "version", "blanks", "percent", "late"))
+def test_an_error_reply_to_a_head_that_is_no_request(launch, request_: bytes, status: int) -> None:
+    refused_head(launch("--max-request-line", "100", "--header-timeout", "0.2"), request_, status)
+
+
+def refused_head(server, request_: bytes, status: int) -> None:
+    peer = server.talk()
+    peer.send(post(b"one") + request_)
+    assert peer.reply().body == b"one"
+    reply = peer.reply(to_head=True)
+    assert (reply.status, reply.closes) == (status, True)
+    assert int(reply.fields["content-length"]) > 0  # what GET would have got
+    peer.expect_end()
+
+
+def test_behind_head_an_error_has_content_again(launch) -> None:
+    peer = launch("--header-timeout", "0.2").talk()
+    peer.send(get("/", method="HEAD"))
+    assert peer.reply(to_head=True).status == 404
+    peer.send(b"\r")
+    assert peer.reply().body == b"408 Request Timeout\n"
+
+
 def test_statistics_count_requests(http) -> None:
     peer = http.talk()
     for _ in range(3):
