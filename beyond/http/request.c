@@ -1,5 +1,6 @@
 #include "request.h"
 
+#include <arpa/inet.h>
 #include <http_parser.h>
 #include <string.h>
 #include <strings.h>
@@ -55,19 +56,61 @@ static int on_field(http_parser *parser, const char *at, size_t length)
     return 0;
 }
 
-/* RFC 9110, 7.2: uri-host [":" port]. Whatever cannot stand in it could be read as the end of it.
- */
+static int hex(char byte)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *found = byte == '\0' ? NULL : strchr(digits, byte >= 'A' ? byte | 0x20 : byte);
+
+    return found == NULL ? -1 : (int)(found - digits);
+}
+
+/* reg-name of RFC 3986, 3.2.2: how far it goes from the beginning. */
+static size_t name_length(const char *text, size_t length)
+{
+    static const char others[] = "-._~!$&'()*+,;=";
+    size_t at = 0;
+
+    while (at < length) {
+        char byte = text[at], lower = (char)(byte | 0x20);
+        if (byte == '%' && length - at > 2 && hex(text[at + 1]) >= 0 && hex(text[at + 2]) >= 0)
+            at += 3;
+        else if ((lower >= 'a' && lower <= 'z') || (byte >= '0' && byte <= '9') ||
+                 (byte != '\0' && strchr(others, byte) != NULL))
+            at++;
+        else
+            break;
+    }
+    return at;
+}
+
+/* "[::1]": its length with the brackets, or 0. RFC 3986 leaves room for later versions ("[v7.a]").
+ * There is none yet, so nobody can say which host that would be: refused. */
+static size_t literal_length(const char *text, size_t length)
+{
+    const char *end = memchr(text, ']', length);
+    size_t inside = end == NULL ? 0 : (size_t)(end - text) - 1;
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr parsed;
+
+    if (inside == 0 || inside >= sizeof address)
+        return 0;
+    memcpy(address, text + 1, inside);
+    address[inside] = '\0';
+    return inet_pton(AF_INET6, address, &parsed) == 1 ? inside + 2 : 0;
+}
+
+/* RFC 9110, 7.2: uri-host [":" port]. What else stands there could be read as another host by a
+ * proxy in front: the name up to the first colon, say, or up to the last. */
 static bool is_host(const char *text, size_t length)
 {
-    static const char others[] = "-._~!$&'()*+,;=:%[]";
+    bool bracket = length > 0 && text[0] == '[';
+    size_t at = bracket ? literal_length(text, length) : name_length(text, length);
 
-    for (size_t i = 0; i < length; i++) {
-        char byte = text[i], lower = (char)(byte | 0x20);
-        if (!(lower >= 'a' && lower <= 'z') && !(byte >= '0' && byte <= '9') &&
-            (byte == '\0' || strchr(others, byte) == NULL))
-            return false;
-    }
-    return true;
+    if (at < length && text[at] == ':')
+        do
+            at++;
+        while (at < length && text[at] >= '0' && text[at] <= '9');
+    return at == length;
 }
 
 /* RFC 9110, 5.6.1: a list is elements between commas, with blanks around them. Some may be empty:
@@ -182,14 +225,6 @@ static int on_headers(http_parser *parser)
         return refuse(reading, 400);
     request->chunked = reading->codings > 0;
     return refuse(reading, coding_status(reading));
-}
-
-static int hex(char byte)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *found = byte == '\0' ? NULL : strchr(digits, byte >= 'A' ? byte | 0x20 : byte);
-
-    return found == NULL ? -1 : (int)(found - digits);
 }
 
 /* Decoded once, and never again: "%252e" is the name "%2e". A NUL would end the name early for

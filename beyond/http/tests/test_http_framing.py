@@ -30,6 +30,18 @@ def lines(*each: str, first: str = "POST /echo HTTP/1.1", host: bool = True, bod
 
 LENGTH = "Content-Length: 5"
 CHUNKED = "Transfer-Encoding: chunked"
+HOSTS = (
+    ("a port that is no number", "a:b"),
+    ("two ports", "a:80:80"),
+    ("a bracket that stays open", "[::1"),
+    ("empty brackets", "[]"),
+    ("a closing bracket", "a]"),
+    ("a name in brackets", "[a]"),
+    ("a name behind brackets", "[::1]a"),
+    ("a lone percent sign", "%"),
+    ("broken percent-encoding", "%zz"),
+    ("a user", "a@x"),
+)
 CASES = (
     Case("two lengths that differ", 400, "RFC 9112, 6.3", lines(LENGTH, "Content-Length: 6", body=b"helloX")),
     Case("two lengths that are equal", 400, "RFC 9112, 6.3", lines(LENGTH, LENGTH, body=b"hello")),
@@ -74,6 +86,10 @@ CASES = (
     Case("two Hosts", 400, "RFC 9112, 3.2", lines("Host: y", first="GET / HTTP/1.1")),
     Case("two Hosts in HTTP/1.0", 400, "RFC 9112, 3.2", lines("Host: x", first="GET / HTTP/1.0")),
     Case("Host that is none", 400, "RFC 9112, 3.2", lines("Host: x/../y", first="GET / HTTP/1.1", host=False)),
+    *(
+        Case(f"Host with {what}", 400, "RFC 9112, 3.2", lines(f"Host: {host}", first="GET / HTTP/1.1", host=False))
+        for what, host in HOSTS
+    ),
     Case("xchunked", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: xchunked", body=b"0\r\n\r\n")),
     Case("identity", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: identity", body=b"0\r\n\r\n")),
     Case("chunked, identity", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: chunked, identity")),
@@ -148,6 +164,10 @@ ALLOWED = {
     "tabs around a value": (post(b"hello", "A: \t b \t"), 200),
     "zeros before a chunk size": (post_chunked(b"0000000000000005\r\nhello\r\n00\r\n\r\n"), 200),
     "absolute target": (post(b"hello").replace(b" /echo", b" http://other.example:80/echo"), 200),
+    **{
+        f"Host: {host}": (post(b"hello").replace(b"Host: x", b"Host: " + host.encode()), 200)
+        for host in ("", "x:80", "x:", "[::1]", "[::1]:80", "[::ffff:192.0.2.1]", "192.0.2.1", "a%20b", "a_b!c")
+    },
     "HTTP/1.2": (post(b"hello").replace(b"1.1", b"1.2"), 200),
 }
 
