@@ -11,15 +11,16 @@
 
 /* Where in the coding the next byte stands. Begins as zeros. */
 struct chunks {
-    uint64_t left;   /* of the size that is being read, or of the data that is missing */
-    uint32_t line;   /* bytes of the present line, or of the trailer section */
-    uint16_t fields; /* lines of the trailer section */
+    uint64_t left;       /* of the size that is being read, or of the data that is missing */
+    uint32_t line;       /* bytes of the present line, or of the trailer section */
+    uint32_t extensions; /* bytes of all extensions of the body */
+    uint16_t fields;     /* lines of the trailer section */
     uint8_t state;
 };
 
 struct chunks_limits {
     uint64_t body;    /* bytes of all data */
-    uint32_t line;    /* bytes of a size with its extensions, or of the whole trailer section */
+    uint32_t line;    /* bytes of all extensions together, and of the whole trailer section */
     uint32_t headers; /* lines of the trailer section */
 };
 

@@ -267,6 +267,18 @@ def test_behind_head_an_error_has_content_again(launch) -> None:
     assert peer.reply().body == b"408 Request Timeout\n"
 
 
+@pytest.mark.parametrize("extension", (b";" + b"a" * 49, b" " * 49 + b";", b"\t;" + b" " * 48))
+def test_limit_of_all_extensions_of_a_body(launch, extension: bytes) -> None:
+    """Each of them is short. A limit for each alone would let a peer send megabytes for a body of a few bytes."""
+    peer = launch("--max-header", "1000").talk()
+    chunk = b"1" + extension + b"\r\nx\r\n"
+    for _ in range(2):
+        assert peer.ask(post_chunked(chunk * 19 + b"0\r\n\r\n")).body == b"x" * 19
+    reply = peer.ask(post_chunked(chunk * 21 + b"0\r\n\r\n"))
+    assert (reply.status, reply.closes) == (400, True)
+    peer.expect_end()
+
+
 def test_statistics_count_requests(http) -> None:
     peer = http.talk()
     for _ in range(3):
