@@ -209,7 +209,7 @@ static bool take_head(struct connection *connection, struct context *context)
     exchange->to_head = false;
     if (skip_blank_line(connection))
         return false;
-    const uint8_t *input = input_of(connection, &size);
+    uint8_t *input = input_of(connection, &size);
     exchange->to_head = begins_with_head(input, size);
     int status = head_scan(&exchange->head, input, size, &limits);
     if (status == HEAD_MORE)

@@ -6,14 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { REQUEST_PATH_BYTES = 2048 };
-
 enum request_method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_OTHER };
 
 struct request {
     enum request_method method;
-    char path[REQUEST_PATH_BYTES]; /* decoded, without the query; begins with '/', or is "*" */
-    uint64_t length;               /* of the body, by Content-Length; 0 if there is none */
+    const char *path; /* decoded, without the query; begins with '/', or is "*"; in the head */
+    uint64_t length;  /* of the body, by Content-Length; 0 if there is none */
     bool chunked;
     bool has_length;
     bool is_1_0;
@@ -21,9 +19,10 @@ struct request {
     bool expects_continue;
 };
 
-/* Reads a head that head_scan() has found whole. Returns 0, or the status to refuse it with: the
+/* Reads a head that head_scan() has found whole, and writes into it: the path is decoded in its
+ * place, and tabs become blanks. Returns 0, or the status to refuse it with: the
  * connection must be closed then, because nobody knows where the next request begins. */
-int request_read(struct request *request, const uint8_t *head, size_t length);
+int request_read(struct request *request, uint8_t *head, size_t length);
 
 static inline bool request_has_body(const struct request *request)
 {

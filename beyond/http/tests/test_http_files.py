@@ -44,6 +44,9 @@ def test_files_are_served(served, root: Path) -> None:
         ("/below/", b"<p>below</p>\n", "text/html; charset=utf-8"),
         ("/below//index.html", b"<p>below</p>\n", "text/html; charset=utf-8"),
         ("/./index.html?query=1", b"<p>index</p>\n", "text/html; charset=utf-8"),
+        ("/" + "./" * 1500 + "index.html", b"<p>index</p>\n", "text/html; charset=utf-8"),
+        ("http://x", b"<p>index</p>\n", "text/html; charset=utf-8"),
+        ("http://x?query", b"<p>index</p>\n", "text/html; charset=utf-8"),
         ("/a%20b.txt", b"with a blank\n", "text/plain; charset=utf-8"),
         ("/empty", b"", "application/octet-stream"),
     ):
@@ -69,7 +72,7 @@ def test_what_is_no_file_is_not_served(served, root: Path) -> None:
     """A FIFO in particular: open(2) of one waits for a writer."""
     os.mkfifo(root / "fifo")
     peer = served.talk()
-    for path in ("/fifo", "/below", "/index.html/", "/index.html/x", "/nothing/x", "/" + "x" * 300, "/x" * 900):
+    for path in ("/fifo", "/below", "/index.html/", "/index.html/x", "/nothing/x", "/" + "x" * 300, "/x" * 4000):
         assert peer.ask(get(path)).status == 404, path
 
 

@@ -78,6 +78,12 @@ CASES = (
     Case("no version (HTTP/0.9)", 400, "RFC 9112, 3", b"GET /\r\n\r\n"),
     Case("target without a slash", 400, "RFC 9112, 3.2", lines(first="GET echo HTTP/1.1")),
     Case("absolute target with a user", 400, "RFC 9110, 4.2.4", lines(first="GET http://a@x/ HTTP/1.1")),
+    Case("fragment in the target", 400, "RFC 9112, 3.2", lines(first="GET /a#b HTTP/1.1")),
+    Case("fragment behind a query", 400, "RFC 9112, 3.2", lines(first="GET /a?b#c HTTP/1.1")),
+    Case("fragment in an absolute target", 400, "RFC 9112, 3.2", lines(first="GET http://x/#a HTTP/1.1")),
+    Case("absolute target without a host", 400, "RFC 9110, 4.2.1", lines(first="GET http://:80/ HTTP/1.1")),
+    Case("absolute target with two ports", 400, "RFC 9112, 3.2", lines(first="GET http://x:80:80/ HTTP/1.1")),
+    Case("absolute target of another scheme", 400, "RFC 9110, 7.4", lines(first="GET ftp://x/ HTTP/1.1")),
     Case("asterisk with GET", 400, "RFC 9112, 3.2.4", lines(first="GET * HTTP/1.1")),
     Case("HTTP/2.0", 505, "RFC 9110, 15.6.6", lines(first="GET / HTTP/2.0")),
     Case("method that nobody knows", 501, "RFC 9110, 9.1", lines(first="FETCH / HTTP/1.1")),
@@ -97,6 +103,7 @@ CASES = (
     Case("chunked in two fields", 400, "RFC 9112, 6.1", lines(CHUNKED, CHUNKED, body=b"0\r\n\r\n")),
     Case("chunked with a parameter", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: chunked;q=1")),
     Case("empty Transfer-Encoding", 400, "RFC 9112, 6.3", lines("Transfer-Encoding:", LENGTH, body=b"hello")),
+    Case("chunked, and an empty element", 400, "RFC 9110, 5.6.1", lines(CHUNKED + ",", body=b"0\r\n\r\n")),
     Case("Transfer-Encoding of a comma", 400, "RFC 9112, 6.3", lines("Transfer-Encoding: ,", body=b"0\r\n\r\n")),
     Case("gzip, chunked", 501, "RFC 9112, 6.1", lines("Transfer-Encoding: gzip, chunked", body=b"0\r\n\r\n")),
     Case("chunked in HTTP/1.0", 400, "RFC 9112, 6.1", lines(CHUNKED, first="POST /echo HTTP/1.0", body=b"0\r\n\r\n")),
@@ -168,6 +175,14 @@ ALLOWED = {
         f"Host: {host}": (post(b"hello").replace(b"Host: x", b"Host: " + host.encode()), 200)
         for host in ("", "x:80", "x:", "[::1]", "[::1]:80", "[::ffff:192.0.2.1]", "192.0.2.1", "a%20b", "a_b!c")
     },
+    **{
+        f"target {target[:25].decode()}": (post(b"hello").replace(b"/echo", target), 200)
+        for target in (
+            b"http://x:/echo", b"HTTP://x/echo?query", b"http://[::1]:80/echo", b"/ech%6F", b"/echo?" + b"q" * 8000,
+        )
+    },
+    "tab behind a length": (post(b"hello").replace(b"Length: 5", b"Length:\t5\t \t"), 200),
+    "tab behind a coding": (post_chunked(b"5\r\nhello\r\n0\r\n\r\n").replace(b"chunked", b"\tchunked\t"), 200),
     "HTTP/1.2": (post(b"hello").replace(b"1.1", b"1.2"), 200),
 }
 
