@@ -35,13 +35,23 @@ void connection_failed(struct connection *connection, int number)
                      number == ECONNRESET || number == EPIPE ? CLOSE_reset : CLOSE_error);
 }
 
+/* Before the server ends a connection, it answers what has come already. Requests that are held
+ * have come. So at a stop, and at the end of its lifetime, the connection stays open until they are
+ * taken up: nobody reads from it meanwhile, and drain-timeout counts already. Any other reason is
+ * about the connection itself, and what stands behind is dropped. */
 void connection_finish(struct connection *connection, enum close_reason reason)
 {
+    bool may_wait = reason == CLOSE_stop || reason == CLOSE_lifetime;
+
     if (connection->state == CONNECTION_CLOSED)
         return;
-    if (connection->state == CONNECTION_OPEN)
-        exchange_take_no_more(connection, reason);
     connection->ending = true;
+    if (connection->state != CONNECTION_OPEN)
+        return;
+    if (may_wait && exchange_of(connection)->held)
+        connection->reason = (uint8_t)reason; /* for update_pause() */
+    else
+        exchange_take_no_more(connection, reason);
 }
 
 /* A paused connection is not read from. So when the input ends, every whole request in it has been
@@ -81,6 +91,8 @@ static void update_pause(struct connection *connection, struct context *context)
         exchange->held = false;
         exchange_take(connection, context);
     }
+    if (connection->state == CONNECTION_OPEN && connection->ending && !exchange->held)
+        exchange_take_no_more(connection, connection->reason);
     if (connection->state == CONNECTION_OPEN && connection->input == INPUT_WANTED &&
         (exchange->held || exchange_is_busy(connection, context))) {
         connection->input = INPUT_PAUSED;

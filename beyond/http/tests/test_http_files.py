@@ -228,6 +228,39 @@ def test_a_slow_reader_of_a_file_is_not_idle(launch, root: Path) -> None:
     assert came.endswith(b"the end")
 
 
+@pytest.mark.parametrize("why", ("stop", "lifetime"))
+def test_requests_behind_a_file_are_answered_before_the_end(launch, root: Path, why: str) -> None:
+    """They were read before the server decided to end the connection. Only the part of one is dropped."""
+    data = large(root)
+    options = ("--max-lifetime", "1") if why == "lifetime" else ()
+    server = launch("--root", str(root), "--drain-timeout", "20", *options)
+    peer = server.talk(receive_buffer=100_000)
+    peer.send((get("/large") + post(b"behind") + get("/")) * 2 + get("/")[:-1])
+    server.wait_statistics(lambda s: s["interest_changes"] > 0, "the file is stuck")
+    if why == "stop":
+        server.signal(signal.SIGTERM)
+    else:
+        time.sleep(1.2)
+    for _ in range(2):
+        assert [peer.reply().body for _ in range(3)] == [data, b"behind", b"<p>index</p>\n"]
+    peer.expect_end()
+    peer.close()
+    if why == "stop":
+        assert server.wait_exit() == 0
+    else:
+        server.wait_statistics(lambda s: s["closed"]["lifetime"] == 1, "its lifetime is over")
+
+
+def test_drain_timeout_bounds_the_wait_for_requests_behind_a_file(launch, root: Path) -> None:
+    large(root)
+    server = launch("--root", str(root), "--drain-timeout", "0.2")
+    peer = server.talk(receive_buffer=4096)
+    peer.send(get("/large") + get("/"))
+    server.wait_statistics(lambda s: s["interest_changes"] > 0, "the file is stuck")
+    server.signal(signal.SIGTERM)
+    assert server.wait_exit() == 0
+
+
 def test_a_stop_sends_the_rest_of_a_file(launch, root: Path) -> None:
     data = large(root)
     server = launch("--root", str(root), "--drain-timeout", "20")
