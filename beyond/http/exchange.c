@@ -194,7 +194,8 @@ static bool begins_with_head(const uint8_t *input, size_t size)
 {
     static const char method[] = "HEAD ";
 
-    return size >= sizeof method - 1 && memcmp(input, method, sizeof method - 1) == 0;
+    return input != NULL && size >= sizeof method - 1 &&
+           memcmp(input, method, sizeof method - 1) == 0;
 }
 
 /* Returns false when more must come. */
