@@ -37,6 +37,7 @@ HOSTS = (
     ("empty brackets", "[]"),
     ("a closing bracket", "a]"),
     ("a name in brackets", "[a]"),
+    ("a later IP version", "[v7.a]"),
     ("a name behind brackets", "[::1]a"),
     ("a lone percent sign", "%"),
     ("broken percent-encoding", "%zz"),
