@@ -2,8 +2,9 @@
 quotes as they are in text.
 
 A table cell and an item of a list end where the next one begins, or their parent ends; so does a paragraph where any
-block begins, and a caption where the rows begin (HTML Standard, "Optional tags"). White space behind an end tag is then
-in the cell, so a script trims what it reads there. Where there was none none comes: between words it would be seen."""
+block begins, and a caption where the rows begin. Behind a caption, the first row begins the body of the table (HTML
+Standard, "Optional tags"). White space behind an end tag is then in the cell, so a script trims what it reads there.
+Where there was none none comes: between words it would be seen."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ _FRAME = re.compile(r"\n</body>\n</html>\s*$|</?(?:head|body)>\n")
 _PARTS = "(?:li|td|th|tr|dt|dd|tbody|thead)"
 _ENDS = re.compile(rf"(\s*)</{_PARTS}>(\s*)(?=<(?:/?{_PARTS}\b|/(?:ul|ol|dl|table)>))")
 _CAPTION = re.compile(r"\s*</caption>\s*(?=<(?:thead|tbody|tr)\b)")
+_BODY = re.compile(r"(<caption>[^<]*(?:<(?!/?t|/?caption)[^<]*)*)\s*<tbody>\s*(?=<tr\b)")
 _BLOCKS = "(?:p|pre|div|section|ul|ol|table|h[1-6]|details|figure|nav|dl)"
 _AROUND = "(?:div|section|main|details|figure|nav|blockquote|li|td|dd)"  # a paragraph that is the last in one of these
 _PARAGRAPH = re.compile(rf"\s*</p>(\s*)(?=<(?:{_BLOCKS}\b|/{_AROUND}>))")
@@ -25,6 +27,7 @@ def brief(html: str) -> str:
     html = _FRAME.sub("", html)
     html = _ENDS.sub(lambda end: "\n" if end[1] or end[2] else "", html)
     html = _CAPTION.sub("", html)
+    html = _BODY.sub(r"\1", html)
     html = _PARAGRAPH.sub(lambda end: "\n" if end[1] else "", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)
     return _TEXT.sub(lambda text: text[0].replace("&#34;", '"').replace("&#39;", "'"), html)
