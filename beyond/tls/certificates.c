@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* A record holds at most 16 KiB of plain text, and a header and at most 256 bytes besides (RFC
@@ -86,16 +87,33 @@ static int read_files(SSL_CTX *context, struct error *error)
     return 0;
 }
 
+/* fopen(3) of a FIFO waits for a writer, and with it all peers of a server that runs. At its start
+ * one may be meant: a shell's <(command) is a pipe. */
+static bool waits(struct error *error)
+{
+    const char *const paths[] = {tls_options.certificate, tls_options.key};
+    struct stat status;
+
+    for (int i = 0; i < 2; i++)
+        if (stat(paths[i], &status) == 0 && !S_ISREG(status.st_mode)) {
+            (void)snprintf(error->text, sizeof error->text, "%s %s: not a regular file",
+                           i == 0 ? "--cert" : "--key", paths[i]);
+            return true;
+        }
+    return false;
+}
+
 /* The new pair takes the place of the old one only when all of it is good: a certificate without
  * its key serves nobody. SSL_CTX_free(3) takes one user away; sessions are the others. */
-static int replace(struct error *error)
+static int replace(bool again, struct error *error)
 {
     ERR_clear_error();
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (context == NULL)
         return certificates_error(error, "SSL_CTX_new", "");
     set_up(context);
-    if (set_ciphers(context, error) < 0 || read_files(context, error) < 0) {
+    if (set_ciphers(context, error) < 0 || (again && waits(error)) ||
+        read_files(context, error) < 0) {
         SSL_CTX_free(context);
         return -1;
     }
@@ -111,7 +129,7 @@ int certificates_open(struct certificates *certificates, struct error *error)
     sigset_t hangup;
 
     *certificates = (struct certificates){.hangups.fd = -1};
-    if (replace(error) < 0)
+    if (replace(false, error) < 0)
         return -1;
     (void)sigemptyset(&hangup);
     (void)sigaddset(&hangup, SIGHUP);
@@ -141,7 +159,7 @@ void certificates_renew(struct certificates *certificates, uint64_t now_ns, stru
     certificates->hangups.ready = NOTHING;
     if (read(certificates->hangups.fd, &signal, sizeof signal) != sizeof signal)
         return; /* EINTR: it stays ready */
-    if (replace(&error) < 0)
+    if (replace(true, &error) < 0)
         log_line(&unlimited, now_ns, stats, "%s: keeping the old certificate", error.text);
     else
         log_line(&unlimited, now_ns, stats, "read %s again", tls_options.certificate);
