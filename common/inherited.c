@@ -71,13 +71,7 @@ int inherited_tell(struct inherited *inherited, struct error *error)
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return error_set(error, "write", "READY_FD", errno);
-    inherited_close(inherited);
-    return 0;
-}
-
-void inherited_close(struct inherited *inherited)
-{
-    if (inherited->ready >= 0)
-        (void)close(inherited->ready);
+    (void)close(inherited->ready);
     inherited->ready = -1;
+    return 0;
 }

@@ -191,8 +191,13 @@ static int failure_of(int end)
     return count == (ssize_t)sizeof number ? number : 0;
 }
 
+/* Where SIGCHLD is ignored, as a parent may leave it, nobody learns how a child has ended: waitpid(2)
+ * waits for the end, and fails with ECHILD. */
+enum { NOT_KNOWN = -1 };
+
 static void wait_for(pid_t pid, int *status)
 {
+    *status = NOT_KNOWN;
     while (waitpid(pid, status, 0) < 0 && errno == EINTR)
         continue;
 }
@@ -240,10 +245,24 @@ int restart_start(struct restart *restart, char **argv, int listener, struct err
 static void explain_end(int status, struct error *error)
 {
     int number = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    char how[32] = "";
 
-    (void)snprintf(error->text, sizeof error->text,
-                   "the new program ended before it listened (%s %d)",
-                   WIFSIGNALED(status) ? "signal" : "exit status", number);
+    if (status != NOT_KNOWN)
+        (void)snprintf(how, sizeof how, " (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
+                       number);
+    (void)snprintf(error->text, sizeof error->text, "the new program ended before it listened%s",
+                   how);
+}
+
+static ssize_t read_word(const struct restart *restart)
+{
+    char byte;
+    ssize_t count;
+
+    do
+        count = read(restart->watch.fd, &byte, 1);
+    while (count < 0 && errno == EINTR); /* an edge would not come again */
+    return count;
 }
 
 /* The end of the pipe says that the program is ending, or that it has closed a pipe that it should
@@ -251,13 +270,9 @@ static void explain_end(int status, struct error *error)
  * the second: so waitpid(2) does not wait for long. */
 enum restart_result restart_hear(struct restart *restart, uint64_t now_ns, struct error *error)
 {
-    char byte;
-    int status = 0;
-    ssize_t count;
+    int status;
+    ssize_t count = read_word(restart);
 
-    do
-        count = read(restart->watch.fd, &byte, 1);
-    while (count < 0 && errno == EINTR); /* an edge would not come again */
     if (count > 0)
         return RESTART_LISTENS;
     bool silent = count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
@@ -273,9 +288,18 @@ enum restart_result restart_hear(struct restart *restart, uint64_t now_ns, struc
     return RESTART_FAILED;
 }
 
+/* One that hangs before it listens may have SIGTERM blocked, as our servers have. It would keep the
+ * listener open, and peers would connect to nobody. */
 void restart_abandon(const struct restart *restart)
 {
-    (void)kill(restart->pid, SIGTERM);
+    int status;
+
+    if (read_word(restart) > 0) {
+        (void)kill(restart->pid, SIGTERM);
+        return;
+    }
+    (void)kill(restart->pid, SIGKILL);
+    wait_for(restart->pid, &status);
 }
 
 void restart_close(struct restart *restart)

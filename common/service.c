@@ -115,7 +115,6 @@ bool service_open(struct service *service, const struct server *server, int argc
     set_max_conns(&service->options, server->descriptor_ceiling);
     if (start(service, &error) < 0) {
         error_print("%s", error.text);
-        inherited_close(&service->inherited);
         *status = EXIT_CANNOT_RUN;
         return false;
     }
@@ -180,7 +179,6 @@ int service_print_stats(const struct service *service, size_t connections, FILE 
 int service_close(struct service *service, const struct error *error)
 {
     listener_close(&service->listener);
-    inherited_close(&service->inherited);
     if (error != NULL && log_can_write(STDERR_FILENO))
         error_print("%s", error->text);
     /* A reader that is only slow gets the final statistics; one that has stopped does not hold up

@@ -416,17 +416,18 @@ def test_a_restart_without_descriptors(start):
 
 
 WAITS = """#!/bin/sh
+{deaf}
 echo started > {started}
 read line < {gate}
 exec {program} "$@"
 """
 
 
-def held_back(replaced: Replaced, directory: Path) -> tuple[Path, Path]:
+def held_back(replaced: Replaced, directory: Path, deaf: str = "") -> tuple[Path, Path]:
     """The new program waits until somebody writes to the second path; the first one says that it has begun."""
     started, gate = directory / "started", directory / "gate"
     os.mkfifo(gate)
-    replaced.replace(WAITS.format(started=started, gate=gate, program=replaced.good))
+    replaced.replace(WAITS.format(deaf=deaf, started=started, gate=gate, program=replaced.good))
     return started, gate
 
 
@@ -450,10 +451,12 @@ def test_while_the_new_program_starts(start, server_name, tmp_path):
 
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("a stop leaves the new program running, which nobody asked for")
-def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path):
+@pytest.mark.parametrize("deaf", ("", "trap '' TERM"), ids=("hears", "deaf"))
+def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path, deaf):
+    """Our servers have SIGTERM blocked from their first steps on, so one that hangs then is deaf."""
     replaced = Replaced(server_name, tmp_path)
     server = start(*DRAINS_LONG, program=replaced.path)
-    started, _ = held_back(replaced, tmp_path)
+    started, _ = held_back(replaced, tmp_path, deaf)
     server.signal(signal.SIGUSR2)
     waiting.until(started.exists, "the new program running")
     (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
@@ -462,6 +465,18 @@ def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_
     server.signal(signal.SIGTERM)
     assert server.process.wait(waiting.PATIENCE) == 0
     waiting.until(lambda: kernel.is_gone(int(child)), "the new program gone")
+
+
+@pytest.mark.only(restarts=True)
+@pytest.mark.cause("the exit status of a child that nobody can ask for is said to be 0")
+def test_a_restart_that_fails_where_sigchld_is_ignored(start, server_name, tmp_path):
+    replaced = Replaced(server_name, tmp_path)
+    server = start(
+        *DRAINS_LONG, program=replaced.path, preexec=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    )
+    replaced.replace("#!/bin/sh\nexit 7\n", 0o755)
+    server.signal(signal.SIGUSR2)
+    server.expect_errors(f"^{server_name}: no restart: the new program ended before it listened$")
 
 
 @pytest.mark.only(restarts=True)

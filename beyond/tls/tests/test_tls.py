@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -255,6 +256,34 @@ def test_a_certificate_is_read_again(start, tmp_path):
     shown = ssl.get_server_certificate(server.address)
     assert shown.split() == new[0].read_text().split()
     old.echo(b"nobody was cut off")
+
+
+@pytest.mark.cause("the server waits for a file that nobody writes, and all peers with it")
+@pytest.mark.parametrize("which", (0, 1), ids=("certificate", "key"))
+def test_a_fifo_in_the_place_of_a_file_stops_nobody(start, tmp_path, which):
+    files = [str(shutil.copy(path, tmp_path / path.name)) for path in tls.pair()]
+    server = start("--cert", files[0], "--key", files[1])
+    peer = server.connect()
+    peer.echo(b"before")
+    os.unlink(files[which])
+    os.mkfifo(files[which])
+    server.signal(signal.SIGHUP)
+    server.wait_error("not a regular file.*keeping the old certificate")
+    peer.echo(b"after")
+    server.connect().echo(b"with the old pair")
+
+
+@pytest.mark.cause("the pipe is closed before the program ends, and the old server kills it")
+def test_a_new_program_that_cannot_begin_is_heard_out(start, tmp_path):
+    """It says why, and its own exit status is in the line of the old server."""
+    files = [str(shutil.copy(path, tmp_path / path.name)) for path in tls.pair()]
+    server = start("--cert", files[0], "--key", files[1])
+    shutil.copy(tls.make_pair(tmp_path / "new", "other")[1], files[1])
+    for count in range(1, 6):
+        server.signal(signal.SIGUSR2)
+        server.expect_errors(r"no restart: the new program ended before it listened \(exit status 1\)$", count)
+        server.expect_errors(f"--key {files[1]}: key values mismatch", count)
+    server.connect().echo(b"the old one goes on")
 
 
 @pytest.mark.cause("bad files are not told in one line")
