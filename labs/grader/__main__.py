@@ -22,9 +22,10 @@ from grader import gradescope, level, report_csv, report_junit, report_text, scr
 from grader.host import HostFault
 from grader.result import FILE, Result
 from grader.session import Order, dies_with, end_cells, run, submission_name
-from grader.submission import ARCHIVES
+from grader.submission import ARCHIVES, is_archive
 
 RESULTS = labs.ROOT / "results" / "labs"
+OF_CLASS = ("class.csv", "junit.xml")  # beside the directories of the submissions
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -94,7 +95,9 @@ def _number(word: str) -> int:
 
 def _grade(options: argparse.Namespace) -> int:
     lab = labs.load(options.lab)
-    if not _gradable(options.dir):
+    why = _not_gradable(options.dir)
+    if why:
+        print(f"DIR={options.dir}: {why}", file=sys.stderr)
         return 2
     order = _order(lab, options, options.dir, options.out)
     began = time.monotonic()
@@ -102,7 +105,7 @@ def _grade(options: argparse.Namespace) -> int:
     print("\n" + report_text.report(result))
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{order.out}/{FILE}; {time.monotonic() - began:.0f} s, {used.ru_utime + used.ru_stime:.0f} of a processor")
-    (order.out / "junit.xml").write_text(report_junit.convert([result]), encoding="utf-8")
+    _write(order.out / "junit.xml", report_junit.convert([result]))
     gradescope.write(result, order.out / "results.json")
     return 1 if result.fault else 0
 
@@ -112,12 +115,11 @@ def _order(lab: labs.Lab, options: argparse.Namespace, source: Path, out: Path |
     return Order(lab, options.variant, source, out or RESULTS / lab.name / name, name)
 
 
-def _gradable(source: Path) -> bool:
-    if source.is_dir() or source.is_file() and source.name.endswith(ARCHIVES):
-        return True
-    what = "is not there" if not source.exists() else f"is neither a directory nor one of {', '.join(ARCHIVES)}"
-    print(f"DIR={source}: {what}", file=sys.stderr)
-    return False
+def _not_gradable(source: Path) -> str:
+    """Why not; empty if it can be graded."""
+    if source.is_dir() or source.is_file() and is_archive(source.name):
+        return ""
+    return f"is neither a directory nor one of {', '.join(ARCHIVES)}" if source.exists() else "is not there"
 
 
 # -- a class ---------------------------------------------------------------------------------------------------
@@ -128,14 +130,11 @@ def _grade_all(options: argparse.Namespace) -> int:
     if options.jobs < 1:
         print(f"JOBS={options.jobs}: at least 1", file=sys.stderr)
         return 2
-    sources = [path for path in map(Path, sorted(glob.glob(options.dirs)))
-               if path.is_dir() or path.name.endswith(ARCHIVES)]  # fmt: skip
+    sources = _sources(options.dirs)
     out = options.out or RESULTS / lab.name
     orders = [_order(lab, options, source, out / submission_name(source)) for source in sources]
-    names = [order.name for order in orders]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if not orders or twice:
-        why = f"two submissions have the name {twice[0]}" if twice else "there is nothing to grade"
+    why = _collision(orders, out) if orders else "there is nothing to grade"
+    if why:
         print(f"DIRS={options.dirs}: {why}", file=sys.stderr)
         return 2
     found = level.find()
@@ -149,13 +148,45 @@ def _grade_all(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(options.jobs) as pool:
         results = list(pool.map(one, orders))
-    (out / "class.csv").write_text(report_csv.convert(results), encoding="utf-8")
-    (out / "junit.xml").write_text(report_junit.convert(results), encoding="utf-8")
+    _write(out / "class.csv", report_csv.convert(results))
+    _write(out / "junit.xml", report_junit.convert(results))
     for order, result in zip(orders, results):
-        (order.out / "report.txt").write_text(report_text.report(result) + "\n", encoding="utf-8", errors="replace")
+        _write(order.out / "report.txt", report_text.report(result) + "\n")
     faults = sum(bool(result.fault) for result in results)
     print(f"{out}/class.csv" + (f"; {faults} not graded" if faults else ""))
     return 1 if faults else 0
+
+
+def _sources(pattern: str) -> list[Path]:
+    """What cannot be graded is named: whose work it is would miss in the table without a word."""
+    found = []
+    for path in map(Path, sorted(glob.glob(pattern))):
+        why = _not_gradable(path)
+        if why:
+            shown = report_text.plain(str(path)).replace("\n", r"\n")
+            print(f"{shown}: skipped: {why}", file=sys.stderr)
+        else:
+            found.append(path)
+    return found
+
+
+def _collision(orders: Sequence[Order], out: Path) -> str:
+    """Why the results cannot be written, before anything is graded; empty if they can."""
+    names = [order.name for order in orders]
+    for order in orders:
+        if names.count(order.name) > 1:
+            return f"two submissions have the name {order.name}"
+        if order.name in OF_CLASS:
+            return f"{order.source}: {order.name} is the name of a file of the class"
+        if order.name in ("", ".", ".."):
+            return f"{order.source}: a submission needs a name"
+        if order.out.exists() and not order.out.is_dir():
+            return f"{order.out}: is no directory"
+    return next((f"{out / name}: is a directory" for name in OF_CLASS if (out / name).is_dir()), "")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
 # -- Gradescope ------------------------------------------------------------------------------------------------

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from labkit.lab import PARTS
 
 from grader.result import Result
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# Some of them end a line for some programs. A surrogate stands for a byte that is no UTF-8.
+CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff]")
 
 
 def convert(results: Sequence[Result]) -> str:
@@ -35,5 +38,8 @@ def convert(results: Sequence[Result]) -> str:
 
 
 def _cell(value: object) -> object:
-    """A program that opens the table must not take a submission's name for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    """A program that opens the table must not take a submission's name for a formula, and a row is one line."""
+    if not isinstance(value, str):
+        return value
+    formula = value.startswith(FORMULA) or value.lstrip().startswith(FORMULA)
+    return "'" * formula + CONTROL.sub(lambda found: ascii(found[0])[1:-1], value)

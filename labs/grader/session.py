@@ -38,7 +38,7 @@ class Order:
 
 def submission_name(source: Path) -> str:
     name = source.absolute().name
-    return next((name.removesuffix(end) for end in ARCHIVES if name.endswith(end)), name)
+    return next((name[: -len(end)] for end in ARCHIVES if name.lower().endswith(end)), name)
 
 
 def run(order: Order, level: Level, progress: bool = False) -> Result:
@@ -48,8 +48,9 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
     order.out.mkdir(parents=True, exist_ok=True)
     (order.out / FILE).unlink(missing_ok=True)
     command = [
-        *level.network, sys.executable, "-m", "grader", "cell", str(order.lab.number), order.word, str(order.source),
-        str(order.out), order.name, str(os.getpid()), *level.words(), *(["--progress"] if progress else []),
+        *level.network, sys.executable, "-m", "grader", "cell", *(["--progress"] if progress else []),
+        "--", str(order.lab.number), order.word, str(order.source),  # a name may begin with '-'
+        str(order.out), order.name, str(os.getpid()), *level.words(),
     ]  # fmt: skip
     status, lines = _cell(command)
     try:

@@ -6,9 +6,11 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import lzma
 import os
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -28,7 +30,10 @@ MOST_ENTRIES = 2000  # of an archive or a directory
 MOST_UNPACKED = 64 << 20  # of a .tar.gz, which has to be unpacked to be read
 MOST_ARCHIVE = 16 << 20
 SCRIPT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json")
-ARCHIVES = (".zip", ".tar.gz", ".tgz")
+ARCHIVES = (".zip", ".tar.gz", ".tgz")  # in capitals, too
+# RuntimeError: a method that Python does not know, encryption, headers nested too deeply.
+UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error,
+              ValueError, LookupError, OverflowError, RuntimeError)  # fmt: skip
 
 
 @dataclass
@@ -52,9 +57,9 @@ def take(source: Path, lab: Lab) -> Submission:
         if source.is_dir():
             found = _of_directory(source, wanted, taken.notes)
         else:
-            with open(source, "rb") as stream:
+            with _opened(source) as stream:
                 found = _of_archive(source.name, stream, wanted, taken.notes)
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, _Refused, ValueError) as error:
+    except (_Refused, *UNREADABLE) as error:
         taken.notes.append(f"{source.name}: cannot be read: {_line(error)}")
         return taken
     for name, content in sorted(found.items()):
@@ -71,6 +76,10 @@ def take(source: Path, lab: Lab) -> Submission:
         del taken.scripts[name]
     taken.notes += [f"{name}: is missing" for name in sorted(wanted) if name not in found]
     return taken
+
+
+def is_archive(name: str) -> bool:
+    return name.lower().endswith(ARCHIVES)
 
 
 def _line(error: Exception) -> str:
@@ -101,20 +110,30 @@ def _of_directory(source: Path, wanted: set[str], notes: list[str]) -> dict[str,
     folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
     try:
         names = _names(folder)
-        archives = [name for name in names if name.endswith(ARCHIVES)]
+        archives = [name for name in names if is_archive(name)]
         if len(archives) == 1 and not wanted & set(names):
             content = _regular(folder, archives[0], MOST_ARCHIVE)
             return _of_archive(archives[0], io.BytesIO(content), wanted, notes)
         _take(folder, "", sorted(wanted & set(names)), found, notes)
         if OWN in names:
             with _folder(folder, OWN, notes) as own:
-                scripts = [name for name in _names(own) if name.endswith(".json")] if own is not None else []
-                _take(own, f"{OWN}/", [name for name in scripts if _is_script(f"{OWN}/{name}")], found, notes)
-                notes += [f"{OWN}/{_shown(name)}: is not taken: letters, digits, '.', '_' and '-' make a name"
-                          for name in scripts if not _is_script(f"{OWN}/{name}")]  # fmt: skip
+                _take_scripts(own, found, notes)
     finally:
         os.close(folder)
     return found
+
+
+def _take_scripts(own: int | None, found: dict[str, bytes], notes: list[str]) -> None:
+    """Too many files here cost the points of own/ and no others."""
+    try:
+        names = _names(own) if own is not None else []
+    except _Refused as error:
+        notes.append(f"{OWN}/: is not taken: {_line(error)}")
+        return
+    scripts = [name for name in names if name.endswith(".json")]
+    _take(own, f"{OWN}/", [name for name in scripts if _is_script(f"{OWN}/{name}")], found, notes)
+    notes += [f"{OWN}/{_shown(name)}: is not taken: letters, digits, '.', '_' and '-' make a name"
+              for name in scripts if not _is_script(f"{OWN}/{name}")]  # fmt: skip
 
 
 def _shown(name: str) -> str:
@@ -151,15 +170,19 @@ def _take(folder: int | None, before: str, names: list[str], found: dict[str, by
 
 
 def _regular(folder: int | None, name: str, most: int) -> bytes:
-    """O_NONBLOCK: a FIFO would wait for somebody who writes."""
     if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         raise _Refused("it is a symbolic link")
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with open(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise _Refused("it is no regular file")
+    with _opened(name, os.O_NOFOLLOW, folder) as stream:
         return _bounded(stream, most)
+
+
+def _opened(path: str | Path, flags: int = 0, folder: int | None = None) -> IO[bytes]:
+    """O_NONBLOCK: a FIFO would wait for somebody who writes."""
+    stream = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | flags, dir_fd=folder), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise _Refused("it is no regular file")
+    return stream
 
 
 # -- an archive ----------------------------------------------------------------------------------------------
@@ -167,8 +190,8 @@ def _regular(folder: int | None, name: str, most: int) -> bytes:
 
 def _of_archive(name: str, stream: IO[bytes], wanted: set[str], notes: list[str]) -> dict[str, bytes]:
     """Whoever packs a directory gets its name before each file's: one such name is taken off."""
-    entries = _zipped if name.endswith(".zip") else _tarred
-    if not name.endswith(ARCHIVES):
+    entries = _zipped if name.lower().endswith(".zip") else _tarred
+    if not is_archive(name):
         raise _Refused(f"it is neither a directory nor one of {', '.join(ARCHIVES)}")
     at: dict[str, dict[str, bytes]] = {}
     for number, (path, reader) in enumerate(entries(stream)):

@@ -21,14 +21,19 @@ SHAPES = tuple(
 )
 
 
+def _bytes(word: str) -> bytes:
+    """The name of a directory may be in it, and that may be no UTF-8."""
+    return word.encode(errors="surrogateescape")
+
+
 def digest(word: str) -> str:
     """What names the directories of this word. The word itself is nowhere in a kit."""
-    return hashlib.sha256(b"digest\0" + word.encode()).hexdigest()[:12] if word else "plain"
+    return hashlib.sha256(b"digest\0" + _bytes(word)).hexdigest()[:12] if word else "plain"
 
 
 def choices(word: str, what: str) -> random.Random:
     """Whatever else differs from student to student is drawn from this: numbers of a question, sets of results."""
-    return random.Random(hashlib.sha256(f"{what}\0{word}".encode()).digest())
+    return random.Random(hashlib.sha256(_bytes(f"{what}\0{word}")).digest())
 
 
 def of_word(word: str) -> Protocol:

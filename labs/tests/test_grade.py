@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tarfile
@@ -169,6 +170,67 @@ def test_a_broken_archive_is_one_line(name, content, tmp_path):
     (tmp_path / name).write_bytes(content)
     taken = take(tmp_path / name)
     assert not taken.files and 1 <= len(taken.notes) and all("\n" not in note for note in taken.notes)
+
+
+def patched(path: Path, at: int, number: int, **more: int) -> Path:
+    """A .zip whose local and central headers have `number` at `at`, counted from the version that it needs."""
+    method = more.get("method", zipfile.ZIP_STORED)
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr(HAND_IN, b"int x;\n" * 100)
+    content = bytearray(path.read_bytes())
+    for signature, version in ((b"PK\x03\x04", 4), (b"PK\x01\x02", 6)):
+        struct.pack_into("<H", content, content.index(signature) + version + at, number)
+    path.write_bytes(content)
+    return path
+
+
+def damaged(path: Path, method: int) -> Path:
+    patched(path, 0, 63, method=method)
+    content = bytearray(path.read_bytes())
+    begin = content.index(HAND_IN.encode()) + len(HAND_IN) + 9
+    content[begin : begin + 12] = b"\xff" * 12
+    path.write_bytes(content)
+    return path
+
+
+def test_what_the_archive_s_format_may_have_and_python_cannot_unpack_is_one_line(tmp_path):
+    flags, method = 2, 4
+    bad = [
+        patched(tmp_path / "deflate64.zip", method, 9),
+        patched(tmp_path / "unknown.zip", method, 77),
+        patched(tmp_path / "strong.zip", flags, 0x40),
+        patched(tmp_path / "patched.zip", flags, 0x20),
+        patched(tmp_path / "version.zip", 0, 99),
+        *(damaged(tmp_path / f"damaged{each}.zip", each) for each in (8, 12, 14)),
+        tmp_path / "chain.tar.gz",
+    ]
+    header = tarfile.TarInfo("././@LongLink")
+    header.type = tarfile.GNUTYPE_LONGNAME
+    bad[-1].write_bytes(gzip.compress(header.tobuf() * 2000))
+    for path in bad:
+        taken = take(path)
+        assert not taken.files and taken.notes[0].startswith(f"{path.name}: cannot be read: "), (path, taken.notes)
+        assert all("\n" not in note for note in taken.notes)
+
+
+def test_an_archive_that_is_a_fifo_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.zip")
+    assert "x.zip: cannot be read: it is no regular file" in take(tmp_path / "x.zip").notes
+
+
+def test_archives_in_capitals(tmp_path):
+    files = {HAND_IN: b"int x;\n"}
+    tars = [tarred(tmp_path / name, files) for name in ("x.TGZ", "x.Tar.GZ")]
+    for path in (zipped(tmp_path / "x.ZIP", files), *tars):
+        assert take(path).files == files and session.submission_name(path) == "x"
+
+
+def test_too_many_files_in_own_cost_the_own_tests_only(student):
+    for number in range(2001):
+        (student / "own" / f"s{number:04}.json").write_text("{}")
+    taken = take(student)
+    assert taken.files and taken.answers is not None and not taken.scripts
+    assert taken.notes == ["own/: is not taken: there are 2,002 files in a directory"]
 
 
 # -- the build ---------------------------------------------------------------------------------------------------
@@ -356,6 +418,72 @@ def test_a_class_goes_on_after_a_fault(tmp_path, monkeypatch, capsys):
     rows = (tmp_path / "out" / "class.csv").read_text().splitlines()
     assert len(rows) == 4 and rows[2].startswith("bob,1,v-bob,,,")
     assert (tmp_path / "out" / "carol" / "report.txt").exists() and (tmp_path / "out" / "junit.xml").exists()
+
+
+def class_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *names: bytes) -> int:
+    """The status of grade-all over directories with these names, each of which gets all points at once."""
+    for name in names:
+        os.makedirs(os.path.join(os.fsencode(tmp_path), b"class", name))
+
+    def graded(one: session.Order, _: level.Level) -> Result:
+        one.out.mkdir(parents=True)
+        return Result(1, one.word, one.name, "bubblewrap", [Item("x", "build", "x", 5, 5, True)], complete=True)
+
+    monkeypatch.setattr(command, "run", graded)
+    out = ["--out", str(tmp_path / "out"), "--variant", "v-{}"]
+    return command.main(["grade-all", "--lab", "1", "--dirs", f"{tmp_path}/class/*", *out])
+
+
+@pytest.mark.parametrize("name", (b"class.csv", b"class.csv.zip", b"junit.xml", b"junit.xml.tgz"))
+def test_no_submission_takes_the_place_of_the_class_s_files(name, tmp_path, monkeypatch, capsys):
+    assert class_of(tmp_path, monkeypatch, b"alice", name) == 2
+    said = capsys.readouterr()
+    assert "is the name of a file of the class" in said.err and said.err.count("\n") == 1 and not said.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_place_for_results_that_is_taken_is_told_before_anything_is_graded(tmp_path, monkeypatch, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "alice").write_text("")
+    assert class_of(tmp_path, monkeypatch, b"alice", b"bob") == 2
+    assert f"{tmp_path}/out/alice: is no directory" in capsys.readouterr().err
+    (tmp_path / "out" / "alice").unlink()
+    (tmp_path / "out" / "class.csv").mkdir()
+    assert class_of(tmp_path, monkeypatch, b"carol") == 2
+    assert f"{tmp_path}/out/class.csv: is a directory" in capsys.readouterr().err
+
+
+def test_names_of_any_bytes(tmp_path, monkeypatch):
+    assert class_of(tmp_path, monkeypatch, b"-bob", b"no\xffutf8", b"line\r\nend", b"\t=1+1") == 0
+    rows = (tmp_path / "out" / "class.csv").read_bytes().split(b"\n")
+    names = [row.split(b",")[0] for row in rows[1:-1]]
+    assert sorted(names) == [b"'-bob", b"'\\t=1+1", b"line\\r\\nend", b"no\\udcffutf8"]
+    assert (tmp_path / "out" / "junit.xml").exists()
+
+
+@pytest.mark.parametrize("name", (b"-bob", b"--progress", b"no\xffutf8"))
+def test_the_grader_of_a_submission_takes_any_name(name, tmp_path):
+    one = order(tmp_path, os.fsdecode(name))
+    one.source.mkdir()
+    result = session.run(one, FOUND)
+    assert not result.fault and result.complete and result.submission == one.name
+
+
+def test_each_entry_of_a_class_that_is_skipped_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "class").mkdir()
+    for name in ("carol.c", "dave.rar", "erin.tar"):
+        (tmp_path / "class" / name).write_text("")
+    os.mkfifo(tmp_path / "class" / "fifo.zip")
+    (tmp_path / "class" / "gone").symlink_to("nowhere")
+    zipped(tmp_path / "class" / "x.ZIP", {})
+    assert class_of(tmp_path, monkeypatch, b"alice") == 0
+    said = capsys.readouterr()
+    lines = said.err.splitlines()
+    assert [line.split(": ")[0].rpartition("/")[2] for line in lines] == [
+        "carol.c", "dave.rar", "erin.tar", "fifo.zip", "gone"
+    ]  # fmt: skip
+    assert all(": skipped: " in line for line in lines)
+    assert "alice: 5 of 100" in said.out and "x: 5 of 100" in said.out and "2 submissions" in said.out
 
 
 def test_one_submission_from_outside(tmp_path):

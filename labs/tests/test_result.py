@@ -171,3 +171,16 @@ def test_the_table_of_a_class_has_a_row_each_and_no_formula(result):
     head = text.splitlines()[0].split(",")
     assert head[:10] == "submission,lab,variant,points,build,visible,hidden,own,questions,visible-0".split(",")
     assert rows[0]["points"] == "5" and rows[0]["visible-1"] == "0" and rows[1]["visible-1"] == ""
+
+
+@pytest.mark.parametrize("name", ("a\rb", "a\nb", "a\0b", "a\x85b", "a\u2028b", "a\udcffb"))
+def test_a_name_in_the_table_of_a_class_stays_in_its_row(name):
+    text = report_csv.convert([Result(4, "", name, "bubblewrap", complete=True)])
+    assert len(text.splitlines()) == 2 and text.encode()
+    assert text.splitlines()[1].split(",")[0] == ascii(name)[1:-1]
+
+
+@pytest.mark.parametrize("before", ("", " ", "\t", "\r", "\n", "\r\n"))
+def test_blanks_before_a_formula_make_no_text_of_it(before):
+    text = report_csv.convert([Result(4, "", f"{before}=1+1", "bubblewrap", complete=True)])
+    assert text.splitlines()[1].startswith("'")
