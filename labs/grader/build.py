@@ -17,7 +17,7 @@ from pathlib import Path
 
 from labkit import tree
 from labkit.calls import NM, another_lab
-from labkit.lab import PARTS, Lab
+from labkit.lab import PARTS, HandIn, Lab
 from labkit.protocol import Protocol
 from suite import kernel
 
@@ -35,7 +35,7 @@ GIVEN, HANDED = f"{SEES}/given", f"{SEES}/handed"
 MOST_CPU = 30.0  # seconds of processor time, of all compilers; an honest lab takes two
 PATIENCE = 600.0  # seconds, on a machine that does nothing for us
 MOST_LINES = 12  # of the compiler, that are shown
-DIRECTIVE = re.compile(rb"^[ \t]*(?:#|%:)[ \t]*(line\b|pragma\b(?![ \t]+once\b)|\d+)", re.MULTILINE)
+DIRECTIVE = re.compile(rb"^[ \t\f\v]*(?:#|%:)[ \t\f\v]*(line\b|pragma\b(?![ \t\f\v]+once\b)|\d+)", re.MULTILINE)
 PRAGMA = re.compile(r"^#pragma (?!once\b|STDC\b)", re.MULTILINE)
 MARKER = re.compile(r'^# \d+ "([^"]*)"')
 
@@ -115,7 +115,7 @@ def _compile(lab: Lab, given: Path, handed: Path, level: Level, place: Path) -> 
     said = err.decode(errors="replace")
     if status != 0:
         raise _Failed(_shown(said) or f"the compiler ended with status {status}, without a word")
-    return _unpacked(out), said
+    return _unpacked(out, lab), said
 
 
 def _script(lab: Lab, given: str, handed: str, work: str) -> str:
@@ -161,8 +161,12 @@ def _wait(compiler: Sandboxed) -> int:
             raise HostFault(f"a compiler does not end, and has used {used:.0f} s of processor time only")
 
 
-def _unpacked(out: bytes) -> dict[str, bytes]:
+def _unpacked(out: bytes, lab: Lab) -> dict[str, bytes]:
+    """What is cut off between two files of the archive looks whole to tarfile."""
     made = {}
+    too_long = f"the program has more than {COMPILER.output >> 20} MiB"
+    if len(out) >= COMPILER.output:
+        raise _Failed(too_long)
     try:
         with tarfile.open(fileobj=io.BytesIO(out)) as archive:
             for entry in archive:
@@ -170,8 +174,14 @@ def _unpacked(out: bytes) -> dict[str, bytes]:
                 if content is not None:
                     made[entry.name] = content.read()
     except tarfile.TarError:
-        raise _Failed(f"the program has more than {COMPILER.output >> 20} MiB") from None
+        raise _Failed(too_long) from None
+    if not {lab.program, SYMBOLS, *map(_preprocessed, lab.files)} <= made.keys():
+        raise _Failed("what the compiler made is not whole")
     return made
+
+
+def _preprocessed(file: HandIn) -> str:
+    return f"{file.path.removesuffix('.c')}.i"
 
 
 def _shown(said: str) -> str:
@@ -188,7 +198,7 @@ def _silences(submission: Submission, lab: Lab, preprocessed: Mapping[str, bytes
         if found:
             word = found[1].decode()
             return f"{each.path}: '#{word}' can switch warnings off, so it may not be there"
-        text = preprocessed[each.path.removesuffix(".c") + ".i"].decode(errors="replace")
+        text = preprocessed[_preprocessed(each)].decode(errors="replace")
         if any(PRAGMA.search(part) for part in _own_parts(text)):
             return f"{each.path}: _Pragma can switch warnings off, so it may not be there"
     return ""
@@ -196,17 +206,18 @@ def _silences(submission: Submission, lab: Lab, preprocessed: Mapping[str, bytes
 
 def _plain(source: bytes) -> bytes:
     """Lines put together and comments taken out, roughly as the compiler does first (C17 5.1.1.2)."""
-    source = source.replace(b"\r\n", b"\n").replace(b"??=", b"#").replace(b"??/", b"\\")
-    joined = re.sub(rb"\\[ \t]*\n", b"", source)
+    source = source.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+    source = source.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"??=", b"#").replace(b"??/", b"\\")
+    joined = re.sub(rb"\\[ \t\f\v]*\n", b"", source)
     strings_or_comments = rb"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
     return re.sub(strings_or_comments, lambda m: b" " if m[0][:1] == b"/" else m[0], joined, flags=re.DOTALL)
 
 
 def _own_parts(preprocessed: str) -> Iterator[str]:
-    """What comes from no header."""
+    """What comes from no header. splitlines() would also end a line at a form feed, within a string."""
     own: list[str] = []
     system = False
-    for line in preprocessed.splitlines():
+    for line in preprocessed.split("\n"):
         marker = MARKER.match(line)
         if marker:
             system = "/handed/" not in marker[1]

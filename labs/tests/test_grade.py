@@ -260,11 +260,26 @@ def test_the_solution_compiles_without_a_word(of, right):
     ("\n%: /* x */ pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
     ("\n#line 1 \"/usr/include/stdio.h\"\n", "'#line' can switch warnings off"),
     ("\n# 1 \"/usr/include/stdio.h\" 3\n", "'#1' can switch warnings off"),
+    ("\n\f#pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n#\v\fpragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n#pra\\\f\ngma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\nextern int x;\r#pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
+    ("\n\f#line 1 \"/usr/include/stdio.h\"\n", "'#line' can switch warnings off"),
     (ESCAPES, "_Pragma can switch warnings off"),
 ))  # fmt: skip
 def test_a_warning_costs_the_points_of_the_build_and_no_trick_hides_it(more, came, right):
     item, program = built(right + more)
     assert item.points == 0 and came in item.came and program is not None
+
+
+def test_a_directive_behind_a_byte_order_mark_is_one(right):
+    item, _ = built('\ufeff#pragma GCC diagnostic ignored "-Wall"\n' + right)
+    assert "'#pragma' can switch warnings off" in item.came
+
+
+def test_a_string_with_an_odd_blank_is_no_marker():
+    text = '# 1 "/handed/frame.c"\nconst char word[] = "\v# 1 " "x";\n#pragma GCC diagnostic ignored "-Wall"\n'
+    assert build.PRAGMA.search("\n".join(build._own_parts(text)))
 
 
 def test_what_only_looks_like_a_directive_is_none(right):
@@ -288,6 +303,20 @@ def test_the_compiler_sees_the_lab_and_nothing_else(line, came, right):
 def test_a_compiler_bomb_is_stopped(of, right):
     item, program = built(right + "\nchar big[1UL << 33] = {1};\n", of)
     assert program is None and item.came
+
+
+def test_output_that_ends_between_two_files_is_not_whole():
+    """At the limit, or before: tarfile takes the end of the bytes there for the end of the archive."""
+    limit = build.COMPILER.output
+    for size in (limit - tarfile.BLOCKSIZE, 1000):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.GNU_FORMAT) as archive:
+            entry = tarfile.TarInfo(LAB.program)
+            entry.size = size
+            archive.addfile(entry, io.BytesIO(bytes(size)))
+            cut = archive.offset
+        with pytest.raises(build._Failed, match="the program has more than 16 MiB" if cut == limit else "not whole"):
+            build._unpacked(out.getvalue()[:cut], LAB)
 
 
 def test_what_is_missing_is_named():
