@@ -18,8 +18,8 @@ struct inherited {
 
 /* Reads the environment. What is meant for another process is ignored: a variable can pass through
  * a program that does not know it. Each descriptor is made close-on-exec (fcntl(2)). Returns 0, or
- * -1 with error filled. What is there stays open, after a failure too: the end of the process closes
- * the pipe. Whoever waits then finds a process that has ended, and its exit status. */
+ * -1 with error filled. What is there stays open, after a failure too: the end of the process
+ * closes the pipe. Whoever waits then finds a process that has ended, and its exit status. */
 int inherited_find(struct inherited *inherited, struct error *error);
 
 /* Tells the one who waits, if somebody does, that this server listens, and closes the pipe. Returns

@@ -191,8 +191,8 @@ static int failure_of(int end)
     return count == (ssize_t)sizeof number ? number : 0;
 }
 
-/* Where SIGCHLD is ignored, as a parent may leave it, nobody learns how a child has ended: waitpid(2)
- * waits for the end, and fails with ECHILD. */
+/* Where SIGCHLD is ignored, as a parent may leave it, nobody learns how a child has ended:
+ * waitpid(2) waits for the end, and fails with ECHILD. */
 enum { NOT_KNOWN = -1 };
 
 static void wait_for(pid_t pid, int *status)

@@ -40,8 +40,8 @@ int restart_start(struct restart *restart, char **argv, int listener, struct err
  * left. */
 enum restart_result restart_hear(struct restart *restart, uint64_t now_ns, struct error *error);
 
-/* Stops the new program. One that listens by now may have peers: it is asked to stop by SIGTERM, and
- * nobody waits for that. One that does not is killed, and no process is left. */
+/* Stops the new program. One that listens by now may have peers: it is asked to stop by SIGTERM,
+ * and nobody waits for that. One that does not is killed, and no process is left. */
 void restart_abandon(const struct restart *restart);
 
 /* Closes the pipe, and forgets the deadline. Nothing may watch the pipe any more. */

@@ -176,19 +176,22 @@ class Script:
         return "{\n" + "\n".join(lines) + f'\n  "actions": [\n{actions}\n  ]\n}}\n'
 
 
-def load(path: Path, protocol: Protocol = ECHO, may_replace: bool = False) -> Script:
+def load(
+    path: Path, protocol: Protocol = ECHO, may_replace: bool = False, accepted: tuple[str, ...] = (SCHEMA, OF_LABS)
+) -> Script:
     """The protocol says what "max" is, and the like (script/2). `may_replace`: the caller can put another program in
-    the place of the server's."""
+    the place of the server's. Only script/2 has bounds: so nothing else is accepted of people whom nobody trusts."""
     try:
         if path.stat().st_size > MOST_FILE:
             raise BadScript(f"{path}: larger than {MOST_FILE:,} bytes")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise BadScript(f"{path}: {_line(error)}") from None
-    if isinstance(content, dict) and content.get("schema") == OF_LABS:
+    if not isinstance(content, dict) or content.get("schema") not in accepted:
+        known = " or ".join(f'"{each}"' for each in accepted)
+        raise BadScript(f'{path}: no script: "schema" is not {known}')
+    if content["schema"] == OF_LABS:
         return _Reader(path, protocol, may_replace).script(content)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        raise BadScript(f"{path}: no script: \"schema\" is neither \"{SCHEMA}\" nor \"{OF_LABS}\"")
     try:
         actions = []
         for number, each in enumerate(content["actions"], 1):
@@ -204,7 +207,7 @@ def load(path: Path, protocol: Protocol = ECHO, may_replace: bool = False) -> Sc
             str(content.get("about", "")),
             None if content.get("room") is None else int(content["room"]),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise BadScript(f"{path}: not a script: {error!r}") from None
 
 
@@ -402,7 +405,10 @@ class _Reader:
 
 
 def _quoted(value: Any) -> str:
-    said = repr(value)
+    try:
+        said = repr(value)
+    except RecursionError:  # json.loads() goes deeper than repr() can
+        return "something nested without end"
     return said if len(said) <= 40 else f"{said[:40]} …"
 
 

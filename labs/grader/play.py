@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from suite import kernel, waiting
 from suite import play as player
 from suite.protocol import ECHO, Protocol
-from suite.script import Action, Script, load
+from suite.script import OF_LABS, Action, Script, load
 from suite.strace import faults
 
 from grader import telling
@@ -535,4 +535,4 @@ def play(
     host: Host, program: Path, script_path: Path, protocol: Protocol = ECHO, more: Sequence[str] = ()
 ) -> Outcome:
     """Raises BadScript, too: the caller says whose script it is."""
-    return play_script(host, program, load(script_path, protocol), protocol, more)
+    return play_script(host, program, load(script_path, protocol, accepted=(OF_LABS,)), protocol, more)

@@ -92,7 +92,7 @@ def stopped(pid: int) -> bool:
 
 
 def _tracer(task: Path) -> int:
-    lines = (task / "status").read_text().splitlines()
+    lines = (task / "status").read_text(errors="replace").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("TracerPid:"))
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import struct
+import subprocess
 import sys
 import termios
 import time
@@ -438,6 +439,24 @@ def test_what_the_kernel_still_sends_by_itself_is_known():
     finally:
         for each in itertools.chain(*pairs):
             each.close()
+
+
+def test_a_program_may_call_itself_by_any_bytes():
+    """PR_SET_NAME (prctl(2)): the name stands in stat, status and comm."""
+    code = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'\\xff) Z 1', 0); print(1, flush=True); time.sleep(99)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None and program.stdout.readline() == b"1\n"
+        assert kernel.state(program.pid) == "S" and not kernel.is_gone(program.pid)
+        assert kernel.memory_bytes(program.pid, "VmRSS") > 0 and kernel.page_faults(program.pid) > 0
+        assert not stillness.stopped(program.pid) and stillness.runs(program.pid)
+        program.kill()
+
+
+def test_what_is_nested_too_deep_to_be_shown_is_refused():
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert scripts._quoted(deep) == "something nested without end"
 
 
 @pytest.mark.parametrize("action", ["settle", "expect_asleep"])
