@@ -15,5 +15,5 @@ def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
         "request": Answer("bytes", protocol.frame(b"abc")),
         "reply": Answer("bytes", protocol.reply(b"abc")),
         "whole": Answer("number", 5000 // len(protocol.frame(bytes(100)))),
-        "largest-number": Answer("number", largest),
+        "largest-number": Answer("number", largest, unit="bytes"),
     }

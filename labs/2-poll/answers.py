@@ -13,7 +13,7 @@ def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
     del protocol, word
     return {
         "entries": Answer("number", WATCHED * FRAMES),
-        "bytes": Answer("number", WATCHED * ENTRY),
+        "bytes": Answer("number", WATCHED * ENTRY, unit="bytes"),
         "calls": Answer("word", ("recv", "recvfrom", "recv(2)", "recvfrom(2)", "recv()")),
-        "hangup": Answer("word", ("POLLHUP", "HUP")),
+        "hangup": Answer("word", ("POLLHUP", "HUP"), beside=("16", "0x10", "0x010", "0x0010")),
     }

@@ -14,6 +14,6 @@ def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
         "reports-level": Answer("number", -(-WAITING // ROOM)),
         "reports-edge": Answer("number", 1),
         "calls-to-epoll-ctl": Answer("number", 1 + 2 * 2),  # ADD; MOD on and MOD off, twice; close(2) needs none
-        "flag": Answer("word", ("EPOLLRDHUP", "RDHUP")),
-        "timeout": Answer("number", 0),
+        "flag": Answer("word", ("EPOLLRDHUP", "RDHUP"), beside=("8192", "0x2000")),
+        "timeout": Answer("number", 0, unit="ms"),
     }

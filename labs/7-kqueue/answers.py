@@ -14,6 +14,6 @@ def answers(protocol: Protocol, word: str) -> dict[str, Answer]:
     return {
         "filters": Answer("number", readers + writers),
         "calls": Answer("number", 2),  # the read filter goes, the write filter comes
-        "flag": Answer("word", ("EV_CLEAR",)),
-        "left": Answer("number", len(protocol.frame(bytes(500)))),
+        "flag": Answer("word", ("EV_CLEAR",), beside=("32", "0x20", "0x0020")),
+        "left": Answer("number", len(protocol.frame(bytes(500))), unit="bytes"),
     }

@@ -19,6 +19,7 @@ from suite.protocol import Protocol
 
 MOST_ROWS = 200_000
 MOST_NS = 10**15
+MOST_SUM = 2**53  # a mean comes from a double, which holds every whole number up to here
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ def run_of(case: dict[str, Any]) -> Run:
             raise BadCase(f"{where}: more than {MOST_ROWS:,} requests")
     for row in rows:
         _in_order(row, end)
+    if sum((end if row.received is None else row.received) - row.scheduled for row in rows) > MOST_SUM:
+        raise BadCase(f"all response times and ages together are more than {MOST_SUM:,} nanoseconds")
     return Run(end, tuple(rows))
 
 

@@ -4,7 +4,6 @@ peers that we play meet nobody else's."""
 from __future__ import annotations
 
 import tempfile
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,15 +127,10 @@ def _own(task: Task, submission: Submission) -> None:
 
 
 def _questions(task: Task, submission: Submission) -> None:
-    answers: dict[str, object] = {}
-    if submission.answers is not None:
-        try:
-            answers = tomllib.loads(submission.answers.decode())
-        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            task.result.notes.append(f"{submissions.ANSWERS}: {str(error).splitlines()[0][:200]}")
-        except (ValueError, RecursionError):  # a number of thousands of digits; arrays in arrays in arrays
-            task.result.notes.append(f"{submissions.ANSWERS}: has a value that cannot be read")
-    for item in questions.grade(task.lab, task.protocol, task.word, answers):
+    answers, why = questions.parsed(submission.answers or b"")
+    notes = [f"cannot be read: {why}"] if why else questions.notes(task.lab, answers)
+    task.result.notes += [f"{submissions.ANSWERS}: {note}" for note in notes]
+    for item in questions.grade(task.lab, task.protocol, task.word, answers, why):
         task.add(item)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,9 @@ from suite.protocol import Protocol
 from grader.host import HostFault
 from grader.result import Item
 
-MOST_CHARACTERS = 2000
+MOST_CHARACTERS = 500
+MOST_NOTES = 10
+MOST_PARTS = 4  # in which a word may be said again
 KINDS = ("number", "bytes", "word")
 HOW = {
     "number": "write one number, such as 3 or 1001 or 0x1f",
@@ -37,6 +40,8 @@ class Answer:
     kind: str
     right: Any
     within: float = 0  # how far a number may be off
+    unit: str = ""  # of a number, a key of UNITS; "": it counts things
+    beside: tuple[str, ...] = ()  # what may stand beside a right word, and is not right alone: its value
 
     def forms(self) -> tuple[Any, ...]:
         return tuple(self.right) if isinstance(self.right, (tuple, list, set, frozenset)) else (self.right,)
@@ -46,10 +51,41 @@ class Unreadable(Exception):
     """Why an answer is none of its kind."""
 
 
-def grade(lab: Lab, protocol: Protocol, word: str, answers: Mapping[str, Any]) -> list[Item]:
-    """An item for each question of the lab."""
+def parsed(content: bytes) -> tuple[dict[str, Any], str]:
+    """What answers.toml says, or why it cannot be read. Editors on Windows put a byte order mark first."""
+    try:
+        return tomllib.loads(content.decode("utf-8-sig")), ""
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        return {}, f"it is not in UTF-8 (at line {line})"
+    except tomllib.TOMLDecodeError as error:
+        return {}, str(error).splitlines()[0][:200]
+    except (ValueError, RecursionError):  # a number of thousands of digits; arrays in arrays in arrays
+        return {}, "it has a value that is too long or too deep"
+
+
+def notes(lab: Lab, answers: Mapping[str, Any]) -> list[str]:
+    """What was written and answers no question: a name with a mistake in it, or answers below a table's header."""
+    found = []
+    for name, value in answers.items():
+        if name in {question.name for question in lab.questions}:
+            continue
+        if isinstance(value, dict):
+            found.append(f"the table [{_short(name)[1:-1]}] is not read: take its header away")
+        else:
+            found.append(f"no question has the name {_short(name)}")
+    return [*found[:MOST_NOTES], *(["and more of the kind"] if len(found) > MOST_NOTES else [])]
+
+
+def grade(
+    lab: Lab, protocol: Protocol, word: str, answers: Mapping[str, Any], unreadable: str = ""
+) -> list[Item]:
+    """An item for each question of the lab. `unreadable`: why there are no answers."""
     rights = _rights(lab, protocol, word)
-    return [_item(question, rights[question.name], answers.get(question.name, "")) for question in lab.questions]
+    items = [_item(question, rights[question.name], answers.get(question.name, "")) for question in lab.questions]
+    for item in items if unreadable else ():
+        item.came = f"answers.toml cannot be read: {unreadable}"
+    return items
 
 
 def _rights(lab: Lab, protocol: Protocol, word: str) -> dict[str, Answer]:
@@ -71,7 +107,7 @@ def _item(question: Question, right: Answer, given: Any) -> Item:
         item.came = "no answer"
         return item
     try:
-        read, shown = READERS[question.kind](given)
+        read, shown = number(given, right.unit) if right.kind == "number" else READERS[question.kind](given)
     except Unreadable as why:
         item.came = f"{_short(given)}: {why}"
         return item
@@ -91,8 +127,8 @@ def _is_right(read: Any, right: Answer) -> bool:
     if right.kind == "bytes":
         return any(read == bytes(form) for form in right.forms())
     forms = {word(form)[0] for form in right.forms()}
-    twice = SAID_TWICE.fullmatch(read)
-    return read in forms or (twice is not None and all(word(part)[0] in forms for part in twice.groups()))
+    parts = _parts(read)
+    return read in forms or (not forms.isdisjoint(parts) and forms.union(right.beside).issuperset(parts))
 
 
 def _short(given: Any) -> str:
@@ -106,7 +142,7 @@ def _short(given: Any) -> str:
 def _text(given: Any) -> str:
     if not isinstance(given, str):
         raise Unreadable(f"that is a {type(given).__name__}, and no text")
-    if len(given) > MOST_CHARACTERS:
+    if len(given) > MOST_CHARACTERS:  # before anything else looks at it
         raise Unreadable(f"longer than {MOST_CHARACTERS} characters")
     return given.strip()
 
@@ -115,28 +151,40 @@ def _text(given: Any) -> str:
 
 DIGITS = r"\d+|\d{1,3}(?:[, \u00a0\u2009\u202f'_]\d{3})+"
 NUMBER = re.compile(
-    rf"(?!0[xXbB](?![0-9a-fA-F]))(?:=|about )?\s*(?P<sign>[-+]?)(?:(?P<hex>0[xX][0-9a-fA-F]+)|(?P<bits>0[bB][01]+)"
+    rf"(?!0[xXbB](?![0-9a-fA-F]))(?:[=~≈]|(?i:about|exactly|approximately) )?\s*(?P<sign>[-+]?)"
+    rf"(?:(?P<hex>0[xX][0-9a-fA-F]+)|(?P<bits>0[bB][01]+)"
     rf"|(?P<whole>{DIGITS})(?P<part>\.\d+)?)(?:\s*(?P<unit>[a-zA-Z]+(?:\(2\)|\(\))?))?\s*[.!]?"
 )
+# What a question may ask in. In each other question these are units of another kind.
+UNITS = {
+    "bytes": re.compile(r"(?i)b|bytes?|octets?"),
+    "ms": re.compile(r"(?i)ms|msecs?|milli(?:s|secs?|seconds?)?"),
+    "ns": re.compile(r"(?i)ns|nsecs?|nano(?:s|secs?|seconds?)?"),
+}
 # "4 KiB" is not 4, and "2 s" is not 2 milliseconds.
 SCALES = re.compile(
-    r"(?i)[kmgt]i?b?|[kmg]bytes|(kilo|mega|giga|kibi|mebi|gibi)\w*|hundreds?|thousands?|millions?|billions?|dozens?"
-    r"|s|secs?|seconds?|min|minutes?|h|hours?|us|ns|or|bits?"
+    r"(?i)[kmgt]i?b?|[kmg]bytes|(kilo|mega|giga|tera|kibi|mebi|gibi|tebi|micro|pico)\w*|tens?|hundreds?|thousands?"
+    r"|millions?|billions?|dozens?|pairs?|percents?|s|secs?|seconds?|mins?|minutes?|h|hrs?|hours?|d|days?|weeks?"
+    r"|months?|years?|us|usecs?|ps|or|bits?"
 )
+QUOTES = "\"'`´‘’“”*"
+BRACKETS = ("()", "[]", "{}", "<>")
 
 
-def number(given: Any) -> tuple[Fraction, str]:
-    """Exactly. As TOML's number, or as a text: "3", "3.0", "1,001", "0x3", "3 bytes"."""
+def number(given: Any, unit: str = "") -> tuple[Fraction, str]:
+    """Exactly. As TOML's number, or as a text: "3", "3.0", "1,001", "0x3", "3 calls"; "3 bytes" if that is the unit."""
+    given = _only(given)
     if isinstance(given, bool):
         raise Unreadable("true and false are no numbers")
     if isinstance(given, float) and not math.isfinite(given):
         raise Unreadable("that is no number")
     if isinstance(given, (int, float)):
         return Fraction(given) if isinstance(given, int) else Fraction(repr(given)), ""
-    text = _text(given)
-    found = NUMBER.fullmatch(text)
-    if found is None or found["unit"] and SCALES.fullmatch(found["unit"]):
+    found = NUMBER.fullmatch(_bare(_text(given)))
+    if found is None:
         raise Unreadable("that is not read as one number")
+    if found["unit"] and _is_of_another_kind(found["unit"], unit):
+        raise Unreadable(f"the question does not ask for a number of '{found['unit']}'")
     if found["hex"] or found["bits"]:
         value = Fraction(int(found["hex"] or found["bits"], 0))
     else:
@@ -145,28 +193,57 @@ def number(given: Any) -> tuple[Fraction, str]:
     return value, f", read as {_decimal(value)}"
 
 
+def _only(given: Any) -> Any:
+    """A list of one is no list of guesses."""
+    return given[0] if isinstance(given, list) and len(given) == 1 else given
+
+
+def _bare(text: str) -> str:
+    """Without what is around all of it: "(3)" and "**3**" are 3."""
+    text = text.strip(QUOTES + " ")
+    while text[:1] + text[-1:] in BRACKETS:
+        text = text[1:-1].strip(QUOTES + " ")
+    return text
+
+
+def _is_of_another_kind(unit: str, asked: str) -> bool:
+    if asked and UNITS[asked].fullmatch(unit):
+        return False
+    return any(each.fullmatch(unit) for each in (SCALES, *UNITS.values()))
+
+
 def _decimal(value: Fraction) -> str:
-    return f"{int(value):,}" if value.denominator == 1 else f"{float(value):g}"
+    small = value.denominator != 1 and abs(value) < 10**15  # a float has no room for all numbers
+    said = f"{float(value):g}" if small else f"{int(value):,}"
+    return said if len(said) <= 80 else f"{said[:80]} …"
 
 
 # -- bytes ---------------------------------------------------------------------------------------------------
 
 ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([abfnrtv\\'\"]))")
+REMARK = re.compile(r"\((?:(?:in )?hex(?:adecimal)?|(\d{1,4}) bytes?)\)\.?$", re.IGNORECASE)
+ONE_BYTE = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,2}h?")
 NAMED = dict(zip("abfnrtv\\'\"", b"\a\b\f\n\r\t\v\\'\""))
 
 
 def as_bytes(given: Any) -> tuple[bytes, str]:
     """Hexadecimal in pairs, with or without blanks, commas, colons and 0x; or text with escapes as in C; or a list of
-    numbers."""
-    if isinstance(given, list):
+    numbers, or of texts of a byte each. Behind it may stand "(hex)" or "(3 bytes)"."""
+    if isinstance(given, list) and given and all(isinstance(each, str) and ONE_BYTE.fullmatch(each) for each in given):
+        read = _hexadecimal(" ".join(each.rjust(2, "0") for each in given))
+    elif isinstance(given, list):
         if not all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each <= 255 for each in given):
             raise Unreadable("a list of bytes holds whole numbers from 0 to 255")
         read = bytes(given)
     else:
         text = _text(given)
+        remark = REMARK.search(text)
+        text = text[: remark.start()].rstrip() if remark else text
         quoted = re.fullmatch(r"b?(['\"])(.*)\1", text, re.DOTALL)
         text = quoted[2] if quoted else text
         read = _escaped(text) if "\\" in text else _hexadecimal(text)
+        if remark and remark[1] and int(remark[1]) != len(read):
+            raise Unreadable(f"that is {len(read)} bytes, and not {int(remark[1])}")
     return read, f", read as {read[:24].hex(' ')}{' …' if len(read) > 24 else ''}"
 
 
@@ -201,26 +278,37 @@ def _escaped(text: str) -> bytes:
 
 # -- words ---------------------------------------------------------------------------------------------------
 
-QUOTES = str.maketrans("", "", "\"'`´‘’“”*")
-# "a reset (RST)" and "EMFILE: Too many open files" are one answer. Both parts have to be right: "RST (or FIN)" is not.
-SAID_TWICE = re.compile(r"([^(),:]*\w[^(),:]*)(?:\(|[,:])([^(),:]*\w[^(),:]*)\)?")
+NO_QUOTES = str.maketrans("", "", QUOTES)
 # "the EMFILE error" and "flag EV_CLEAR" say what the word is.
 KIND_OF_WORD = re.compile(
     r"^(?:flag|error|errno|constant) (?=\S)|"
     r"(?<=\S) (?:flag|bit|error|constant|event|(?:system )?call|syscall|function|packet|segment)$"
 )
+# Before "table" and "set" an A is the name of one (lab 8).
+ARTICLES = re.compile(r"^(?:(?:the|an?(?! (?:table|set)$)|it is|its|to|by|with|in) )+")
 
 
 def word(given: Any) -> tuple[str, str]:
     """Without case, quotes, articles, blanks too many, a section of the manual, what it is a name of, a full stop: "The
     recv(2) call." is recv."""
-    text = _text(given).translate(QUOTES).casefold()
+    text = _text(_only(given)).translate(NO_QUOTES).casefold()
     text = re.sub(r"\((?:\d\w?|)\)", "", text)
+    text = re.sub(r" [–—-] ", ": ", text)  # "EMFILE - Too many open files"
     text = re.sub(r"[\s‐‑–-]+", " ", text).strip(" .,;:!?")
-    text = KIND_OF_WORD.sub("", re.sub(r"^(?:(?:the|an?|it is|its|to|by|with|in) )+", "", text))
+    text = KIND_OF_WORD.sub("", ARTICLES.sub("", text))
     if not text:
         raise Unreadable("there is no word")
     return text, ""
+
+
+def _parts(read: str) -> list[str]:
+    """ "a reset (RST)" and "EMFILE: Too many open files" are one answer, said again. Each part has to be right:
+    "RST (or FIN)" is not. An empty list: it is not said again."""
+    parts = re.split(r"[(),:=]", read.removesuffix(")") if "(" in read else read)
+    try:
+        return [word(part)[0] for part in parts] if 1 < len(parts) <= MOST_PARTS else []
+    except Unreadable:  # nothing between two of the signs
+        return []
 
 
 READERS: dict[str, Callable[[Any], tuple[Any, str]]] = {"number": number, "bytes": as_bytes, "word": word}
