@@ -446,7 +446,8 @@ def test_a_program_may_call_itself_by_any_bytes():
     code = "import ctypes, time; ctypes.CDLL(None).prctl(15, b'\\xff) Z 1', 0); print(1, flush=True); time.sleep(99)"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as program:
         assert program.stdout is not None and program.stdout.readline() == b"1\n"
-        assert kernel.state(program.pid) == "S" and not kernel.is_gone(program.pid)
+        waiting.until(lambda: kernel.state(program.pid) == "S" and kernel.rests(program.pid), "sleep")
+        assert not kernel.is_gone(program.pid)
         assert kernel.memory_bytes(program.pid, "VmRSS") > 0 and kernel.page_faults(program.pid) > 0
         assert not stillness.stopped(program.pid) and stillness.runs(program.pid)
         program.kill()
