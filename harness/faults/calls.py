@@ -146,6 +146,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
     "says which process this is": ("getpid",),
     "the process is a child that nobody has waited for yet, so it is there": ("kill",),
     "ends the program": ("_exit", "abort", "__stack_chk_fail", "__fdelt_chk"),
+    "looks at a file that is opened next, and the opening says what is wrong": ("stat",),
     "is data": ("environ", "optarg", "opterr", "optind", "stderr", "stdout"),
 }  # fmt: skip
 
