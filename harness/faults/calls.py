@@ -174,7 +174,7 @@ NOT_REACHED: dict[tuple[str, str], str] = {
 # Nor does a server reach these that does not restart (servers.toml).
 OF_A_RESTART = {
     ("close_pipe", "close"), ("open_pipe", "pipe"), ("open_pipe", "fcntl"), ("restart_open", "fcntl"),
-    ("restart_start", "close"), ("restart_close", "close"), ("restart_hear", "read"), ("start_child", "fork"),
+    ("restart_start", "close"), ("restart_close", "close"), ("read_word", "read"), ("start_child", "fork"),
     ("start_child", "close"), ("failure_of", "read"), ("wait_for", "waitpid"), ("environment_with", "malloc"),
     ("become", "fcntl"), ("become", "dup2"), ("become", "execve"), ("become", "write"),
     ("signals_give_back", "sigaction"), ("signals_give_back", "sigprocmask"),
