@@ -67,13 +67,14 @@ static size_t read_one(const char *text, struct wanted *one)
 static void take_inherited(void)
 {
     static const struct path path = {.call = "inherited", .calls = 1};
+    static const struct path of_ready = {.call = "READY_FD", .calls = 1};
     const char *pid = getenv("LISTEN_PID"), *ready = getenv("READY_FD");
 
     if (pid == NULL || strtol(pid, NULL, 10) != (long)getpid())
         return;
     (void)ledger_take_descriptor(3, &path);
     if (ready != NULL)
-        (void)ledger_take_descriptor((int)strtol(ready, NULL, 10), &path);
+        (void)ledger_take_descriptor((int)strtol(ready, NULL, 10), &of_ready);
 }
 
 static void open_lock(void)
