@@ -174,18 +174,25 @@ def test_the_progress_line_says_how_many_wait():
 
 @pytest.mark.cause("requests that were never sent are missing from a closed loop's marks")
 def test_what_was_never_sent_is_named(tmp_path):
-    """Each connection carries two requests. Then the peer does nothing any more, and its queue takes hardly anybody: a
-    request that waits for a connection is never sent, so it has no service time."""
+    """Each connection carries two requests. At some time the peer answers the second ones of all connections at once,
+    and then does nothing any more. Its queue takes hardly anybody: a request that waits for a connection is never sent,
+    so it has no service time."""
+    held: list[tuple[faulty_peers.Connection, bytes]] = []
 
     def stops(peer: faulty_peers.Peer, connection: faulty_peers.Connection, frame: bytes) -> None:
-        connection.write(frame)
-        if peer.frame_count > FLOWS + 20 and peer.once():
+        held.append((connection, frame))
+        if peer.frame_count > 5 * FLOWS and len(held) < FLOWS:
+            return
+        for each, answer in held:
+            each.write(answer)
+        if len(held) == FLOWS:
             threading.Event().wait(2)  # the peer has one thread
+        held.clear()
 
     with socket.create_server(("127.0.0.1", 0)) as listener, faulty_peers.Peer(stops, listener) as peer:
         listener.listen(0)  # again: asyncio has asked for a longer queue
         outcome = generator.run(
-            "--port", peer.port, "--connections", 6, "--churn", 2, "--warmup", 0, "--duration", 0.5, "--drain", 0.3,
+            "--port", peer.port, "--connections", FLOWS, "--churn", 2, "--warmup", 0, "--duration", 0.5, "--drain", 0.3,
             "--csv", tmp_path / "csv", "--hgrm", tmp_path / "hgrm", *limits.options(),
         )  # fmt: skip
     both = {name: outcome.json["histograms"][name]["count"] for name in ("censored", "censored_service")}
