@@ -24,11 +24,7 @@ def test_a_head_that_does_not_come_whole(launch, part: bytes) -> None:
     server.wait_statistics(lambda s: s["closed"]["idle"] == 1, "it counts as idle")
 
 
-def test_a_head_that_comes_byte_by_byte(launch) -> None:
-    """Slowloris: each byte comes in time, and the head never does."""
-    peer = launch("--header-timeout", SHORT).talk()
-    peer.send(b"GET / HTTP/1.1\r\nA: ")
-
+def is_refused_while_bytes_come(peer) -> None:
     def refused() -> bool:
         peer.send(b"a")
         time.sleep(0.02)
@@ -37,6 +33,13 @@ def test_a_head_that_comes_byte_by_byte(launch) -> None:
     waiting.until(refused, "408 although bytes keep coming")
     assert peer.reply().status == 408
     peer.expect_end()
+
+
+def test_a_head_that_comes_byte_by_byte(launch) -> None:
+    """Slowloris: each byte comes in time, and the head never does."""
+    peer = launch("--header-timeout", SHORT).talk()
+    peer.send(b"GET / HTTP/1.1\r\nA: ")
+    is_refused_while_bytes_come(peer)
 
 
 def test_a_second_head_has_a_time_of_its_own(launch) -> None:
@@ -72,15 +75,7 @@ def test_what_frames_chunks_does_not_renew_the_time_of_a_body(launch, part: byte
     """Slowloris once more: an extension or a trailer comes byte by byte, and content never does."""
     peer = launch("--body-timeout", SHORT).talk()
     peer.send(post_chunked(part))
-
-    def refused() -> bool:
-        peer.send(b"a")
-        time.sleep(0.02)
-        return peer.has_input()
-
-    waiting.until(refused, "408 although bytes keep coming")
-    assert peer.reply().status == 408
-    peer.expect_end()
+    is_refused_while_bytes_come(peer)
 
 
 def test_earlier_replies_do_not_renew_the_time_of_a_body(launch) -> None:
