@@ -33,8 +33,13 @@ def state(pid: int) -> str:
 
 
 def letter(task: Path) -> str:
-    """Of a process or a thread, by its directory in /proc. A process may call itself by any bytes."""
-    return (task / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()[0]
+    """Of a process or a thread, by its directory in /proc."""
+    return _stat(task)[0]
+
+
+def _stat(task: Path) -> list[str]:
+    """The fields of its stat from the state on. Before that stands its name, which may be any bytes (proc(5))."""
+    return (task / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
 
 
 def is_gone(pid: int) -> bool:
@@ -55,7 +60,7 @@ def group_is_gone(group: int) -> bool:
         return True
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has just ended
-            letter, _parent, of = (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()[:3]
+            letter, _parent, of = _stat(entry)[:3]
             if int(of) == group and letter not in ("Z", "X"):
                 return False
     return True
@@ -115,7 +120,7 @@ def cpu_seconds(pid: int) -> float:
     try:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in threads(pid)) / 1e9
     except OSError:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+        fields = _stat(Path(f"/proc/{pid}"))
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -200,7 +205,7 @@ def _memory_line(pid: int, file: str, which: str) -> int:
 
 def page_faults(pid: int) -> int:
     """Minor ones: each maps a page, and a new page is filled with zeros first."""
-    return int(Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[7])
+    return int(_stat(Path(f"/proc/{pid}"))[7])
 
 
 def descriptors(pid: int) -> int:

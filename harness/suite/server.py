@@ -154,6 +154,12 @@ class Server:
         self._asked_to_end |= number in (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
         os.kill(self.pid, number)
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM, unless it has ended. A wrapper such as strace may end a moment after its server."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """While the server is stopped, peers can act; it then meets all of that in one wake-up."""
@@ -346,9 +352,7 @@ class Server:
             return self._stop_all()
         crashed = self.crash()
         assert not crashed, crashed
-        if self.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):  # a wrapper ends a moment after the server
-                self.signal(signal.SIGTERM)
+        self.ask_to_stop()
         status = self.wait_exit()
         said = "\n".join(self.report())
         assert status == 0, f"{self.name}: {ending(status)} after a signal that asked it to stop\n{said}"

@@ -4,7 +4,6 @@ All that a peer can see is asserted as it is of the other servers."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import signal
@@ -125,8 +124,7 @@ class StrangersServer(Server):
             if not stops(self.name):
                 self.kill()
                 return Shown(self)
-            with contextlib.suppress(ProcessLookupError):
-                self.signal(signal.SIGTERM)
+            self.ask_to_stop()
         status = self.wait_exit()
         said = "\n".join(self.report())
         assert status in (0, -signal.SIGTERM), f"{self.name}: {ending(status)} after SIGTERM\n{said}"

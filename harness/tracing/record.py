@@ -267,8 +267,6 @@ def record(name: str, script: Script, *more: str) -> Trace:
         with TracedServer(name, trace, *words, inject=faults(script), stand_in=stand_in) as server:
             recording = Recording(server, script, trace)
             recording.run()
-            if server.process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):  # strace ends a moment after the server
-                    os.kill(server.pid, signal.SIGTERM)
-                waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
+            server.ask_to_stop()
+            waiting.until(lambda: server.process.poll() is not None, f"{name}: the end")
             return Trace(name, recording.steps)
