@@ -366,6 +366,11 @@ FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode,
     "hangs": ("#!/bin/sh\nexec sleep 1000\n", 0o755, "the new program did not listen within --restart-timeout"),
     "deaf": ("#!/bin/sh\nexec 4>&-\nexec sleep 1000\n", 0o755,
              r"the new program ended before it listened \(signal 9\)"),
+    # They end a program that was started with the mask and the actions that its parent was started with.
+    "SIGTERM": ("#!/bin/sh\nkill -TERM $$\nexit 7\n", 0o755,
+                r"the new program ended before it listened \(signal 15\)"),
+    "SIGPIPE": ("#!/bin/sh\nkill -PIPE $$\nexit 7\n", 0o755,
+                r"the new program ended before it listened \(signal 13\)"),
 }  # fmt: skip
 
 
