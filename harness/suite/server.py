@@ -160,6 +160,11 @@ class Server:
             with contextlib.suppress(ProcessLookupError):
                 self.signal(signal.SIGTERM)
 
+    def at_rest(self) -> None:
+        """Waits until all that had come is looked at: a turn that began after it prints the second statistics."""
+        self.statistics()
+        self.statistics()
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """While the server is stopped, peers can act; it then meets all of that in one wake-up."""

@@ -60,7 +60,7 @@ def test_bytes_that_openssl_holds(start, trigger, size):
     peer = server.connect()
     for _ in range(3):
         peer.send(header(size))
-        at_rest(server)
+        server.at_rest()
         peer.send(payload(size))
         peer.expect_frame(payload(size))
 
@@ -101,12 +101,6 @@ def test_what_a_slow_reader_has_received_was_sent(start, monkeypatch, trigger):
     flood.peer.reset()
 
 
-def at_rest(server) -> None:
-    """All that has come is looked at: statistics are printed at the end of a turn that came after it."""
-    server.statistics()
-    server.statistics()
-
-
 def chain(tmp_path, count: int):
     """A certificate with many others behind it: a handshake that fills a send buffer."""
     certificate, key = tls.pair()
@@ -128,7 +122,7 @@ def test_a_handshake_that_waits_for_room(start, trigger, tmp_path):
     stream = tls.Stream(raw, tls.client(ssl.TLSVersion.TLSv1_2), stopped=lambda: True)
     stream.begin()
     server.wait_statistics(lambda s: s["partial_writes"] > 0, "no room")
-    at_rest(server)
+    server.at_rest()
     stream.go_on()
     peer = Peer.over(stream, "narrow")
     peer.echo(b"through")
@@ -149,7 +143,7 @@ def test_an_error_of_one_session_is_not_taken_for_one_of_another(start, trigger)
         raw.close()
         for other in others:  # half a record: SSL_read has nothing to give, and says what it waits for
             rest = other.socket.cut_record(frame(b""), 7)
-            at_rest(server)
+            server.at_rest()
             other.socket.plain.sendall(rest)
             other.expect_frame(b"")
     closed = server.wait_statistics(lambda s: s["connections"] == 5, "the others left")["closed"]
@@ -350,7 +344,7 @@ def test_a_key_update_while_a_write_waits(start, trigger):
         stream += more
         if turn == 0:
             server.wait_statistics(lambda s: s["frames"] == 13, "the frame behind the first KeyUpdate taken")
-    at_rest(server)
+    server.at_rest()
     assert client.updates == 0
     assert client.receive(len(stream)) == stream
     assert client.updates >= 1, "no answer came"
@@ -373,7 +367,7 @@ def test_a_key_update_while_the_server_lingers(start, trigger):
     server.wait_statistics(lambda s: s["bytes_in"] == 15, "what comes behind it counted")
     client.update()
     client.send(b"behind a KeyUpdate")
-    at_rest(server)
+    server.at_rest()
     assert server.statistics()["connections"] == 1
     client.close()
     server.wait_statistics(lambda s: s["connections"] == 0, "the end noticed")
