@@ -59,6 +59,7 @@ class Namer:
         self.pipes: list[str] = []  # in the order of their making
         self.children: set[str] = set()  # the numbers of their processes
         self.names: dict[int, str] = {0: "standard input", 1: "standard output", 2: "standard error"}
+        self.streams: dict[str, str] = {}  # those that are pipes, and their names
         self.data: dict[str, str] = {}  # what epoll hands back, and the descriptor that it was registered for
 
     def take(self, text: str) -> Call | Signal | None:
@@ -88,6 +89,8 @@ class Namer:
     # -- names ---------------------------------------------------------------------------------
 
     def _learn(self, number: int, what: str, renew: bool) -> None:
+        if number <= 2 and what.startswith("pipe"):
+            self.streams.setdefault(what, self.names.get(number, ""))
         if number in self.names and not renew:
             return
         port = PORTS.search(what)
@@ -95,6 +98,8 @@ class Namer:
             self.names[number] = self.peer_of_port.get(int(port[1]), "a peer")
         elif what.startswith("TCP"):
             self.names[number] = "listener"
+        elif what in self.streams:  # a copy of one
+            self.names[number] = self.streams[what]
         elif what.startswith("pipe"):
             self.pipes += [what] * (what not in self.pipes)
             self.names[number] = f"pipe {self.pipes.index(what)}"
@@ -107,6 +112,7 @@ class Namer:
         """Of a child, which begins with the same descriptors."""
         child = Namer(self.peer_of_port, self.program)
         child.pipes, child.names, child.data = self.pipes, dict(self.names), dict(self.data)
+        child.streams = self.streams
         return child
 
     def of(self, number: str) -> str:

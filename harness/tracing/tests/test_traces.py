@@ -98,6 +98,14 @@ def test_a_number_that_is_given_again_gets_the_new_name() -> None:
     assert named(ACCEPT, "7 close(5) = 0", again)[-1] == "accept(listener) = a peer"
 
 
+def test_a_copy_of_a_standard_stream_is_no_pipe_of_the_server() -> None:
+    assert named(
+        "7 fcntl(2<pipe:[1]>, F_DUPFD_CLOEXEC, 0) = 5<pipe:[1]>",
+        "7 close(5<pipe:[1]>) = 0",
+        "7 pipe2([5<pipe:[9]>, 6<pipe:[9]>], 0) = 0",
+    ) == ["fcntl(standard error, DUPFD_CLOEXEC)", "close(standard error)", "pipe() = pipe 0"]
+
+
 def test_a_call_that_another_thread_interrupts_stands_where_it_ends() -> None:
     assert named(
         "7 epoll_wait(4<anon_inode:[eventpoll]>,  <unfinished ...>",
