@@ -86,20 +86,23 @@ void loop_admit(struct loop *loop, int fd)
     struct listener *listener = &loop->service.listener;
     struct context *context = &loop->context;
     struct connection *connection = NULL;
-    struct error error = {"--max-conns reached"};
+    struct error error;
+    const char *reason = loop->service.full;
 
     if (loop->connections.count < context->options->max_conns) {
         connection = connections_open(&loop->connections, fd);
         if (connection == NULL)
-            error = (struct error){"no memory"};
+            reason = "no memory";
     }
     if (connection != NULL && mux_add(loop->mux, &connection->watch, &error) == 0) {
         listener_admit(listener, context->stats);
         return;
     }
-    if (connection != NULL)
+    if (connection != NULL) {
         connections_discard(&loop->connections, connection);
-    listener_refuse(listener, context->stats, fd, error.text, context->now_ns);
+        reason = error.text;
+    }
+    listener_refuse(listener, context->stats, fd, reason, context->now_ns);
 }
 
 /* [3] Accept: every peer that waits, up to a budget. One accept(2) a wake-up would cost a wait for

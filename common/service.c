@@ -12,8 +12,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Standard streams, listener, spare, statistics, and what an API needs for itself. */
+/* Of a server that needs no more: streams, listener, spare, statistics, and those of its API. */
 enum { RESERVED_DESCRIPTORS = 16 };
+
+/* For a moment: two pipes here, and three copies in the child, which has the same limit. */
+enum { OF_A_RESTART = 7 };
 
 /* How long the end waits for somebody to read the log. */
 enum { FINAL_PATIENCE_MS = 1000 };
@@ -33,14 +36,32 @@ static size_t raise_descriptor_limit(void)
     return (size_t)(setrlimit(RLIMIT_NOFILE, &limit) < 0 ? soft : limit.rlim_cur);
 }
 
-static void set_max_conns(struct options *options, size_t descriptor_ceiling)
+/* The kernel gives the lowest number that is free, so all below it are open. They are this server's
+ * own, and what whoever started it has left open. */
+static size_t reserved_descriptors(void)
 {
-    size_t limit = raise_descriptor_limit();
+    int lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
-    size_t possible = limit > RESERVED_DESCRIPTORS ? limit - RESERVED_DESCRIPTORS : 1;
-    if (descriptor_ceiling != 0 && possible > descriptor_ceiling)
-        possible = descriptor_ceiling;
-    if (options->max_conns == 0)
+    if (lowest >= 0)
+        (void)close(lowest);
+    return lowest + OF_A_RESTART > RESERVED_DESCRIPTORS ? (size_t)lowest + OF_A_RESTART
+                                                        : RESERVED_DESCRIPTORS;
+}
+
+/* A server that has given its last descriptor to a peer can still answer, but no more restart. So
+ * by default it is full before. To be called when all is open. */
+static void set_max_conns(struct service *service)
+{
+    struct options *options = &service->options;
+    size_t ceiling = service->server->descriptor_ceiling;
+    bool ends_below = ceiling != 0 && ceiling < service->descriptor_limit;
+    size_t limit = ends_below ? ceiling : service->descriptor_limit;
+    size_t reserved = reserved_descriptors();
+    size_t possible = limit > reserved ? limit - reserved : 1;
+
+    if (options->max_conns == SIZE_MAX && ends_below)
+        service->full = "the descriptors below FD_SETSIZE are used up";
+    if (options->max_conns == SIZE_MAX)
         options->max_conns = possible;
     else if (options->max_conns > possible)
         error_print(
@@ -112,7 +133,10 @@ bool service_open(struct service *service, const struct server *server, int argc
     case OPTIONS_RUN:
         break;
     }
-    set_max_conns(&service->options, server->descriptor_ceiling);
+    service->descriptor_limit = raise_descriptor_limit();
+    service->full = "--max-conns reached";
+    if (service->options.max_conns == 0)
+        service->options.max_conns = SIZE_MAX; /* until all is open */
     if (start(service, &error) < 0) {
         error_print("%s", error.text);
         *status = EXIT_CANNOT_RUN;
@@ -137,6 +161,7 @@ static int print_ready_line(const struct service *service)
  * first ready line may have gone, or may read no more. That is no reason to fail or to wait. */
 int service_announce(struct service *service, struct error *error)
 {
+    set_max_conns(service);
     if (service->inherited.ready < 0)
         return print_ready_line(service) < 0 ? error_set(error, "write", "standard output", errno)
                                              : 0;

@@ -34,6 +34,8 @@ struct service {
     struct inherited inherited; /* from whoever started it */
     struct restart restart;     /* of this server by a new program */
     struct log_limit restart_log;
+    size_t descriptor_limit; /* getrlimit(2) */
+    const char *full;        /* what a peer that is one too many is refused for */
     char **argv;
     FILE *stats_stream;
     uint64_t started_ns;
@@ -47,7 +49,8 @@ struct service {
 bool service_open(struct service *service, const struct server *server, int argc, char **argv,
                   int *status);
 
-/* Prints the line that says that the server listens, and tells the old server, if there is one.
+/* To be called when all is open: sets the default of --max-conns by the descriptors that are left.
+ * Prints the line that says that the server listens, and tells the old server, if there is one.
  * Returns 0, or -1 with error filled. */
 int service_announce(struct service *service, struct error *error);
 

@@ -13,9 +13,9 @@
 enum { LETTERS_A_READ = 64 };
 enum { STOPS = 1, LEAVES = 2 }; /* what the flags ask of a loop */
 
-bool team_reserve(struct team *team, size_t most)
+bool team_reserve(struct team *team)
 {
-    if (atomic_fetch_add(&team->connections, 1) < most)
+    if (atomic_fetch_add(&team->connections, 1) < team->service.options.max_conns)
         return true;
     team_release(team);
     return false;

@@ -106,7 +106,7 @@ int mux_add(struct mux *mux, struct watch *watch, struct error *error)
 
     if (watch->fd < 0)
         return 0;
-    if (counts && !team_reserve(mux->team, mux->loop->service.options.max_conns)) {
+    if (counts && !team_reserve(mux->team)) {
         *error = (struct error){"--max-conns reached"};
         return -1;
     }

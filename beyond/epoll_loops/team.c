@@ -97,9 +97,9 @@ static bool hand(struct team *team, int fd)
 static void place(struct team *team, int fd, uint64_t now_ns)
 {
     struct service *service = &team->service;
-    const char *reason = "--max-conns reached";
+    const char *reason = service->full;
 
-    if (team_reserve(team, service->options.max_conns)) {
+    if (team_reserve(team)) {
         service->listener.refusing = false;
         if (hand(team, fd))
             return;

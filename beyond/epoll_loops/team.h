@@ -119,7 +119,7 @@ void *member_run(void *member);
 /* -- for server.c, in the thread of a loop ----------------------------------------------------- */
 
 /* Counts a connection, if --max-conns allows one more. */
-bool team_reserve(struct team *team, size_t most);
+bool team_reserve(struct team *team);
 void team_release(struct team *team);
 
 /* Descriptors have been closed. Wakes the listeners that rest because there was none. */
