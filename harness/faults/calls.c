@@ -218,7 +218,11 @@ WRAP(int, fcntl, int fd, int command, ...)
     va_start(arguments, command);
     long argument = argument_of(arguments);
     va_end(arguments);
-    return fault.fails ? fault_fail(&fault) : __real_fcntl(fd, command, argument);
+    if (fault.fails)
+        return fault_fail(&fault);
+    int result = __real_fcntl(fd, command, argument);
+    bool copies = command == F_DUPFD || command == F_DUPFD_CLOEXEC;
+    return copies ? ledger_take_descriptor(result, fault.path) : result;
 }
 
 WRAP(int, ioctl, int fd, unsigned long request, ...)
