@@ -143,8 +143,9 @@ int mux_update(struct mux *mux, struct watch *watch, unsigned wants)
     bool edge = tls_options.trigger == TRIGGER_EDGE, work = false;
 
     if (is_connection(mux, watch)) {
-        struct session *session = session_of(connection_of(watch));
-        if (session->shaken)
+        struct connection *connection = connection_of(watch);
+        struct session *session = session_of(connection);
+        if (session->shaken || connection->state != CONNECTION_OPEN) /* drain-timeout has begun */
             handshakes_remove(&mux->handshakes, session);
         work = session_has_bytes(session, wants);
         wants = session_interest(session, wants);

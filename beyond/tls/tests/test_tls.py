@@ -215,6 +215,20 @@ def test_a_handshake_takes_no_longer_than_its_timeout(start, trigger, sends):
     assert server.statistics()["closed"]["idle"] == 1
 
 
+@pytest.mark.cause("a connection that the server ends is under the timeout of a handshake that it will not finish")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_handshake_that_has_failed_ends_by_the_drain_timeout(start, trigger):
+    server = start("--trigger", trigger, "--handshake-timeout", "0.3", "--drain-timeout", "60")
+    raw = plain(server)
+    raw.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    assert raw.recv(100) == b""
+    time.sleep(0.8)
+    raw.sendall(b"more, which the server reads and drops")
+    assert server.statistics()["connections"] == 1
+    raw.close()
+    server.wait_statistics(lambda s: s["connections"] == 0, "its end seen")
+
+
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 @pytest.mark.cause("OpenSSL keeps buffers of an idle connection")
 def test_what_an_idle_session_holds(start, server_name):
