@@ -13,6 +13,7 @@ from pathlib import Path
 from suite import servers
 
 from bench import figures, gnuplot, program, statistics
+from bench import rows as table
 from bench.figures import Figure
 from bench.results import Results
 
@@ -63,14 +64,28 @@ def duration_text(made: str, seconds: Sequence[float]) -> str:
     return f"A {made} took {least if least == most else f'{least} to {most}'} s with its set-up."
 
 
+def _where_and_when(results: Results, figure: Figure) -> str:
+    """The machines that made the rows in the picture, and the day."""
+    guest = results.fingerprint.get("guest") if figure.kind.experiment == "E16" else None
+    if guest:
+        return f"Counted in a guest: Linux {guest['kernel']}, {guest['emulator']}. {results.settings['started'][:10]}"
+    origins = results.origins(table.final(figure.kind.rows(results)))
+    names = [f"{machine(found)}. {_day(results, since)}" for since, found in origins.items()]
+    if len(names) == 1:
+        return names[0]
+    names = [name if name not in names[:place] else f"{name} (another build)" for place, name in enumerate(names)]
+    return f"From {len(names)} machines or builds: {'; '.join(names)}"
+
+
+def _day(results: Results, since: str) -> str:
+    return f"{since[:4]}-{since[4:6]}-{since[6:8]}" if since else results.settings["started"][:10]
+
+
 def caption(results: Results, figure: Figure) -> str:
     summaries = figure.table.summaries
     settings = results.settings
     pinned = "" if settings["pinned"] else ", server and client not pinned to cores"
-    guest = results.fingerprint.get("guest") if figure.kind.experiment == "E16" else None
-    counted_in = f"Counted in a guest: Linux {guest['kernel']}, {guest['emulator']}" if guest else ""
-    where = counted_in or machine(results.fingerprint)
-    lines = [f"{where}. {settings['started'][:10]}, {settings['mode']} run{pinned}."]
+    lines = [f"{_where_and_when(results, figure)}, {settings['mode']} run{pinned}."]
     duration = duration_text(figure.kind.made, figure.table.seconds)
     load = figure.kind.load.format_map(dict(figure.table.lines[0])) if figure.table.lines else figure.kind.load
     lines.append(" ".join(note for note in (load, duration) if note))

@@ -127,8 +127,8 @@ def differences(before: Results, after: Results) -> list[str]:
         for name in ("mode", "pinned", "seed", "descriptors")
     ]
     found = [each for each in settings if each[1] != each[2]]
-    found += fingerprint.differences(before.fingerprint, after.fingerprint)
-    return [f"{name}: {one} -> {other}" for name, one, other in found]
+    machines = (list(each.origins(each.rows()).values()) for each in (before, after))
+    return [f"{name}: {one} -> {other}" for name, one, other in found] + fingerprint.changes_between(*machines)
 
 
 def main() -> int:

@@ -174,6 +174,9 @@ class Panels(Curves):
                 line |= held
         yield Figure(self.name, self, table, self.headline)
 
+    def rows(self, results: Results) -> list[Row]:
+        return [row for name in (self.upper, self.lower) for row in of(name).rows(results)]
+
     def options(self, table: Table) -> dict[str, object]:
         upper, lower = of(self.upper), of(self.lower)
         return {"upper_label": upper.y_label, "lower_label": lower.y_label.format(quantile="p99"), "height": 700,

@@ -6,6 +6,7 @@ tell is null."""
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ import re
 import resource
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -23,6 +25,8 @@ from bench.files import first_line, lines
 
 SCHEMA = "fingerprint/1"
 CPUS = Path("/sys/devices/system/cpu")
+# What no run depends on: how the fingerprint is written, what draws the pictures.
+BESIDE = ("schema", "gnuplot")
 SYSCTLS = (
     "net.core.somaxconn",
     "net.core.netdev_max_backlog",
@@ -88,6 +92,18 @@ def collect() -> dict[str, Any]:
         "gnuplot": _output("gnuplot", "--version"),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": _dirty(),
+        "programs": programs(servers.build_dir()),
+    }
+
+
+def programs(build: Path) -> dict[str, str]:
+    """A hash of each program that is measured, or that measures: a change that nobody has committed is seen."""
+    names = [*servers.ALL, "loadgen", "million", *(path.name for path in build.glob("microbench_*"))]
+    found = [build / name for name in names] + list(build.glob("guest/microbench_*"))
+    return {
+        path.relative_to(build).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in sorted(found)
+        if path.is_file() and os.access(path, os.X_OK)
     }
 
 
@@ -101,6 +117,26 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, A
         elif left != right:
             found.append((name, left, right))
     return found
+
+
+def changes(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """In what two sessions differ that their runs may depend on, in words. Empty: the same machine and build."""
+    found = [f"{name}: {left} -> {right}" for name, left, right in differences(_without(one), _without(other))]
+    left, right = (each.get("programs") or {} for each in (one, other))
+    both = left.keys() & right.keys()  # a program that only one of them has made no run of the other
+    if not both:
+        return [*found, "programs: whether they are the same is not known"]
+    changed = sorted(name for name in both if left[name] != right[name])
+    return [*found, f"programs: another build of {', '.join(changed)}"] if changed else found
+
+
+def _without(found: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in found.items() if name not in (*BESIDE, "programs")}
+
+
+def changes_between(some: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[str]:
+    """As changes(), of each of the ones and each of the others."""
+    return list(dict.fromkeys(line for one in some for other in others for line in changes(one, other)))
 
 
 def remarks(found: dict[str, Any]) -> list[str]:

@@ -118,7 +118,9 @@ def within(truth: Span, low: float, high: float) -> str:
 class Figures:
     """The rows of one experiment that count, by place and repeat."""
 
-    def __init__(self, rows: list[Row], experiment: str) -> None:
+    def __init__(self, rows: list[Row], experiment: str, origin: Callable[[Row], str] = lambda row: "") -> None:
+        """`origin`: which machine and build made a row."""
+        self.origin = origin
         self.rows = [row for row in table.final(rows) if row.experiment == experiment]
         statistics.check_hashes(self.rows)
 
@@ -135,6 +137,11 @@ class Figures:
             raise Unusable(outcome, f"no figure of {place}{why}")
         return found
 
+    def mixed(self, samples: Sequence[Sequence[Row]], what: str) -> str:
+        """What to say of samples whose own runs come from different machines or builds."""
+        count = sum(len({self.origin(row) for row in rows}) > 1 for rows in samples)
+        return f"; {_count(range(count), what)} made on different machines or builds" if count else ""
+
 
 def judge(part: Part, figures: Figures) -> Judged:
     judges: dict[type, Callable[..., Judged]] = {Value: _judge_value, Ratio: _judge_ratio, Slope: _judge_slope}
@@ -145,10 +152,13 @@ def judge(part: Part, figures: Figures) -> Judged:
 
 
 def _judge_value(part: Value, figures: Figures) -> Judged:
-    spans = [_span(row, part.column) for row in figures.at(part.place, part.column).values()]
+    found = list(figures.at(part.place, part.column).values())
+    spans = [_span(row, part.column) for row in found]
     truth = (min(low for low, _ in spans), max(high for _, high in spans))
-    return Judged(part, within(truth, part.low, part.high), f"{_span_text(truth)} ({_count(spans, 'run')})", truth,
-                  len(spans))  # fmt: skip
+    sources = len({figures.origin(row) for row in found})
+    note = f"; from {sources} machines or builds" if sources > 1 else ""
+    words = f"{_span_text(truth)} ({_count(spans, 'run')}{note})"
+    return Judged(part, within(truth, part.low, part.high), words, truth, len(spans))
 
 
 def _judge_ratio(part: Ratio, figures: Figures) -> Judged:
@@ -159,6 +169,7 @@ def _judge_ratio(part: Ratio, figures: Figures) -> Judged:
     medians = f"{_median(above, part.column)} / {_median(below, part.column)}"
     far = sum(_apart(above[each], below[each]) for each in repeats)
     note = f"; {_count(range(far), 'pair')} made more than ten minutes apart" if far else ""
+    note += figures.mixed([(above[each], below[each]) for each in repeats], "pair")
     words = f"{_span_text(truth)} ({_count(pairs, 'pair')}; {medians}{note})"
     return Judged(part, within(truth, part.low, part.high), words, truth, len(pairs))
 
@@ -195,7 +206,8 @@ def _judge_slope(part: Slope, figures: Figures) -> Judged:
         slopes.append(statistics.log_log_slope(list(zip(where, heights))))
     truth = _interval([(slope, slope) for slope in slopes], part.column, "slope")
     shown = ", ".join(f"{_median(rows, part.column)} at {x:g}" for x, rows in zip(where, found))
-    words = f"slope {_span_text(truth)} ({_count(slopes, 'repeat')}; {shown})"
+    note = figures.mixed([[rows[repeat] for rows in found] for repeat in repeats], "repeat")
+    words = f"slope {_span_text(truth)} ({_count(slopes, 'repeat')}; {shown}{note})"
     return Judged(part, within(truth, part.low, part.high), words, truth, len(slopes))
 
 

@@ -8,6 +8,7 @@ import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -66,11 +67,48 @@ def documentation(folder: Path) -> str:
     return Path(os.path.relpath(servers.ROOT / "docs" / "experiments.md", folder.resolve())).as_posix()
 
 
-def _where(results: Results) -> str:
+@dataclass(frozen=True)
+class Origin:
+    """A machine and build, and what was made there."""
+
+    since: str  # in which a later session began; empty for the first
+    machine: str
+    pinning: str  # on which processors it ran
+    made: str
+    changes: list[str]  # since the one before
+    fingerprint: dict[str, str]
+
+
+def origins(results: Results) -> list[Origin]:
+    """In their order. There is one if the result set was made in one place, by one build."""
+    by_origin: dict[str, Counter[str]] = {}
+    for row in results.rows():
+        by_origin.setdefault(results.origin(row), Counter())[row.experiment] += 1
+    found: list[Origin] = []
+    before = results.fingerprint
+    for since, here in results.origins(results.rows()).items():
+        made = by_origin.get(since, Counter())
+        words = ", ".join(f"{name} ({count})" for name, count in made.items())
+        changes = fingerprint.changes(before, here) if found else []
+        fields = {key: plain_text(value) for key, value in here.items()}
+        found.append(Origin(since, charts.machine(here), _where(results, here), words, changes, fields))
+        before = here
+    return found
+
+
+def _where(results: Results, found: dict[str, Any]) -> str:
     """On which processors it ran."""
     if "guest" in results.fingerprint:
         return "counted in a guest with one processor"
-    return fingerprint.pinning(results.fingerprint, results.settings["pinned"])
+    return fingerprint.pinning(found, results.settings["pinned"])
+
+
+def _remarks(results: Results) -> list[str]:
+    """No count depends on the clock of this machine."""
+    if "guest" in results.fingerprint:
+        return []
+    found = results.origins(results.rows()).values()
+    return list(dict.fromkeys(remark for each in found for remark in fingerprint.remarks(each)))
 
 
 def page(results: Results) -> str:
@@ -87,12 +125,9 @@ def page(results: Results) -> str:
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=results.path.resolve().name,
         settings=results.settings,
-        machine=charts.machine(results.fingerprint),
+        origins=origins(results),
         kqueue=charts.kqueue_name(results.fingerprint),
-        pinning=_where(results),
-        # No count depends on the clock of this machine.
-        remarks=[] if "guest" in results.fingerprint else fingerprint.remarks(results.fingerprint),
-        fingerprint={key: plain_text(value) for key, value in results.fingerprint.items()},
+        remarks=_remarks(results),
         figures=all_figures,
         drawn={figure.name for figure in all_figures if (folder / f"{figure.name}.svg").is_file()},
         spread=charts.spread_text(summaries),

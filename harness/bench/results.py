@@ -2,6 +2,7 @@
 
     <time>-<host>/settings.json      schema, mode, seed, pinned, descriptors, started
                   fingerprint.json   the machine, the kernel, the build
+                  fingerprint-<time>.json   the same from that time on: a session elsewhere, or another build
                   runs.csv           one row a run (rows.py)
                   loadgen/*.json     what the load generator said of each run
 """
@@ -26,6 +27,8 @@ from bench.rows import Row
 SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
+MOMENT = "%Y%m%dT%H%M%SZ"  # as in the name of a later fingerprint: UTC
+LATER = re.compile(r"fingerprint-(\d{8}T\d{6}Z)\.json$")
 
 # Attempts at one run. A run is made again if the machine was disturbed, and for no other reason: whoever repeats runs
 # because of their figures chooses among figures. In quick mode there are fewer, so that it ends soon on a noisy machine
@@ -59,6 +62,7 @@ class Results:
     fingerprint: dict[str, Any]
     settings: dict[str, Any]
     _rows: list[Row] = field(default_factory=list, repr=False)
+    later: dict[str, dict[str, Any]] = field(default_factory=dict)  # further fingerprints, by when they begin
 
     @classmethod
     def create(cls, parent: Path, mode: str, seed: int, pinned: bool, descriptors: int) -> Results:
@@ -100,7 +104,38 @@ class Results:
                 f"{path / 'settings.json'}: schema {settings.get('schema')!r}, expected {SCHEMA!r}"
             )
         _check_settings(path / "settings.json", settings)
-        return cls(path, _read_json(path / "fingerprint.json"), settings, _read_rows(path / "runs.csv"))
+        later = {found[1]: _read_json(each) for each in sorted(path.iterdir()) if (found := LATER.match(each.name))}
+        return cls(path, _read_json(path / "fingerprint.json"), settings, _read_rows(path / "runs.csv"), later)
+
+    def go_on(self) -> list[str]:
+        """Begins a further session. If the machine or the build is not that of the session before, the set gets
+        another fingerprint. Returns what has changed, in words. Raises BadResults where the rows of both cannot be in
+        one set."""
+        now = fingerprints.collect()
+        for name in ("system", "kqueue"):  # each server has one name in the pictures, so it must be one thing
+            was = self.fingerprint.get(name)
+            if was and now.get(name) not in (was, None):
+                raise BadResults(f"{self.path}: {name} is {was} in these results, and {now[name]} here")
+        latest = max([*self.later, *(_moment(row.started) for row in self._rows)], default="")
+        if time.strftime(MOMENT, time.gmtime()) < latest:
+            raise BadResults(f"{self.path}: the last session was at {latest}, which is later than the clock says here")
+        changed = fingerprints.changes([self.fingerprint, *self.later.values()][-1], now)
+        if changed:
+            while (moment := time.strftime(MOMENT, time.gmtime())) == latest:
+                time.sleep(0.05)  # so that no row from before seems to belong to what is new
+            _write_json(self.path / f"fingerprint-{moment}.json", now)
+            self.later[moment] = now
+        return changed
+
+    def origin(self, row: Row) -> str:
+        """When the machine and build that made this row came in: the name of the fingerprint; of the first it is
+        empty."""
+        return max((since for since in self.later if since <= _moment(row.started)), default="")
+
+    def origins(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+        """The fingerprints of these rows, in their order of time. Of no rows it is the first."""
+        used = {self.origin(row) for row in rows} or {""}
+        return {since: found for since, found in {"": self.fingerprint, **self.later}.items() if since in used}
 
     def rows(self) -> list[Row]:
         """All attempts, in the order in which they were made."""
@@ -130,6 +165,11 @@ class Results:
         folder = self.path / "loadgen"
         folder.mkdir(exist_ok=True)
         return folder / f"{name}_repeat={row.repeat}_attempt={row.attempt}{suffix}.json"
+
+
+def _moment(started: str) -> str:
+    """The start of a row, as MOMENT writes it."""
+    return started.replace("-", "").replace(":", "")
 
 
 def _host() -> str:

@@ -84,17 +84,13 @@ class Session:
                 self.parent, self.mode, self.seed, self.cores.pinned, self.descriptors
             )
         else:
-            self._compare_machine()
+            for change in self.results.go_on():
+                _say(f"note: changed since the last session: {change}")
         _say(f"results: {_short(self.results.path)}")
         _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
-        for remark in fingerprint.remarks(self.results.fingerprint):
+        for remark in fingerprint.remarks([self.results.fingerprint, *self.results.later.values()][-1]):
             _say(f"note: {remark}")
         _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; after an interruption it can continue")
-
-    def _compare_machine(self) -> None:
-        assert self.results is not None
-        for name, then, now in fingerprint.differences(self.results.fingerprint, fingerprint.collect()):
-            _say(f"note: {name} was {then!r} when these results were begun, and is {now!r} now")
 
     def _perform(self, run: Run) -> None:
         """Makes attempts at a run until one counts. Attempts from before an interruption are counted too."""

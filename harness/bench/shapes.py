@@ -279,7 +279,7 @@ def judge(results: Results) -> list[Verdict]:
     shapes = [shape for shape in made(results.settings["descriptors"]) if native or not shape.native_kqueue_only]
     ran = {row.experiment for row in rows}
     asked = [shape for shape in shapes if _asked(shape, ran)]
-    figures = {name: judging.Figures(rows, name) for name in {shape.experiment for shape in asked}}
+    figures = {name: judging.Figures(rows, name, results.origin) for name in {shape.experiment for shape in asked}}
     return [_judge(shape, figures[shape.experiment]) for shape in asked]
 
 

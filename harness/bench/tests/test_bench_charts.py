@@ -300,6 +300,61 @@ def test_the_caption_says_what_the_bars_are(results):
     assert "A run took 0 to 1.3 s with its set-up." in text and "≥" not in text
 
 
+def two_origins(path: Path) -> Results:
+    """E2 was made on one machine. Of E4-wait, pairs 1 to 4 were made there, the half of pair 5 and all of pair 6 on
+    another one. So were E9 and E10."""
+    first, then = "2026-11-26T02:00:00Z", "2026-11-27T20:00:00Z"
+    machines = [
+        {"cpu": "EPYC", "system": "Linux", "kernel": kernel, "virtualisation": "kvm", "kqueue": "emulation",
+         "programs": {"poll_srv": "aa"}}
+        for kernel in ("6.1", "6.2")
+    ]  # fmt: skip
+    made = Results.create(path, "full", 7, True, 20000)
+    for name, found in zip(("fingerprint", "fingerprint-20261127T195959Z"), machines):
+        (made.path / f"{name}.json").write_text(json.dumps(found))
+    settings = made.settings | {"started": first}
+    (made.path / "settings.json").write_text(json.dumps(settings))
+    made.add(row("E2", "poll_srv", point(idle=0, active=8), throughput=1.0, started=first))
+    for repeat in range(1, 7):
+        for server, from_there in (("poll_srv", 5), ("epoll_lt", 6)):
+            for watched in (100, 1000, 4000, 16000):
+                when = then if repeat >= from_there else first
+                where = point(watched=watched, ready=1, place="last")
+                time = float(watched) if server == "poll_srv" else 1.0
+                made.add(row("E4-wait", server, where, repeat, wait=time, started=when))
+    made.add(row("E9", "poll_srv", "connections=10", connects=9.0, started=then))
+    for repeat, when in enumerate((first, then), start=1):
+        for size in (65536, 200000):
+            made.add(row("E10", "poll_srv", point(payload=size, connections=10), repeat, faults=0.0, started=when))
+    return Results.open(made.path)
+
+
+def test_pictures_report_and_verdicts_name_the_machine_of_their_rows(tmp_path):
+    made = two_origins(tmp_path)
+    one, other = (f"EPYC, virtual machine (kvm), Linux 6.{minor}. 2026-11-2{5 + minor}" for minor in (1, 2))
+    drawn = [each for each in figures.collect(made, tmp_path) if not each.missing]
+    found = {each.name: charts.caption(made, each).replace("\n", " ") for each in drawn}
+    assert found["idle_throughput"].startswith(f"{one}, full run.")
+    assert found["churn"].startswith(f"{other}, full run.")
+    assert found["wait_cost"].startswith(f"From 2 machines or builds: {one}; {other}, full run.")
+    (made.path / "charts").mkdir()
+    page = report.page(made)
+    assert "Linux 6.1: E2 (1), E4-wait (36), E10 (2).</li>" in page
+    assert "Linux 6.2, since 20261127T195959Z, server and load generator pinned to different CPUs: " in page
+    assert "E4-wait (12), E9 (1), E10 (2).</li>" in page and "What has changed: kernel: 6.1 -&gt; 6.2." in page
+    words = {each.name: each.figures for each in shapes.judge(made)}
+    assert "(6 pairs; " in words["wait-ratio-1000"]
+    assert words["wait-ratio-1000"].endswith("; 1 pair made on different machines or builds)")
+    assert "different machines" not in words["wait-slope-poll"], "each repeat was made on one machine"
+    assert words["faults-poll_srv"] == "0 (2 runs; from 2 machines or builds)"
+
+
+def test_what_was_made_in_one_place_says_no_more_than_that(results):
+    (results.path / "charts").mkdir()
+    page = report.page(results)
+    assert "machines or builds" not in page and page.count('<table class="fingerprint">') == 1
+
+
 def test_the_caption_of_a_count_names_the_guest(results):
     counted = figure(results.rows(), "count_cycle")
     results.describe("guest", {"kernel": "6.1.0-1 #1 SMP", "emulator": "QEMU 7"})

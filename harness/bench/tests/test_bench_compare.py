@@ -145,8 +145,20 @@ def test_the_program_prints_ratios_and_what_else_differs(made):
         "E2", "poll_srv", "idle=8000", "active=8", "throughput", "100", "90", "0.900", "0.900", "0.900", "6", "worse"
     ]  # fmt: skip
     assert "1 of 1 points are marked: their low and high lie on one side of 1." in lines
-    lines = module.run("bench.compare", before.path, before.path).stdout.splitlines()
-    assert lines[2].strip() == "the same machine, build and settings"
+
+
+def test_the_same_build_is_said_only_where_it_is_known(made):
+    """Most changes that are measured are not committed yet."""
+    def said(one: Results, other: Results) -> str:
+        return module.run("bench.compare", one.path, other.path).stdout.splitlines()[2].strip()
+
+    commit = {"commit": "c0ffee", "dirty": True}
+    one, other, older = (made(runs(1.0), **commit, **more) for more in (
+        {"programs": {"poll_srv": "aa"}}, {"programs": {"poll_srv": "bb"}}, {}
+    ))  # fmt: skip
+    assert said(one, one) == "the same machine, build and settings"
+    assert said(one, other) == "programs: another build of poll_srv"
+    assert said(one, older) == said(older, older) == "programs: whether they are the same is not known"
 
 
 def test_the_program_refuses_in_one_line(made, tmp_path):

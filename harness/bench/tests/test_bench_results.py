@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -363,3 +364,66 @@ def test_the_documentation_lists_the_columns():
     text = (servers.ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
     table = text[text.index("| `schema` |") :].split("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(COLUMNS)
+
+
+# Results that go on elsewhere
+
+
+HERE = {"schema": "fingerprint/1", "kernel": "6.1", "kqueue": "emulation", "programs": {"poll_srv": "aa", "tls": "bb"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, []),
+        ({"gnuplot": "gnuplot 6"}, []),  # no run depends on it
+        ({"programs": {"poll_srv": "aa", "uring": "cc"}}, []),  # no run of it can be there
+        ({"kernel": "6.2"}, ["kernel: 6.1 -> 6.2"]),
+        ({"programs": {"poll_srv": "dd", "tls": "bb"}}, ["programs: another build of poll_srv"]),
+        ({"programs": None}, ["programs: whether they are the same is not known"]),
+    ],
+)
+def test_what_a_run_may_depend_on_is_a_change(change: dict[str, Any], said: list[str]) -> None:
+    assert fingerprint.changes(HERE, HERE | change) == said
+
+
+def test_a_program_that_nobody_has_committed_changes_the_fingerprint(tmp_path: Path) -> None:
+    for name in ("poll_srv", "loadgen", "microbench_wait"):
+        (tmp_path / name).write_text("one")
+        (tmp_path / name).chmod(0o755)
+    before = {"programs": fingerprint.programs(tmp_path)}
+    assert set(before["programs"]) == {"poll_srv", "loadgen", "microbench_wait"}
+    (tmp_path / "poll_srv").write_text("two")
+    found = fingerprint.changes(before, {"programs": fingerprint.programs(tmp_path)})
+    assert found == ["programs: another build of poll_srv"]
+
+
+def test_a_row_belongs_to_the_machine_and_build_that_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def here(**change: object) -> None:
+        monkeypatch.setattr("bench.results.fingerprints.collect", lambda: HERE | change)
+
+    def now() -> str:
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+    here()
+    made = Results.create(tmp_path, "full", 1, True, 20000)
+    made.add(row(repeat=1, started=now()))
+    assert Results.open(made.path).go_on() == [] and len(list(made.path.glob("fingerprint*"))) == 1
+    here(kernel="6.2")
+    again = Results.open(made.path)
+    assert again.go_on() == ["kernel: 6.1 -> 6.2"]
+    again.add(row(repeat=2, started=now()))
+    assert Results.open(made.path).go_on() == [], "the same as in the session before"
+    found = Results.open(made.path)
+    assert found.fingerprint == HERE and list(found.later.values()) == [HERE | {"kernel": "6.2"}]
+    one, other = found.rows()
+    assert found.origin(one) == "" and [found.origin(other)] == list(found.later)
+    assert [each["kernel"] for each in found.origins(found.rows()).values()] == ["6.1", "6.2"]
+    assert [each["kernel"] for each in found.origins([other]).values()] == ["6.2"]
+    here(kqueue="native")
+    with pytest.raises(BadResults, match="kqueue is emulation in these results, and native here"):
+        found.go_on()
+    here()
+    found.add(row(repeat=3, started="2999-01-01T00:00:00Z"))
+    with pytest.raises(BadResults, match="later than the clock says here"):
+        found.go_on()

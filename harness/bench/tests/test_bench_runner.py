@@ -239,6 +239,23 @@ def test_a_killed_run_is_resumed_to_the_complete_set(build: Path, tmp_path: Path
     assert "report.html" in again.stdout, "results that are complete are drawn again"
 
 
+def test_a_session_with_another_build_stands_in_the_results(build: Path, tmp_path: Path) -> None:
+    """A change that nobody has committed, between two parts of a run."""
+    only = ("--only", "E1-*-connections=10-r1")
+    done = run(build, "--mode", "smoke", "--results-in", tmp_path / "results", *only, "poll_srv")
+    assert done.returncode == 0, done.stdout + done.stderr
+    write_program(build / "poll_srv", f'exec "{servers.program("poll_srv").resolve()}" "$@"')
+    path = only_set(tmp_path / "results")
+    again = run(build, "--resume", path, *only, "epoll_lt")
+    assert "note: changed since the last session: programs: another build of poll_srv" in again.stdout
+    (later,) = path.glob("fingerprint-*.json")
+    page = (path / "report.html").read_text()
+    assert "The rows come from 2" in page and later.stem.removeprefix("fingerprint-") in page
+    assert "From 2 machines or builds" in (path / "charts" / "scaling_throughput.svg").read_text()
+    run(build, "--resume", path, *only)
+    assert len(list(path.glob("fingerprint-*.json"))) == 1, "nothing has changed since"
+
+
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), ids=lambda number: number.name)
 def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path, number: signal.Signals) -> None:
     parent = tmp_path / "results"
