@@ -32,6 +32,9 @@ def main() -> int:
             arguments.patience,
             arguments.only,
         )
+        if session.results and {row.experiment for row in session.results.rows()} == {"E15"}:
+            where = arguments.resume
+            raise BadResults(f"{where}: made by make million; to continue: make million RESUME={where}")
         runs = plan.choose(session.runs, arguments.only)
         runs = [run for run in runs if session.missing(run)]
         if arguments.list:

@@ -42,6 +42,8 @@ class Session:
         self.results: Optional[Results] = None
         if resume is not None:
             self.results = Results.open(resume)
+            if "guest" in self.results.fingerprint:
+                raise BadResults(f"{resume}: counts of make bench-count, which cannot be continued")
             settings = self.results.settings
             for name, value in {"mode": mode, "seed": seed, "pinned": pin}.items():
                 if value is not None and value != settings[name]:

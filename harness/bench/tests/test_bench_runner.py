@@ -310,6 +310,28 @@ def test_a_directory_that_is_no_result_set_is_refused(build: Path, tmp_path: Pat
         assert "Traceback" not in result.stderr
 
 
+def test_results_of_another_kind_are_not_resumed(build: Path, tmp_path: Path) -> None:
+    """Their head would then tell of the new rows what is true of the old ones only."""
+    def kept(parent: Path, row: Row) -> Path:
+        made = Results.create(parent, "smoke", 4, False, 20000)
+        made.add(row)
+        return made.path
+
+    million = kept(tmp_path / "million", Row("E15", "poll_srv", "watched=100 kind=eventfd", 1, 1, 4, "VALID", wait=1.0))
+    counts = kept(tmp_path / "counts", Row("E16", "poll_srv", "watched=10 ready=1 what=cycle", 1, 1, 4, "VALID"))
+    Results.open(counts).describe("guest", {"kernel": "6.1", "emulator": "QEMU 7"})
+    for path, program, said in (
+        (counts, "bench", "counts of make bench-count, which cannot be continued"),
+        (counts, "bench.million", "counts of make bench-count, which cannot be continued"),
+        (million, "bench", f"to continue: make million RESUME={million}"),
+    ):
+        before = sorted(path.iterdir())
+        only = ("--only", run_name("E1", "poll_srv", "connections=2")) if program == "bench" else ()
+        result = module.run(program, "--resume", path, *only, BUILD_DIR=str(build))
+        assert result.returncode == 2 and f"{path}: " in result.stderr and said in result.stderr, result.stderr
+        assert result.stdout == "" and sorted(path.iterdir()) == before
+
+
 @pytest.mark.parametrize(
     "arguments, said",
     [
