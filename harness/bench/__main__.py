@@ -31,6 +31,7 @@ def main() -> int:
             arguments.results_in,
             arguments.patience,
             arguments.only,
+            writes=not arguments.list,
         )
         if session.results and {row.experiment for row in session.results.rows()} == {"E15"}:
             where = arguments.resume

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -38,6 +39,23 @@ ATTEMPTS = {"quick": 2, "full": 3, "smoke": 1}
 
 class BadResults(Exception):
     """Results that cannot be used: what, where, why, on one line."""
+
+
+def hold(path: Path) -> None:
+    """Keeps a result set for this process until it ends: two that add rows would make each run twice, and take each
+    other's files away. Raises BadResults if another process has it. Where a file system knows no locks, nobody is
+    refused; what is wrong with the path is told by whoever opens it."""
+    try:
+        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(directory)
+        raise BadResults(f"{path}: another process is adding runs to these results; wait until it ends") from None
+    except OSError:
+        os.close(directory)
 
 
 def needs_another(attempts: list[Row], mode: str) -> bool:

@@ -18,7 +18,7 @@ from bench.loads import Driver, Failed
 from bench.plan import Run
 from bench.progress import Progress, duration
 from bench.requests import Request, Taken
-from bench.results import BadResults, Results, needs_another
+from bench.results import BadResults, Results, hold, needs_another
 from bench.rows import Row
 
 PATIENCE = 15.0  # seconds that a program may take to start, answer or stop
@@ -36,11 +36,15 @@ class Session:
         results_in: Optional[Path] = None,
         patience: float = PATIENCE,
         only: Sequence[str] = (),
+        writes: bool = True,
     ):
-        """None: not given. Raises BadResults if results cannot be resumed, or were made with other settings."""
+        """None: not given. `writes`: runs will be made. Raises BadResults if results cannot be resumed, or were made
+        with other settings."""
         self.parent = results_in or servers.ROOT / "results"
         self.results: Optional[Results] = None
         if resume is not None:
+            if writes:
+                hold(resume)  # before the rows are read, so that none is missed
             self.results = Results.open(resume)
             if "guest" in self.results.fingerprint:
                 raise BadResults(f"{resume}: counts of make bench-count, which cannot be continued")
@@ -85,6 +89,7 @@ class Session:
             self.results = Results.create(
                 self.parent, self.mode, self.seed, self.cores.pinned, self.descriptors
             )
+            hold(self.results.path)
         else:
             for change in self.results.go_on():
                 _say(f"note: changed since the last session: {change}")

@@ -256,6 +256,32 @@ def test_a_session_with_another_build_stands_in_the_results(build: Path, tmp_pat
     assert len(list(path.glob("fingerprint-*.json"))) == 1, "nothing has changed since"
 
 
+def test_a_second_session_at_the_same_time_is_refused(build: Path, begun: Path, tmp_path: Path) -> None:
+    """Also beside the session that has made the set. Only looking at it is allowed."""
+    write_program(build / "poll_srv", "kill -STOP $$")  # it never says that it is ready
+    only = ("--only", "E1-poll_srv-connections=2-r1")
+    waits = ("--patience", 300, *only)
+    for place in (("--resume", begun), ("--mode", "smoke", "--results-in", tmp_path / "new")):
+        first = subprocess.Popen(
+            module.command("bench", *place, *waits), env=module.environment(BUILD_DIR=str(build)),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        try:
+            assert first.stdout is not None
+            said = iter(first.stdout.readline, "")
+            assert any("can continue" in line for line in said), "it has begun"
+            path = begun if "--resume" in place else only_set_of(tmp_path / "new")
+            second = run(build, "--resume", path, *only)
+            assert second.returncode == 2 and second.stdout == ""
+            assert f"{path}: another process is adding runs to these results" in second.stderr
+            assert run(build, "--resume", path, *only, "--list").stdout.count("\n") == 1
+        finally:
+            first.send_signal(signal.SIGINT)
+            first.communicate(timeout=waiting.PATIENCE)
+    write_program(build / "poll_srv", f'exec "{servers.program("poll_srv").resolve()}" "$@"')
+    assert run(build, "--resume", begun, *only).returncode == 0, "the end of the first one has set it free"
+
+
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGHUP), ids=lambda number: number.name)
 def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path, number: signal.Signals) -> None:
     parent = tmp_path / "results"
