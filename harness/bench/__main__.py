@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from bench import plan, program, rows
-from bench.results import MODES, BadResults, Results
-from bench.session import BROKEN, PATIENCE, Session
+from bench.results import BROKEN, MODES, BadResults, Results
+from bench.session import PATIENCE, Session
 
 STEPS = ("shapes", "charts", "report")
 

@@ -18,7 +18,7 @@ from suite import servers
 from bench import charts, figures, fingerprint, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
-from bench.results import BadResults, Results
+from bench.results import BROKEN, BadResults, Results
 from bench.rows import Row
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -26,10 +26,15 @@ MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not
 
 
 def doubtful(rows: Sequence[Row]) -> list[tuple[Row, int]]:
-    """The runs with a remark in their last attempt: not VALID, or the machine was disturbed. And the number of
-    attempts."""
+    """The runs with a remark in their last attempt: not VALID, or the machine was disturbed. Also the attempts before
+    it that went wrong: a crash is told, whatever came out later. And the number of attempts."""
     attempts = Counter(row.key for row in rows)
-    return [(row, attempts[row.key]) for row in table.final(list(rows)) if row.verdict != "VALID" or row.disturbed]
+    last = {id(row) for row in table.final(list(rows))}
+    return [
+        (row, attempts[row.key])
+        for row in rows
+        if row.verdict in BROKEN or id(row) in last and (row.verdict != "VALID" or row.disturbed)
+    ]
 
 
 def unmeasured(rows: Sequence[Row]) -> list[str]:

@@ -28,12 +28,14 @@ from bench.rows import Row
 SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
+# Something went wrong in such a run; other runs that are not VALID have figures.
+BROKEN = ("FAILED", "ERRORS")
 MOMENT = "%Y%m%dT%H%M%SZ"  # as in the name of a later fingerprint: UTC
 LATER = re.compile(r"fingerprint-(\d{8}T\d{6}Z)\.json$")
 
-# Attempts at one run. A run is made again if the machine was disturbed, and for no other reason: whoever repeats runs
-# because of their figures chooses among figures. In quick mode there are fewer, so that it ends soon on a noisy machine
-# too. A smoke run proves only that everything works.
+# Attempts at one run. A session makes a run again if the machine was disturbed, and for no other reason: whoever
+# repeats runs because of their figures chooses among figures. In quick mode there are fewer, so that it ends soon on a
+# noisy machine too. A smoke run proves only that everything works.
 ATTEMPTS = {"quick": 2, "full": 3, "smoke": 1}
 
 
@@ -172,9 +174,14 @@ class Results:
         _write_json(self.path / "fingerprint.json", self.fingerprint)
 
     def finished(self) -> set[Key]:
-        """The runs that need not be made again."""
+        """The runs that a further session need not make again. One that went wrong is made again: it may have been the
+        disk, and as it has no figures, nobody chooses among figures by it."""
         groups = attempts_by_key(self._rows)
-        return {key for key, attempts in groups.items() if not needs_another(attempts, self.settings["mode"])}
+        return {
+            key
+            for key, attempts in groups.items()
+            if attempts[-1].verdict not in BROKEN and not needs_another(attempts, self.settings["mode"])
+        }
 
     def loadgen_json(self, row: Row, number: int = 0) -> Path:
         """The path for the load generator's JSON of a run. `number` distinguishes several loads of one run."""

@@ -18,12 +18,10 @@ from bench.loads import Driver, Failed
 from bench.plan import Run
 from bench.progress import Progress, duration
 from bench.requests import Request, Taken
-from bench.results import BadResults, Results, hold, needs_another
+from bench.results import BROKEN, BadResults, Results, hold, needs_another
 from bench.rows import Row
 
 PATIENCE = 15.0  # seconds that a program may take to start, answer or stop
-# Something went wrong in such a run; other runs that are not VALID have figures.
-BROKEN = ("FAILED", "ERRORS")
 
 
 class Session:
@@ -77,6 +75,8 @@ class Session:
         for reason, count in Counter(filter(None, reasons)).items():
             _say(f"skipped: {count} {'run' if count == 1 else 'runs'}: {reason}")
         within_reach = [run for run, reason in zip(runs, reasons) if reason is None]
+        if self.results is not None and not runs:
+            _say("no run is missing")
         if within_reach:
             self._begin(within_reach)
         for run in within_reach:

@@ -210,6 +210,14 @@ def test_a_resumed_set_knows_what_is_finished(results):
     assert Results.open(results.path).finished() == {row(repeat=1).key, noisy.key, bound.key}
 
 
+@pytest.mark.parametrize("verdict", ["FAILED", "ERRORS"])
+def test_a_run_that_went_wrong_is_missing(results, verdict):
+    results.add(row(verdict=verdict))
+    assert results.finished() == set()
+    results.add(row(attempt=2))
+    assert results.finished() == {row().key}
+
+
 def test_a_kill_during_creation_leaves_nothing_half_made(tmp_path, monkeypatch):
     """Killed before each of its system calls: no directory with a final name is left that `open` refuses."""
 

@@ -256,6 +256,24 @@ def test_a_session_with_another_build_stands_in_the_results(build: Path, tmp_pat
     assert len(list(path.glob("fingerprint-*.json"))) == 1, "nothing has changed since"
 
 
+def test_a_run_that_failed_is_made_once_more(build: Path, tmp_path: Path) -> None:
+    """By RESUME alone, and the crash is still told afterwards."""
+    fail(build, "poll_srv", "crash", 20)
+    broken_run(build, tmp_path / "results")
+    path = only_set(tmp_path / "results")
+    only = ("--only", "E1-*-connections=10-r1", "select_srv", "poll_srv", "kqueue_srv")
+    again = run(build, "--resume", path, *only)
+    assert again.returncode == 1 and "FAILED: E1 poll_srv" in again.stdout
+    write_program(build / "poll_srv", f'exec "{servers.program("poll_srv").resolve()}" "$@"')
+    assert run(build, "--resume", path, *only).returncode == 0
+    made = [row for row in Results.open(path).rows() if row.server == "poll_srv"]
+    assert [(row.attempt, row.verdict) for row in made] == [(1, "FAILED"), (2, "FAILED"), (3, "VALID")]
+    page = (path / "report.html").read_text()
+    assert page.count("E1 poll_srv connections=10, repeat 1, attempt ") == 2 and "SIGABRT" in page
+    done = run(build, "--resume", path, *only)
+    assert done.returncode == 0 and "no run is missing" in done.stdout and len(Results.open(path).rows()) == 5
+
+
 def test_a_second_session_at_the_same_time_is_refused(build: Path, begun: Path, tmp_path: Path) -> None:
     """Also beside the session that has made the set. Only looking at it is allowed."""
     write_program(build / "poll_srv", "kill -STOP $$")  # it never says that it is ready
