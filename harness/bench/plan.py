@@ -18,6 +18,7 @@ from bench.judging import Place, Ratio, Slope
 from bench.statistics import POLICIES
 
 BEYOND = tuple(name for name in servers.having(protocol="frames") if name not in servers.FIVE)
+ELSEWHERE = {"E15": "make million", "E16": "make bench-count", "E22": "make bench-nginx"}
 FD_SETSIZE = 1024
 SELECT_KEEPS = 16  # descriptors that a server with that ceiling keeps for itself; its --max-conns says so
 
@@ -197,6 +198,14 @@ def _fitting(runs: Sequence[Run], word: str) -> tuple[str, list[str]]:
         names = [run.name for run in runs if fits(run)]
         if names:
             return kind, names
-    known = dict.fromkeys([run.experiment.name for run in runs] + [run.server for run in runs] + list(BEYOND)
-                          + [each.name for each in experiments.ON_REQUEST])
+    if word in ELSEWHERE:
+        raise BadChoice(f"{word} is no part of make bench: {ELSEWHERE[word]} makes it")
+    made = {run.experiment.name for run in runs} | {each.name for each in experiments.ON_REQUEST}
+    known = [*sorted(made, key=_by_number), *sorted({run.server for run in runs} | set(BEYOND))]
     raise BadChoice(f"{word!r} is no experiment, no server and fits no run's name; there are {', '.join(known)}")
+
+
+def _by_number(experiment: str) -> tuple[int, str]:
+    """E2 comes before E10."""
+    digits = experiment.removeprefix("E").partition("-")[0]
+    return (int(digits) if digits.isdigit() else 0, experiment)

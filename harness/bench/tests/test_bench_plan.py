@@ -291,3 +291,22 @@ def test_the_rates_are_the_same_for_every_server() -> None:
         searched(model, 0.7 * capacity)
         rates += model.rates
     assert {rate for rate in rates} <= {rate_of(step) for step in range(200)}
+
+
+@pytest.mark.parametrize(
+    "word, command", [("E15", "make million"), ("E16", "make bench-count"), ("E22", "make bench-nginx")]
+)
+def test_an_experiment_with_a_command_of_its_own_is_named_with_it(word, command):
+    with pytest.raises(plan.BadChoice, match=f"{word} is no part of make bench: {command} makes it"):
+        plan.choose(plan.ordered("quick", 1), [word])
+
+
+def test_what_there_is_is_said_in_one_order_whatever_the_seed():
+    def said(seed: int) -> str:
+        with pytest.raises(plan.BadChoice) as told:
+            plan.choose(plan.ordered("quick", seed), ["nonsense"])
+        return str(told.value)
+
+    assert said(1) == said(2)
+    assert "there are E1, E2, E2-cost, E3-" in said(1) and said(1).index("E9,") < said(1).index("E10,")
+    assert said(1).index("E21,") < said(1).index("add_delete,"), "experiments come first"
