@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import sys
 from pathlib import Path
 
@@ -46,9 +45,11 @@ def main() -> int:
     try:
         return _make(session, runs)
     except KeyboardInterrupt:
-        hint = f"; to continue: make bench RESUME={session.results.path}" if session.results else ""
-        print(f"interrupted{hint}", file=sys.stderr)
+        hint = session.hint("make bench")
+        print(f"interrupted{hint and f'; {hint}'}", file=sys.stderr)
         return 130
+    except OSError as error:
+        return program.failed(error, session.hint("make bench"))
 
 
 def _parse() -> argparse.Namespace:
@@ -64,7 +65,7 @@ def _parse() -> argparse.Namespace:
     parent = "where to make the directory of the results (default: results/)"
     place.add_argument("--results-in", type=Path, metavar="DIR", help=parent)
     patience = "how long a program may take to start, answer or stop before it counts as hung (default: %(default)g)"
-    parser.add_argument("--patience", type=_seconds, default=PATIENCE, metavar="SECONDS", help=patience)
+    parser.add_argument("--patience", type=program.seconds, default=PATIENCE, metavar="SECONDS", help=patience)
     only = (
         "make only these runs. A word is an experiment, a server, or a run's name, in which * and ? stand for any "
         "text: --only E2 poll_srv makes the runs of E2 with poll_srv. A server beyond the five joins if it is named"
@@ -72,16 +73,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", action="extend", default=[], metavar="WORD", help=only)
     parser.add_argument("--list", action="store_true", help="print the names of the runs and make none")
     return parser.parse_args()
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
-    return value
 
 
 def _list(session: Session, runs: list[plan.Run]) -> int:

@@ -13,7 +13,7 @@ from statistics import median
 
 from suite import servers
 
-from bench import loops, pools, restarts, statistics, techniques
+from bench import files, loops, pools, restarts, statistics, techniques
 from bench.results import BadResults
 from bench.rows import Row, factors, final
 from bench.statistics import POLICIES, Summary
@@ -57,7 +57,8 @@ class Table:
     def write(self, path: Path) -> None:
         text = [" ".join(self.columns)]
         text += [" ".join(_word(line[name]) for name in self.columns) for line in self.lines]
-        path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        with files.naming(path):
+            path.write_text("\n".join(text) + "\n", encoding="utf-8")
 
 
 def read(path: Path, expected: tuple[str, ...]) -> Table:

@@ -168,21 +168,41 @@ def count(boots: Sequence[tuple[int, Sequence[Count]]], image: Path, patience: f
                 yield from boot.lacking()
 
 
-def _create(parent: Path, mode: str, seed: int, image: Path) -> Results:
+def _create(parent: Path, mode: str, seed: int, guest: dict[str, str]) -> Results:
     # The guest has one processor, so both sides are bound to it, and as many descriptors as the points need.
     results = Results.create(parent, mode, seed, pinned=True, descriptors=experiments.ENOUGH)
-    results.describe("guest", {"kernel": kernel.version(image), "emulator": machine.version()})
+    results.describe("guest", guest)
     return results
 
 
 def _make(arguments: argparse.Namespace) -> int:
     image = kernel.find(arguments.kernel, servers.build_dir() / "guest")
-    results = _create(arguments.results_in, "smoke" if arguments.smoke else "full", arguments.seed, image)
+    guest = {"kernel": kernel.version(image), "emulator": machine.version()}
+    results = _create(arguments.results_in, "smoke" if arguments.smoke else "full", arguments.seed, guest)
     what, repeats = (SMOKE, 1) if arguments.smoke else (WHOLE, BOOTS)
     boots = [(repeat, planned(what, arguments.seed, repeat)) for repeat in range(1, repeats + 1)]
-    total, failed, reasons = repeats * len(what), 0, ""
-    print(f"results: {results.path}\n{total} counts, a few minutes; {results.fingerprint['guest']['kernel']}")
-    for number, row in enumerate(count(boots, image, arguments.patience), start=1):
+    total = repeats * len(what)
+    ended = "counts cannot be continued; begin again: make bench-count"
+    try:
+        print(f"results: {results.path}\n{total} counts, a few minutes; {guest['kernel']}", flush=True)
+        failed = _add(results, count(boots, image, arguments.patience), total)
+    except KeyboardInterrupt:
+        print(f"interrupted after {len(results.rows())} of {total}: {ended}", file=sys.stderr)
+        return 130
+    except OSError as error:
+        return program.failed(error, ended)
+    finally:
+        if not results.rows():
+            results.remove()
+    from bench.__main__ import draw  # imported here, as there: numpy starts threads
+
+    return 0 if draw(results) and not failed else 1
+
+
+def _add(results: Results, answers: Iterator[Row], total: int) -> int:
+    """Keeps and prints each count as it comes. Returns how many failed."""
+    failed, reasons = 0, ""
+    for number, row in enumerate(answers, start=1):
         results.add(row)
         failed += row.verdict == "FAILED"
         if row.reasons and row.reasons == reasons:
@@ -193,9 +213,7 @@ def _make(arguments: argparse.Namespace) -> int:
         print(f"{place} {row.server:<10} {row.point:<48} r{row.repeat}  {found}", flush=True)
     if failed:
         print(f"{failed} of {total} counts failed")
-    from bench.__main__ import draw  # imported here, as there: numpy starts threads
-
-    return 0 if draw(results) and not failed else 1
+    return failed
 
 
 def main() -> int:
@@ -220,7 +238,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--kernel", default="", metavar="PATH", help="the guest's kernel (default: one of this system)")
     parser.add_argument("--results-in", type=Path, metavar="DIR", default=servers.ROOT / "results")
     patience = "how long a guest may be silent before it is ended (default: %(default)g)"
-    parser.add_argument("--patience", type=float, default=PATIENCE, metavar="SECONDS", help=patience)
+    parser.add_argument("--patience", type=program.seconds, default=PATIENCE, metavar="SECONDS", help=patience)
     parser.add_argument("--smoke", action="store_true", help="a few small counts in one boot, to see that it works")
     return parser.parse_args()
 

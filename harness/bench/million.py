@@ -234,9 +234,11 @@ def main() -> int:
     try:
         return _make(session, reachable([run for run in runs if session.missing(run)], print), options.kind)
     except KeyboardInterrupt:
-        hint = f"; to continue: make million RESUME={session.results.path}" if session.results else ""
-        print(f"interrupted{hint}", file=sys.stderr)
+        hint = session.hint("make million")
+        print(f"interrupted{hint and f'; {hint}'}", file=sys.stderr)
         return 130
+    except OSError as error:
+        return program.failed(error, session.hint("make million"))
 
 
 def _make(session: Session, runs: list[plan.Run], kind: str) -> int:

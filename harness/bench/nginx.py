@@ -24,7 +24,7 @@ from typing import Optional
 
 from suite import servers
 
-from bench import cores, process, statistics, steal
+from bench import cores, process, program, statistics, steal
 
 LEAST_PAIRS = 6  # an interval of the median takes so many
 CONNECTIONS = 50
@@ -198,7 +198,7 @@ def absent() -> Optional[str]:
 def arguments(words: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-nginx", description=__doc__)
     parser.add_argument("--pairs", metavar="N", type=int, default=8, help="of runs, for each case (default 8)")
-    parser.add_argument("--seconds", metavar="S", type=float, default=3, help="of each run (default 3)")
+    parser.add_argument("--seconds", metavar="S", type=program.seconds, default=3, help="of each run (default 3)")
     parser.add_argument("--output", metavar="FILE", type=Path, help="all samples, as JSON")
     parser.add_argument("--unpinned", action="store_true", help="bind the processes to no CPU")
     given = parser.parse_args(words)

@@ -2,23 +2,65 @@
 
 from __future__ import annotations
 
+import argparse
 import io
+import math
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from bench.results import BadResults
 from bench.rows import BadRows
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
+A_DAY = 86400.0  # seconds
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def interrupted_by_signals() -> None:
     """SIGTERM and SIGHUP end the program as Ctrl-C does: what it has started and made ends with it. A signal that was
     ignored when the program was started stays ignored."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING[1:]:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)
+    sys.unraisablehook = _send_again
+
+
+def _send_again(dropped: UnraisableHookArgs) -> None:
+    """Python drops an exception that is raised in a finalizer, or in what modules have it do around fork(2). An
+    interrupt that came just then comes once more."""
+    if not isinstance(dropped.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(dropped)
+        return
+    ends = [each for each in ENDING if signal.getsignal(each) is signal.default_int_handler]
+    threading.Timer(0.05, os.kill, (os.getpid(), ends[0])).start()
+
+
+def seconds(text: str) -> float:
+    """The value of an option: a time that a program can wait."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= A_DAY:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, and a day at most")
+    return value
+
+
+def failed(error: OSError, hint: str = "") -> int:
+    """Says what an error of the system has ended, and how to go on. Returns the exit status."""
+    what = f"{error.filename or 'writing results'}: {error.strerror}"
+    if isinstance(error, BrokenPipeError):  # the reader of the output, such as head, has closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        what = "nobody reads the output any more" if hint else ""  # where nothing was to be done but to print: no word
+    if what:
+        print(f"bench: {what}{f'; {hint}' if hint else ''}", file=sys.stderr)
+    return 1
 
 
 def status_of(step: Callable[[], int]) -> int:
@@ -29,10 +71,8 @@ def status_of(step: Callable[[], int]) -> int:
         return status
     except (BadResults, BadRows) as error:
         print(f"bench: {error}", file=sys.stderr)
-    except BrokenPipeError:  # the reader, such as head, has closed the pipe: there is nothing to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
-        print(f"bench: {error.filename or 'writing results'}: {error.strerror}", file=sys.stderr)
+        return failed(error)
     return 1
 
 
@@ -44,4 +84,5 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         raise SystemExit(status_of(main))
     except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
         raise SystemExit(130) from None

@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 from suite import servers
 
-from bench import charts, figures, fingerprint, model, program, shapes
+from bench import charts, figures, files, fingerprint, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
 from bench.results import BROKEN, BadResults, Results
@@ -151,11 +151,8 @@ def page(results: Results) -> str:
 
 
 def run(results: Results) -> int:
-    """Writes the page. A kill leaves the whole new page or the old one."""
-    path = results.path / "report.html"
-    unfinished = path.with_name(f".{path.name}")
-    unfinished.write_text(page(results), encoding="utf-8")
-    os.replace(unfinished, path)
+    """Writes the page."""
+    files.replace(results.path / "report.html", page(results))
     return 0
 
 

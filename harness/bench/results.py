@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import tempfile
 import time
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench import files
 from bench import fingerprint as fingerprints
 from bench import rows as table
 from bench.rows import Row
@@ -117,7 +119,7 @@ class Results:
     def open(cls, path: Path) -> Results:
         path = Path(path)
         if not path.is_dir():
-            raise BadResults(f"{path}: there is no such directory")
+            raise BadResults(f"{path}: {'is no directory' if path.exists() else 'there is no such directory'}")
         settings = _read_json(path / "settings.json")
         if settings.get("schema") != SCHEMA:
             raise BadResults(
@@ -162,11 +164,16 @@ class Results:
         return list(self._rows)
 
     def add(self, row: Row) -> None:
-        table.append(self.path / "runs.csv", row)
+        with files.naming(self.path / "runs.csv"):
+            table.append(self.path / "runs.csv", row)
         self._rows.append(row)
 
     def attempts(self, key: Key) -> list[Row]:
         return [row for row in self._rows if row.key == key]
+
+    def remove(self) -> None:
+        """A set that has no row, and to which none can be added, is none."""
+        shutil.rmtree(self.path)
 
     def describe(self, name: str, value: object) -> None:
         """Adds to the fingerprint what it cannot know by itself."""
@@ -214,11 +221,7 @@ def _rename(source: Path, target: Path) -> Path:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    files.replace(path, json.dumps(value, indent=2) + "\n")
 
 
 def _read_json(path: Path) -> dict[str, Any]:

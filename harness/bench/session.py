@@ -65,6 +65,10 @@ class Session:
         self.progress = Progress([])
         self._finished = self.results.finished() if self.results else set()
 
+    def hint(self, command: str) -> str:
+        """How to go on when something has ended the session; empty if it has not begun."""
+        return f"to continue: {command} RESUME={self.results.path}" if self.results else ""
+
     def missing(self, run: Run) -> bool:
         return run.key not in self._finished
 

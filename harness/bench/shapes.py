@@ -10,7 +10,6 @@ import argparse
 import functools
 import json
 import math
-import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -19,8 +18,8 @@ from typing import Any
 
 from suite import servers
 
-from bench import count_shapes, experiments, judging, loop_shapes, pool_shapes, program, restart_shapes, tls_shapes
-from bench import technique_shapes, uring_shapes
+from bench import count_shapes, experiments, files, judging, loop_shapes, pool_shapes, program, restart_shapes
+from bench import technique_shapes, tls_shapes, uring_shapes
 from bench.experiments import ENOUGH, Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
 from bench.results import Results
@@ -310,11 +309,8 @@ def text(verdicts: list[Verdict]) -> str:
 
 
 def write(path: Path, verdicts: list[Verdict]) -> None:
-    """A kill leaves the whole new file or the old one."""
-    unfinished = path.with_name(f".{path.name}")
     document = {"schema": SCHEMA, "verdicts": [_plain(asdict(each) | {"parts": _parts(each)}) for each in verdicts]}
-    unfinished.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    files.replace(path, json.dumps(document, indent=2) + "\n")
 
 
 def _parts(verdict: Verdict) -> list[dict[str, Any]]:

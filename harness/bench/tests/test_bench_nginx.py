@@ -44,6 +44,13 @@ def test_too_few_pairs_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "at least 6" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ["nan", "inf", "much"])
+def test_a_time_is_a_number_of_seconds(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        nginx.arguments(["--seconds", text])
+    assert f"{text!r} is no number of seconds" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(nginx.absent() is not None, reason=str(nginx.absent()))
 def test_one_sample_of_each(tmp_path) -> None:
     (tmp_path / "files").mkdir()

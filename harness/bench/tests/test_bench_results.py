@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -218,6 +219,26 @@ def test_a_run_that_went_wrong_is_missing(results, verdict):
     assert results.finished() == {row().key}
 
 
+def test_a_full_disk_is_told_with_the_file_and_leaves_what_was_there(results, monkeypatch):
+    """write(2) and fsync(2) know no name."""
+    results.add(row())
+    before = {path: path.read_bytes() for path in results.path.iterdir() if path.is_file()}
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError) as told:
+            results.describe("guest", {"kernel": "6.1"})
+        assert told.value.filename == str(results.path / "fingerprint.json")
+        with pytest.raises(OSError) as told:
+            results.add(row(repeat=2))
+        assert told.value.filename == str(results.path / "runs.csv")
+    assert {path for path in results.path.iterdir() if path.is_file()} == set(before)
+    assert (results.path / "fingerprint.json").read_bytes() == before[results.path / "fingerprint.json"]
+
+
 def test_a_kill_during_creation_leaves_nothing_half_made(tmp_path, monkeypatch):
     """Killed before each of its system calls: no directory with a final name is left that `open` refuses."""
 
@@ -284,7 +305,7 @@ def test_what_is_no_result_set_is_refused(results, tmp_path):
     settings, machine = results.path / "settings.json", results.path / "fingerprint.json"
     (tmp_path / "empty").mkdir()
     assert refusal(tmp_path / "nowhere").endswith("nowhere: there is no such directory")
-    assert refusal(settings).endswith("settings.json: there is no such directory")
+    assert refusal(settings).endswith("settings.json: is no directory")
     assert "settings.json: missing" in refusal(tmp_path / "empty")
 
     kept = settings.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -310,6 +311,54 @@ def test_an_interrupted_run_says_how_to_continue(build: Path, tmp_path: Path, nu
     assert "Traceback" not in said and "report" not in said, "what is incomplete is not drawn"
 
 
+DROPPED = """
+import os, signal, subprocess, time
+from bench import program
+program.interrupted_by_signals()
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGTERM))
+subprocess.run(["true"], preexec_fn=lambda: None)
+program.run(lambda: time.sleep(1000))
+"""
+
+
+def test_an_interrupt_in_the_middle_of_a_fork_is_not_lost() -> None:
+    """Python drops what a handler raises in there; the logging module, for one, has it run code around each fork."""
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED], env=module.environment(), stderr=subprocess.PIPE, text=True, timeout=60
+    )
+    assert done.returncode == 130 and done.stderr == "interrupted\n"
+
+
+def test_a_reader_that_goes_away_does_not_end_the_run_in_silence(build: Path, tmp_path: Path) -> None:
+    """make bench | head: head ends after its lines."""
+    place = ("--mode", "smoke", "--results-in", tmp_path / "results", "--only", "E1")
+    process = subprocess.Popen(
+        module.command("bench", *place), env=module.environment(BUILD_DIR=str(build)),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    path = only_set(tmp_path / "results")
+    assert process.wait(waiting.PATIENCE) == 1
+    assert errors == f"bench: nobody reads the output any more; to continue: make bench RESUME={path}\n"
+
+
+def test_a_full_disk_says_which_file_and_how_to_go_on(build: Path, begun: Path) -> None:
+    """A limit on the size of a file stands for the disk: the fingerprint of this build is larger."""
+    def no_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))
+
+    command = module.command("bench", "--resume", begun, "--only", run_name("E1", "poll_srv", "connections=2"))
+    environment = module.environment(BUILD_DIR=str(build))
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, preexec_fn=no_room)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    told = re.escape(f"bench: {begun}/fingerprint-") + r"\w+\.json: File too large; to continue: make bench RESUME="
+    assert re.fullmatch(told + re.escape(f"{begun}\n"), done.stderr), done.stderr
+    assert run(build, "--resume", begun, "--only", run_name("E1", "poll_srv", "connections=2")).returncode == 0
+
+
 def test_an_interrupt_while_a_server_starts_ends_the_run_at_once(build: Path, tmp_path: Path) -> None:
     parent = tmp_path / "results"
     parent.mkdir()
@@ -381,7 +430,10 @@ def test_results_of_another_kind_are_not_resumed(build: Path, tmp_path: Path) ->
     [
         (("--only", "E1", "nonsense"), "'nonsense' is no experiment"),
         (("--only", "E6", "select_srv"), "no run fits E6 select_srv together"),
+        (("--only", "E15"), "E15 is no part of make bench: make million makes it"),
         (("--patience", "0"), "'0' is no number of seconds above 0"),
+        (("--patience", "nan"), "'nan' is no number of seconds above 0"),
+        (("--patience", "1e300"), "'1e300' is no number of seconds above 0, and a day at most"),
         (("--mode", "fast"), "invalid choice: 'fast'"),
         (("E1",), "unrecognized arguments: E1"),
     ],

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import struct
 import subprocess
@@ -21,7 +22,7 @@ pytest.importorskip("jinja2")
 from bench import counts, rows  # noqa: E402
 from bench.results import Results  # noqa: E402
 from guest import archive, kernel, machine  # noqa: E402
-from suite import module, servers  # noqa: E402
+from suite import module, servers, waiting  # noqa: E402
 
 PLAN = [("microbench_wait", "--api", "poll"), ("microbench_wait", "--api", "select")]
 # qemu's options end with two -serial; the first names the file of the console.
@@ -152,12 +153,17 @@ def test_the_newest_kernel_that_is_here_is_taken(tmp_path, monkeypatch):
 
 def counted(stand_in: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """The command, with the programs of the stand-in and results beside them."""
+    place = ("--results-in", stand_in.parent / "results")
+    return module.run("bench.counts", "--smoke", *place, *words, BUILD_DIR=str(with_programs(stand_in)), **variables)
+
+
+def with_programs(stand_in: Path) -> Path:
+    """A directory of programs that has those of the guest."""
     build = stand_in.parent / "build"
     (build / "guest").mkdir(parents=True, exist_ok=True)
     for name in ("init", "microbench_wait"):
         shutil.copy(stand_in / name, build / "guest")
-    place = ("--results-in", stand_in.parent / "results")
-    return module.run("bench.counts", "--smoke", *place, *words, BUILD_DIR=str(build), **variables)
+    return build
 
 
 def test_without_the_emulator_it_is_skipped_with_the_reason(stand_in):
@@ -208,6 +214,42 @@ def test_every_count_has_a_row_also_one_without_an_answer(stand_in):
     assert results.fingerprint["guest"] == {"kernel": "6.1.0 #1 SMP", "emulator": "QEMU emulator version 7"}
     assert done.stdout.count("the guest stopped") == 1, "said once"
     assert json.loads((folder / "verdicts.json").read_text())["verdicts"], "the counts are judged"
+
+
+SLOW = """[ "$1" != --version ] || { echo "QEMU emulator version 7"; exit; }
+%s: > "$0.runs"
+exec sleep 1000
+"""
+
+
+@pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM), ids=lambda number: number.name)
+@pytest.mark.parametrize("answer", ("", "printf 'begin 0\\nx\\nend 0 1\\n'; "), ids=("none", "one"))
+@pytest.mark.cause("an interrupt is silent, and what it leaves looks like results that can be continued")
+def test_an_interrupt_says_what_is_there(stand_in, answer, number):
+    qemu(stand_in, SLOW % answer)
+    place = stand_in.parent / "results"
+    image = an_image(stand_in / "vmlinuz")
+    process = subprocess.Popen(
+        module.command("bench.counts", "--smoke", "--results-in", place, "--kernel", image),
+        env=module.environment(BUILD_DIR=str(with_programs(stand_in))),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    for _ in range(3 if answer else 2):
+        process.stdout.readline()
+    waiting.until(lambda: (stand_in / f"{machine.QEMU}.runs").exists(), "a guest")
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=waiting.PATIENCE)
+    made = 1 if answer else 0
+    told = f"interrupted after {made} of {len(counts.SMOKE)}: counts cannot be continued; begin again: make bench-count"
+    assert (process.returncode, errors) == (130, f"{told}\n")
+    assert len(list(place.iterdir())) == made, "without a row there are no results"
+
+
+@pytest.mark.parametrize("text", ["nan", "0", "1e300"])
+def test_a_patience_is_a_number_of_seconds(stand_in, text):
+    done = counted(stand_in, "--patience", text)
+    assert done.returncode == 2 and f"{text!r} is no number of seconds" in done.stderr
 
 
 def test_both_boots_count_the_same_with_other_seeds_and_in_another_order():
