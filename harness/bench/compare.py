@@ -3,11 +3,14 @@
     python -m bench.compare A B
 
 Both runs of a pair have the same load, so that their ratio varies less than their figures. If the loads of a pair
-differ, nothing is compared."""
+differ, nothing is compared. What cannot be compared, because one of the sets has no figure there, is told: a server
+that crashes has none."""
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -28,31 +31,72 @@ class Comparison:
     before: float  # median of the runs of A that are in a pair
     after: float
     ratio: Summary  # of after / before, over the pairs
+    lacking: str  # why it has fewer pairs than there are repeats; empty if it has all
 
     @property
     def mark(self) -> str:
         """better or worse if the interval of the ratio excludes 1; with a ? if that is only the range, or if a run only
-        bounds the figure."""
-        if self.ratio.low <= 1 <= self.ratio.high:
+        bounds the figure. Rounded as it is printed: a count that differs in its fifth digit is the same."""
+        low, high = round(self.ratio.low, 3), round(self.ratio.high, 3)
+        # What was never there before, or was there and is gone in some runs, has no ratio that 1 could be near.
+        appeared = low == 1 and high == math.inf
+        vanished = low == 0 and high == 1
+        if low <= 1 <= high and not appeared and not vanished:
             return ""
-        word = "better" if (self.ratio.low > 1) == self.figure.more_is_better else "worse"
-        return word if self.ratio.interval and not self.ratio.bound else f"{word}?"
+        word = "better" if (low > 1 or appeared) == self.figure.more_is_better else "worse"
+        certain = self.ratio.interval and not self.ratio.bound and not appeared and not vanished
+        return word if certain else f"{word}?"
 
 
-def compare(before: list[Row], after: list[Row]) -> list[Comparison]:
+Place = tuple[str, str, str]  # experiment, server, point
+Runs = list[Row]
+
+
+def compare(before: Runs, after: Runs) -> list[Comparison]:
     """One comparison for each experiment, server and point, in the order of `before`. Raises BadResults if two rows
     with one key had different loads, and if there is no pair."""
-    others = {row.key: row for row in table.final(after)}
-    groups: dict[tuple[str, str, str], list[tuple[Row, Row]]] = {}
-    for row in table.final(before):
-        other = others.get(row.key)
-        if other is not None:
-            _same_load(row, other)
-            groups.setdefault(row.key[:3], []).append((row, other))
-    compared = [found for pairs in groups.values() if (found := _compare(pairs)) is not None]
+    ours, others = _by_place(before), _by_place(after)
+    compared = []
+    for place, its in ours.items():
+        found = _compare(its, others[place]) if place in others else None
+        if found is not None:
+            compared.append(found)
     if not compared:
         raise BadResults("the two result sets have no run with figures in common: nothing to compare")
     return compared
+
+
+def _by_place(rows: Runs) -> dict[Place, Runs]:
+    places: dict[Place, Runs] = {}
+    for row in table.final(rows):
+        places.setdefault(row.key[:3], []).append(row)
+    return places
+
+
+def apart(before: Runs, after: Runs) -> list[str]:
+    """What compare() cannot pair at all, in lines: points with runs in one set only, and points that have no pair with
+    figures."""
+    ours, others = _by_place(before), _by_place(after)
+    alone: Counter[tuple[str, str, str]] = Counter()
+    lines = []
+    for place in dict.fromkeys((*ours, *others)):
+        its, those = ours.get(place, []), others.get(place, [])
+        if not its or not those:
+            alone[(*place[:2], "A" if its else "B")] += 1
+        elif place[0] in MAIN_FIGURE and _compare(its, those) is None:
+            figure = MAIN_FIGURE[place[0]]
+            lines.append(f"{' '.join(place)}: {_having(its, figure, 'A')}; {_having(those, figure, 'B')}")
+    for (experiment, server, one), count in alone.items():
+        have = "point has" if count == 1 else "points have"
+        lines.append(f"{experiment} {server}: {count} {have} runs in {one} only")
+    return lines
+
+
+def _having(rows: Runs, figure: Figure, name: str) -> str:
+    """How many runs have a figure, and how the others ended."""
+    ended = Counter(row.verdict for row in rows if _value(row, figure) is None)
+    why = f" ({', '.join(f'{count} {verdict}' for verdict, count in ended.items())})" if ended else ""
+    return f"{name} has a figure in {len(rows) - sum(ended.values())} of {len(rows)} runs{why}"
 
 
 def _same_load(one: Row, other: Row) -> None:
@@ -64,32 +108,46 @@ def _same_load(one: Row, other: Row) -> None:
         )
 
 
-def _compare(pairs: list[tuple[Row, Row]]) -> Optional[Comparison]:
-    first = pairs[0][0]
+def _compare(before: Runs, after: Runs) -> Optional[Comparison]:
+    """Of the runs at one place. None if there is no pair with figures."""
+    first = before[0]
     figure = MAIN_FIGURE.get(first.experiment)
     if figure is None:
         return None
-    measured = [(one, other) for one, other in pairs if _value(one, figure) and _value(other, figure)]
+    others = {row.repeat: row for row in after}
+    pairs = [(row, others[row.repeat]) for row in before if row.repeat in others]
+    for one, other in pairs:
+        _same_load(one, other)
+    measured = [(a, b, one, other) for one, other in pairs
+                if (a := _value(one, figure)) is not None and (b := _value(other, figure)) is not None]  # fmt: skip
     if not measured:
         return None
-    befores = [_value(one, figure) for one, _ in measured]
-    afters = [_value(other, figure) for _, other in measured]
-    bounds = {statistics.bound(row, figure.column) for pair in measured for row in pair} - {""}
-    disturbed = sum(any(row.disturbed for row in pair) for pair in measured)
+    repeats = len({row.repeat for row in (*before, *after)})
+    lacking = f"{len(measured)} of {repeats} pairs: {_having(before, figure, 'A')}, {_having(after, figure, 'B')}"
+    bounds = {statistics.bound(row, figure.column) for *_, one, other in measured for row in (one, other)} - {""}
+    disturbed = sum(bool(one.disturbed or other.disturbed) for *_, one, other in measured)
     return Comparison(
         first.experiment,
         first.server,
         first.point,
         figure,
-        statistics.summarise(befores).median,
-        statistics.summarise(afters).median,
-        statistics.summarise([b / a for a, b in zip(befores, afters)], min(bounds, default=""), disturbed),
+        statistics.summarise([a for a, *_ in measured]).median,
+        statistics.summarise([b for _, b, *_ in measured]).median,
+        statistics.summarise([_ratio(a, b) for a, b, *_ in measured], min(bounds, default=""), disturbed),
+        lacking if len(measured) < repeats else "",
     )
 
 
-def _value(row: Row, figure: Figure) -> float:
-    """0 if there is none: no ratio can be made with 0 either."""
-    return getattr(row, figure.column) or 0.0
+def _ratio(before: float, after: float) -> float:
+    """Twice nothing is the same; something after nothing is without bounds."""
+    if before == 0:
+        return 1.0 if after == 0 else math.inf
+    return after / before
+
+
+def _value(row: Row, figure: Figure) -> Optional[float]:
+    value: Optional[float] = getattr(row, figure.column)
+    return value
 
 
 def text(compared: list[Comparison]) -> str:
@@ -100,6 +158,7 @@ def text(compared: list[Comparison]) -> str:
     for each in compared:
         doubt = "  some figures are bounds" if each.ratio.bound else ""
         doubt += f"  {each.ratio.disturbed} disturbed" if each.ratio.disturbed else ""
+        doubt += f"  {each.lacking}" if each.lacking else ""
         lines.append(
             f"{each.experiment:12}{each.server:17}{each.point:34}{each.figure.column:15}"
             f"{each.before:12.5g}{each.after:12.5g}{each.ratio.median:8.3f}{each.ratio.low:8.3f}{each.ratio.high:8.3f}"
@@ -111,6 +170,9 @@ def text(compared: list[Comparison]) -> str:
 def _explained(compared: list[Comparison]) -> list[str]:
     marked = sum(bool(each.mark) for each in compared)
     lines = [f"{marked} of {len(compared)} points are marked: their low and high lie on one side of 1."]
+    short = sum(bool(each.lacking) for each in compared)
+    if short:
+        lines.append(f"{short} of {len(compared)} points lack pairs, where one of the sets has no figure.")
     if all(each.ratio.interval for each in compared):
         lines.append("low, high: interval of the median ratio, at least 95%. Of 20 points without any change")
         lines.append("one would be marked by chance.")
@@ -139,11 +201,13 @@ def main() -> int:
     parser.add_argument("after", type=Path, metavar="B", help="another one")
     arguments = parser.parse_args()
     before, after = Results.open(arguments.before), Results.open(arguments.after)
-    compared = compare(before.rows(), after.rows())
+    compared, lone = compare(before.rows(), after.rows()), apart(before.rows(), after.rows())
     print(f"A: {before.path}\nB: {after.path}")
     for line in differences(before, after) or ["the same machine, build and settings"]:
         print(f"   {line}")
     print(f"\n{text(compared)}")
+    if lone:
+        print("\n".join(("", "Not compared:", *(f"   {line}" for line in lone))))
     return 0
 
 

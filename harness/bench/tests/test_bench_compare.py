@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,10 +107,63 @@ def test_different_loads_are_refused():
     )
 
 
-@pytest.mark.parametrize("after", [[], runs(1, server="epoll_lt"), [row(1, None, verdict="FAILED")], [row(1, 0)]])
+@pytest.mark.parametrize("after", [[], runs(1, server="epoll_lt"), [row(1, None, verdict="FAILED")]])
 def test_nothing_in_common_is_refused(after):
     with pytest.raises(BadResults, match="no run with figures in common"):
         compare.compare(runs(1), after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "mark", "low", "high"),
+    [
+        ([0] * 6, [7] * 6, "worse", math.inf, math.inf),
+        ([0] * 6, [0] * 5 + [7], "worse?", 1, math.inf),
+        ([7] * 6, [0] * 6, "better", 0, 0),
+        ([7] + [0] * 5, [0] * 6, "better?", 0, 1),
+        ([0] * 6, [0] * 6, "", 1, 1),
+        ([0, 0, 0, 0, 7, 7], [0, 0, 7, 7, 0, 0], "", 0, math.inf),
+        ([0], [7], "worse?", math.inf, math.inf),
+    ],
+)
+def test_a_count_of_0_is_a_figure_like_others(before, after, mark, low, high):
+    (found,) = compare.compare(runs(*before, experiment="E21"), runs(*after, experiment="E21"))
+    assert (found.mark, found.ratio.low, found.ratio.high) == (mark, low, high)
+    assert "nan" not in compare.text([found])
+
+
+def test_a_rate_that_fell_to_0_is_worse():
+    (found,) = compare.compare(runs(*[100.0] * 6), runs(*[0.0] * 6))
+    assert (found.after, found.mark) == (0, "worse")
+
+
+def test_a_difference_that_is_not_printed_is_no_difference():
+    (found,) = compare.compare(runs(3.0002, experiment="E5"), runs(3.00018, experiment="E5"))
+    assert found.mark == ""
+
+
+def test_pairs_that_lack_a_figure_are_told():
+    after = runs(150, 150, 150) + [row(4, None, verdict="FAILED"), row(5, None, verdict="ERRORS")]
+    (found,) = compare.compare(runs(*[100.0] * 6), after)
+    assert found.ratio.runs == 3
+    said = "3 of 6 pairs: A has a figure in 6 of 6 runs, B has a figure in 3 of 5 runs (1 FAILED, 1 ERRORS)"
+    assert said in compare.text([found]) and "1 of 1 points lack pairs" in compare.text([found])
+    (found,) = compare.compare(after, runs(*[100.0] * 6))
+    assert "A has a figure in 3 of 5 runs (1 FAILED, 1 ERRORS), B has" in compare.text([found])
+    assert " of " not in compare.text(compare.compare(runs(1, 2), runs(1, 2))).splitlines()[1]
+
+
+def test_what_cannot_be_paired_is_told():
+    """A server that fails everywhere, and points, servers and experiments that one set has alone."""
+    failed = [row(repeat, None, experiment="E1", verdict="FAILED") for repeat in (1, 2)]
+    before = runs(1, 2) + runs(1, 2, experiment="E1") + runs(1, server="epoll_lt")
+    after = runs(1, 2) + failed + runs(5, experiment="E5") + runs(5, experiment="E5", point="connections=2")
+    assert compare.apart(before, after) == [
+        f"E1 poll_srv {POINT}: A has a figure in 2 of 2 runs; B has a figure in 0 of 2 runs (2 FAILED)",
+        "E2 epoll_lt: 1 point has runs in A only",
+        "E5 poll_srv: 2 points have runs in B only",
+    ]
+    assert len(compare.compare(before, after)) == 1
+    assert compare.apart(runs(1, 2), runs(1, 2)) == []
 
 
 def test_an_experiment_without_a_main_figure_is_left_out():
@@ -145,6 +199,8 @@ def test_the_program_prints_ratios_and_what_else_differs(made):
         "E2", "poll_srv", "idle=8000", "active=8", "throughput", "100", "90", "0.900", "0.900", "0.900", "6", "worse"
     ]  # fmt: skip
     assert "1 of 1 points are marked: their low and high lie on one side of 1." in lines
+    lines = module.run("bench.compare", before.path, before.path).stdout.splitlines()
+    assert "Not compared:" not in "\n".join(lines)
 
 
 def test_the_same_build_is_said_only_where_it_is_known(made):
@@ -159,6 +215,17 @@ def test_the_same_build_is_said_only_where_it_is_known(made):
     assert said(one, one) == "the same machine, build and settings"
     assert said(one, other) == "programs: another build of poll_srv"
     assert said(one, older) == said(older, older) == "programs: whether they are the same is not known"
+
+
+def test_the_program_names_what_it_does_not_compare(made):
+    """A crash is no figure, and nothing that a change broke may be missing in silence."""
+    before, after = made(runs(1) + runs(1, experiment="E1")), made(runs(1) + [row(1, None, "E1", verdict="FAILED")])
+    done = module.run("bench.compare", before.path, after.path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-2:] == [
+        "Not compared:",
+        f"   E1 poll_srv {POINT}: A has a figure in 1 of 1 runs; B has a figure in 0 of 1 runs (1 FAILED)",
+    ]
 
 
 def test_the_program_refuses_in_one_line(made, tmp_path):
