@@ -10,6 +10,9 @@ third of either side. Fewer than six pairs decide nothing. A slope is judged in 
 
 A count is the same on a fast and on a slow machine. All its runs must lie within the limits; one is enough.
 
+A run that has no figure, as after a crash, is not left out. Its figure could have been anything, so its pair is one
+whose ratio lies anywhere: such a pair makes the interval wider, and of a count it leaves none.
+
 Where the client was the limit (CLIENT_BOUND) a figure of the server is a bound. A pair with a bound says that the ratio
 is at least, or at most, this; such pairs are used like all others."""
 
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import math
 import statistics as of_numbers
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +35,7 @@ REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 INCONCLUSIVE, NOT_MEASURED = "inconclusive", "not measured"
 OUTCOMES = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_MEASURED)
 ENDLESS = math.inf
+NO_FIGURES = ("FAILED", "ERRORS")  # runs with these verdicts have none
 
 Span = tuple[float, float]  # a true value lies between these two
 
@@ -97,7 +102,7 @@ class Judged:
     outcome: str
     figures: str  # in words
     interval: Optional[Span] = None
-    samples: int = 0  # pairs, slopes, or runs of a count
+    samples: int = 0  # pairs, slopes, or runs of a count that have figures
 
 
 class Unusable(Exception):
@@ -142,6 +147,21 @@ class Figures:
         count = sum(len({self.origin(row) for row in rows}) > 1 for rows in samples)
         return f"; {_count(range(count), what)} made on different machines or builds" if count else ""
 
+    def made(self, part: Part) -> list[Row]:
+        return [row for row in self.rows if Place(row.server, row.point) in part.places]
+
+    def repeats(self, part: Part) -> int:
+        """In how many repeats a run was made for the part."""
+        return len({row.repeat for row in self.made(part)})
+
+    def lacking(self, part: Part) -> str:
+        """The runs without a figure, and those that were not made beside one that was; empty if there are none."""
+        made = self.made(part)
+        ended = Counter(row.verdict if row.verdict in NO_FIGURES else "without a figure"
+                        for row in made if getattr(row, part.column) is None)  # fmt: skip
+        ended["not made"] = len(part.places) * self.repeats(part) - len(made)
+        return ", ".join(f"{_count(range(runs), 'run')} {how}" for how, runs in ended.items() if runs)
+
 
 def judge(part: Part, figures: Figures) -> Judged:
     judges: dict[type, Callable[..., Judged]] = {Value: _judge_value, Ratio: _judge_ratio, Slope: _judge_slope}
@@ -154,10 +174,22 @@ def judge(part: Part, figures: Figures) -> Judged:
 def _judge_value(part: Value, figures: Figures) -> Judged:
     found = list(figures.at(part.place, part.column).values())
     spans = [_span(row, part.column) for row in found]
-    truth = (min(low for low, _ in spans), max(high for _, high in spans))
     sources = len({figures.origin(row) for row in found})
-    note = f"; from {sources} machines or builds" if sources > 1 else ""
-    words = f"{_span_text(truth)} ({_count(spans, 'run')}{note})"
+    note = f"from {sources} machines or builds" if sources > 1 else ""
+    return _judged(part, figures, spans, (0, math.inf), "run", note)
+
+
+def _judged(part: Part, figures: Figures, spans: list[Span], anything: Span, what: str, more: str = "") -> Judged:
+    """`spans`: one for each repeat that has all its figures. `anything`: where the sample of another one may lie."""
+    repeats, lacking = figures.repeats(part), figures.lacking(part)
+    share = f"{len(spans)} of {_count(range(repeats), what)}" if len(spans) < repeats else _count(spans, what)
+    seen = _interval(spans, part, what)
+    if seen is None:
+        raise Unusable(INCONCLUSIVE, f"only {share}: six are needed{f' ({lacking})' if lacking else ''}")
+    truth = _interval([*spans, *[anything] * (repeats - len(spans))], part, what) or anything
+    shown = f"{_span_text(seen)} where measured" if truth == anything != seen else _span_text(truth)
+    kind = "slope " if isinstance(part, Slope) else ""
+    words = f"{kind}{shown} ({'; '.join(each for each in (share, lacking, more) if each)})"
     return Judged(part, within(truth, part.low, part.high), words, truth, len(spans))
 
 
@@ -165,13 +197,11 @@ def _judge_ratio(part: Ratio, figures: Figures) -> Judged:
     above, below = figures.at(part.above, part.column), figures.at(part.below, part.column)
     repeats = sorted(above.keys() & below.keys())
     pairs = [_quotient(_span(above[each], part.column), _span(below[each], part.column)) for each in repeats]
-    truth = _interval(pairs, part.column, "pair")
     medians = f"{_median(above, part.column)} / {_median(below, part.column)}"
     far = sum(_apart(above[each], below[each]) for each in repeats)
     note = f"; {_count(range(far), 'pair')} made more than ten minutes apart" if far else ""
     note += figures.mixed([(above[each], below[each]) for each in repeats], "pair")
-    words = f"{_span_text(truth)} ({_count(pairs, 'pair')}; {medians}{note})"
-    return Judged(part, within(truth, part.low, part.high), words, truth, len(pairs))
+    return _judged(part, figures, pairs, (0, math.inf), "pair", medians + note)
 
 
 def _apart(one: Row, other: Row) -> bool:
@@ -204,11 +234,10 @@ def _judge_slope(part: Slope, figures: Figures) -> Judged:
         if min(heights) <= 0:
             raise Unusable(INCONCLUSIVE, "a figure of 0 has no logarithm")
         slopes.append(statistics.log_log_slope(list(zip(where, heights))))
-    truth = _interval([(slope, slope) for slope in slopes], part.column, "slope")
     shown = ", ".join(f"{_median(rows, part.column)} at {x:g}" for x, rows in zip(where, found))
-    note = figures.mixed([[rows[repeat] for rows in found] for repeat in repeats], "repeat")
-    words = f"slope {_span_text(truth)} ({_count(slopes, 'repeat')}; {shown}{note})"
-    return Judged(part, within(truth, part.low, part.high), words, truth, len(slopes))
+    mixed = figures.mixed([[rows[repeat] for rows in found] for repeat in repeats], "repeat")
+    spans = [(slope, slope) for slope in slopes]
+    return _judged(part, figures, spans, (-math.inf, math.inf), "repeat", shown + mixed)
 
 
 def _span(row: Row, column: str) -> Span:
@@ -223,17 +252,15 @@ def _span(row: Row, column: str) -> Span:
     return (value, value)
 
 
-def _interval(spans: Sequence[Span], column: str, what: str) -> Span:
-    """That of the median. Spans that are bounds make it wider on their side."""
-    if column in COUNTS and spans:
-        return (min(low for low, _ in spans), max(high for _, high in spans))
+def _interval(spans: Sequence[Span], part: Part, what: str) -> Optional[Span]:
+    """That of the median; None for too few. Spans that are bounds make it wider on their side."""
     if not spans:
         raise Unusable(INCONCLUSIVE, f"no {what}")
+    if isinstance(part, Value) or part.column in COUNTS:
+        return (min(low for low, _ in spans), max(high for _, high in spans))
     lows = statistics.interval([low for low, _ in spans])
     highs = statistics.interval([high for _, high in spans])
-    if lows is None or highs is None:
-        raise Unusable(INCONCLUSIVE, f"only {_count(spans, what)}: six are needed")
-    return (lows[0], highs[1])
+    return None if lows is None or highs is None else (lows[0], highs[1])
 
 
 def _median(rows: dict[int, Row], column: str) -> str:
@@ -251,6 +278,8 @@ def _span_text(span: Span) -> str:
                  else f"{value:.0f}" for value in span)  # fmt: skip
     if span[1] == math.inf:
         return f"at least {low}"
+    if span[0] == -math.inf:
+        return f"at most {high}"
     return low if low == high else f"{low} to {high}"
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import csv
 import json
 import math
+import shutil
 import statistics
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,12 @@ def spans(rows: Rows, experiment: str, place: dict[str, str], column: str) -> di
     return found
 
 
+def made(rows: Rows, experiment: str, places: list[dict[str, str]]) -> set[int]:
+    """The repeats in which one of the places was run."""
+    named = [(experiment, place["server"], place["point"]) for place in places]
+    return {int(row["repeat"]) for row in rows if (row["experiment"], row["server"], row["point"]) in named}
+
+
 def middle(values: list[float]) -> Span | None:
     """The narrowest symmetric pair of order statistics that misses the median with at most 5%."""
     ordered, n = sorted(values), len(values)
@@ -73,7 +81,20 @@ def interval(samples: list[Span], exact: bool) -> Span | None:
     return (lows[0], highs[1]) if lows and highs else None
 
 
+def places_of(part: dict[str, Any], kind: str) -> list[dict[str, str]]:
+    names = {"value": ["place"], "ratio": ["above", "below"]}
+    return part["places"] if kind == "slope" else [part[name] for name in names[kind]]
+
+
 def samples_of(part: dict[str, Any], kind: str, experiment: str, rows: Rows) -> list[Span]:
+    """A repeat with a run that has no figure could have given anything."""
+    found = measured_samples(part, kind, experiment, rows)
+    anything = (-math.inf if kind == "slope" else 0.0, math.inf)
+    lacking = len(made(rows, experiment, places_of(part, kind))) - len(found)
+    return found + [anything] * lacking if found else []
+
+
+def measured_samples(part: dict[str, Any], kind: str, experiment: str, rows: Rows) -> list[Span]:
     column = part["column"]
     if kind == "value":
         return list(spans(rows, experiment, part["place"], column).values())
@@ -161,6 +182,44 @@ def test_an_error_in_a_row_changes_the_verdict(kind: str, counts: tuple[str, ...
         assert outcome(verdict, spoilt, counts) != "reproduced", verdict["name"]
         changed += 1
     assert changed, f"no {kind} was reproduced"
+
+
+def crash(rows: Rows, experiment: str, place: dict[str, str], count: int) -> Rows:
+    """The rows with the last repeats of a place without figures, as a crash leaves them."""
+    crashed = []
+    for row in rows:
+        here = (row["experiment"], row["server"], row["point"]) == (experiment, place["server"], place["point"])
+        if here and int(row["repeat"]) <= count:
+            figures = list(row)[list(row).index("throughput") :]
+            row = row | dict.fromkeys(figures, "") | {"verdict": "FAILED", "reasons": "ended with signal 11"}
+        crashed.append(row)
+    return crashed
+
+
+@pytest.mark.parametrize("folder", SETS, ids=lambda path: path.name)
+def test_crashes_make_both_rules_say_the_same(folder: Path, tmp_path: Path, counts: tuple[str, ...]) -> None:
+    """A crash in one run of each place of a shape, and crashes in a third of them."""
+    from bench import shapes
+    from bench.results import Results
+
+    rows, copy, before = rows_of(folder), tmp_path / "copy", measured(folder)
+    shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("charts", "counts", "loadgen"))
+    for count in (1, 4):
+        crashed = rows
+        for verdict in before:
+            for judged in verdict["parts"]:
+                place = places_of(judged["part"], judged["kind"])[0]
+                crashed = crash(crashed, verdict["experiment"], place, count)
+        with (copy / "runs.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(crashed)
+        found = {each.name: each.outcome for each in shapes.judge(Results.open(copy))}
+        some_left = [each for each in before if any(part["samples"] > count for part in each["parts"])]
+        assert {each["name"]: found[each["name"]] for each in some_left} == {
+            each["name"]: outcome(each, crashed, counts) for each in some_left
+        }
+        assert Counter(found.values())["reproduced"] < Counter(each["outcome"] for each in before)["reproduced"]
 
 
 def line_of(verdict: dict[str, Any]) -> str:

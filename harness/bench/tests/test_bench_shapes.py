@@ -309,12 +309,75 @@ def test_runs_are_paired_by_their_repeat(results):
     assert judged(results, "cycle-one").figures.startswith("16.7 to 600 (6 pairs; 350 / 3.5)")
 
 
-def test_a_run_without_a_figure_leaves_its_partner_alone(results):
-    add_pairs(results, 60, 60, 60, 60, 60, 60, 60)
-    results.add(Row("E4-cycle", "poll_srv", "watched=9000 ready=1", 1, 2, 1, "FAILED"))
-    assert judged(results, "cycle-one").figures.startswith("60 (6 pairs; ")
-    results.add(Row("E4-cycle", "poll_srv", "watched=9000 ready=1", 2, 2, 1, "FAILED"))
+# Runs without a figure
+
+
+def lose(results: Results, experiment: str, server: str, point: str, *repeats: int, verdict: str = "FAILED") -> None:
+    """The last attempt at these runs has no figure."""
+    for repeat in repeats:
+        results.add(Row(experiment, server, point, repeat, 2, 1, verdict))
+
+
+@pytest.mark.parametrize("verdict", ["FAILED", "ERRORS", "VALID"])
+def test_a_crash_is_not_left_out(results, verdict):
+    """Whoever drops the pair that lies beyond the limit says that the limit, 50, is kept."""
+    add_pairs(results, 40, 60, 60, 60, 60, 60, 60)
     assert outcome(results, "cycle-one") == "inconclusive"
+    lose(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", 1, verdict=verdict)
+    found = judged(results, "cycle-one")
+    assert found.outcome == "inconclusive"
+    how = "without a figure" if verdict == "VALID" else verdict
+    assert found.figures.startswith(f"60 where measured (6 of 7 pairs; 1 run {how}; ")
+
+
+@pytest.mark.parametrize("lost, expected", [((), "reproduced"), ((3, 9), "reproduced"), ((3, 9, 11), "inconclusive")])
+def test_a_pair_without_a_figure_could_have_had_any_ratio(results, lost, expected):
+    """Of twelve pairs the third of either side decides, so two of them may be anything."""
+    add_pairs(results, *[60] * 12)
+    lose(results, "E4-cycle", "epoll_lt", "watched=9000 ready=1", *lost)
+    found = judged(results, "cycle-one")
+    assert found.outcome == expected
+    shown = {0: "60 (12 pairs; ", 2: "60 (10 of 12 pairs; 2 runs FAILED; "}
+    assert found.figures.startswith(shown.get(len(lost), "60 where measured (9 of 12 pairs; 3 runs FAILED; "))
+
+
+def test_runs_without_a_figure_do_not_hide_what_is_refuted(results):
+    add_pairs(results, *[10] * 12)
+    lose(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", 1, 2)
+    assert outcome(results, "cycle-one") == "not reproduced"
+
+
+def test_too_few_pairs_say_why(results):
+    add_pairs(results, *[60] * 6)
+    lose(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", 1)
+    lose(results, "E4-cycle", "epoll_lt", "watched=9000 ready=1", 1, 2, verdict="ERRORS")
+    found = judged(results, "cycle-one")
+    assert found.outcome == "inconclusive"
+    assert found.figures == "only 4 of 6 pairs: six are needed (2 runs ERRORS, 1 run FAILED)"
+
+
+def test_half_a_pair_is_no_pair(results):
+    add(results, "E4-cycle", "poll_srv", "watched=9000 ready=1", *[60.0] * 7)
+    add(results, "E4-cycle", "epoll_lt", "watched=9000 ready=1", *[1.0] * 6)
+    found = judged(results, "cycle-one")
+    assert found.outcome == "inconclusive" and "(6 of 7 pairs; 1 run not made; " in found.figures
+
+
+def test_a_count_needs_the_figures_of_all_its_runs(results):
+    add(results, "E5", "level", "connections=1", 3.0, 3.0)
+    assert outcome(results, "calls-level") == "reproduced"
+    lose(results, "E5", "level", "connections=1", 2)
+    found = judged(results, "calls-level")
+    assert (found.outcome, found.figures) == ("inconclusive", "3.00 where measured (1 of 2 runs; 1 run FAILED)")
+
+
+def test_a_slope_needs_the_figures_of_all_its_repeats(results):
+    add_waits(results, "poll_srv", {n: float(n) for n in (1000, 4000, 16000)})
+    add(results, "E4-wait", "poll_srv", "watched=4000 ready=1 place=last", *[4000.0] * 7)
+    assert judged(results, "wait-slope-poll").figures.startswith(
+        "slope 1.00 where measured (6 of 7 repeats; 2 runs not made; "
+    )
+    assert outcome(results, "wait-slope-poll") == "inconclusive"
 
 
 def test_an_outcome_leaves_no_run_out(results):
