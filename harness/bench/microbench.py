@@ -14,6 +14,8 @@ from bench.cores import Cores
 from bench.loads import Failed
 from bench.requests import Request, Taken
 
+LIMIT = 5.0  # percent of its time that a program may be without a CPU; the load generator has the same for its threads
+
 
 def one_wait(request: Request) -> Taken:
     """E4: the call that waits, alone."""
@@ -103,6 +105,15 @@ def run(request: Request, program: str, wanted: dict[str, str], *options: object
     try:
         report = json.loads(result.stdout)
         figures = {column: float(report["figures"][name]) for column, name in wanted.items()}
-        return Taken("VALID", report["schedule_hash"], [], {**figures}, watch.disturbed())
+        disturbed = "; ".join(filter(None, (watch.disturbed(), _preempted(report["figures"].get("preempted", 0)))))
+        return Taken("VALID", report["schedule_hash"], [], {**figures}, disturbed)
     except (ValueError, KeyError, TypeError) as error:
         raise Failed(f"{program} printed what cannot be read ({error!r}): {result.stdout[:200]!r}") from None
+
+
+def _preempted(percent: float) -> str:
+    """In the words of the load generator; empty where another program hardly had the core. A program that is not alone
+    on its core by itself does not tell."""
+    if percent <= LIMIT:
+        return ""
+    return f"preempted: the program stood ready without a CPU for {percent:.2f}% of the time (limit {LIMIT:g}%)"

@@ -12,7 +12,7 @@ from typing import Optional
 
 from suite import kernel, servers
 
-from bench import experiments, fingerprint, microbench, plan, rows
+from bench import alone, experiments, fingerprint, microbench, plan, rows
 from bench.cores import Cores, choose_cores
 from bench.loads import Driver, Failed
 from bench.plan import Run
@@ -89,6 +89,7 @@ class Session:
     def _begin(self, runs: Sequence[Run]) -> None:
         """From here on there is a result set."""
         self.progress = Progress(runs)
+        self._alone = alone.hold()
         if self.results is None:
             self.results = Results.create(
                 self.parent, self.mode, self.seed, self.cores.pinned, self.descriptors
@@ -99,6 +100,8 @@ class Session:
                 _say(f"note: changed since the last session: {change}")
         _say(f"results: {_short(self.results.path)}")
         _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
+        if self._alone is None:
+            _say(f"note: {alone.OTHER}")
         for remark in fingerprint.remarks([self.results.fingerprint, *self.results.later.values()][-1]):
             _say(f"note: {remark}")
         _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; after an interruption it can continue")

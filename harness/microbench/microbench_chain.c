@@ -2,6 +2,7 @@
 #include "../../common/clock.h"
 #include "../loadgen/mix.h"
 #include "chain.h"
+#include "preempted.h"
 #include "request.h"
 
 #include <inttypes.h>
@@ -83,7 +84,8 @@ static void print_request(struct json *json, const struct request *request)
     json_hash(json, "schedule_hash", hash_of(request));
 }
 
-static void print_figures(struct json *json, const struct chain *chain, struct samples *samples)
+static void print_figures(struct json *json, const struct chain *chain, struct samples *samples,
+                          double preempted)
 {
     json_object(json, "figures");
     json_array(json, "rounds_us");
@@ -95,12 +97,16 @@ static void print_figures(struct json *json, const struct chain *chain, struct s
     json_unsigned(json, "written", chain->written);
     json_unsigned(json, "received", chain->received);
     json_unsigned(json, "waits", chain->waits);
+    json_fixed(json, "preempted", preempted, 2);
     json_end(json);
 }
 
 static int run_rounds(const struct request *request, struct chain *chain, struct samples *samples,
-                      struct error *error)
+                      double *preempted, struct error *error)
 {
+    struct preempted begun;
+
+    preempted_begin(&begun);
     uint64_t deadline_ns = clock_after(clock_now(), request->span_ns);
 
     for (uint64_t round = 0; round < request->rounds; round++) {
@@ -111,6 +117,7 @@ static int run_rounds(const struct request *request, struct chain *chain, struct
             return -1;
         samples_add(samples, (double)span_ns);
     }
+    *preempted = preempted_since(&begun);
     return 0;
 }
 
@@ -127,17 +134,18 @@ int main(int argc, char **argv)
     if (options != OPTIONS_RUN)
         return options == OPTIONS_HELP_SHOWN ? 0 : 2;
     struct samples *samples = NULL;
+    double preempted = 0;
     int status = chain_open(&chain, mechanism_at(request.api), (uint32_t)request.pairs,
                             request.kind, &error);
     if (status == 0)
         samples = samples_new(&error);
-    status = samples == NULL ? -1 : run_rounds(&request, &chain, samples, &error);
+    status = samples == NULL ? -1 : run_rounds(&request, &chain, samples, &preempted, &error);
     chain_close(&chain);
     if (status < 0) {
         error_print("%s", error.text);
     } else {
         print_request(&json, &request);
-        print_figures(&json, &chain, samples);
+        print_figures(&json, &chain, samples, preempted);
         status = request_end_json(&json);
     }
     free(samples);

@@ -3,6 +3,7 @@
 #include "../loadgen/mix.h"
 #include "cycle.h"
 #include "one_wait.h"
+#include "preempted.h"
 #include "request.h"
 #include "sleeping_wait.h"
 
@@ -102,10 +103,14 @@ static int measure_wait(const struct request *request, struct watched *watched, 
                         struct error *error)
 {
     struct one_wait result;
+    struct preempted begun;
 
+    preempted_begin(&begun);
     if (one_wait_measure(watched, request->span_ns, &result, error) < 0)
         return -1;
+    double preempted = preempted_since(&begun);
     print_request(json, request);
+    json_fixed(json, "preempted", preempted, 2);
     json_fixed(json, "wait_us", result.median_us, 4);
     json_fixed(json, "wait_us_least", result.least_us, 4);
     json_unsigned(json, "events", request->ready);
@@ -114,6 +119,7 @@ static int measure_wait(const struct request *request, struct watched *watched, 
     return 0;
 }
 
+/* Not told here: the process with the other ends writes on the same core between two rounds. */
 static int measure_cycle(const struct request *request, struct watched *watched, struct json *json,
                          struct error *error)
 {
@@ -135,10 +141,14 @@ static int measure_block(const struct request *request, struct watched *watched,
                          struct error *error)
 {
     struct sleeping_wait result;
+    struct preempted begun;
 
+    preempted_begin(&begun);
     if (sleeping_wait_measure(watched, request->span_ns, (int)request->block, &result, error) < 0)
         return -1;
+    double preempted = preempted_since(&begun);
     print_request(json, request);
+    json_fixed(json, "preempted", preempted, 2);
     json_fixed(json, "cpu_us", result.cpu_us, 4);
     json_fixed(json, "sleeps", result.sleeps, 3);
     json_unsigned(json, "calls", result.calls);

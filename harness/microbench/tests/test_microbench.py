@@ -179,7 +179,7 @@ def test_wait_prints_what_was_asked_and_found(api):
         "schema": "microbench/1", "program": "microbench_wait", "api": api, "watched": 30, "ready": 3, "place": "first",
         "from": 50, "same": False, "seed": 7, "seconds": 0.01, "cycle": False, "block": 0,
     }  # fmt: skip
-    assert set(found) == {"wait_us", "wait_us_least", "events", "calls", "batches"}
+    assert set(found) == {"preempted", "wait_us", "wait_us_least", "events", "calls", "batches"}
     assert 0 < found["wait_us_least"] <= found["wait_us"]
     assert found["events"] == 3 and found["calls"] >= found["batches"] >= 20
 
@@ -286,7 +286,7 @@ def test_same_watches_duplicates_of_one_socket(tmp_path):
 def test_block_sleeps_at_each_call(api, more):
     options = ("--watched", 40, "--ready", 0, "--block", 20, *more, *SOON)
     found = figures("microbench_wait", "--api", api, *options)
-    assert set(found) == {"cpu_us", "sleeps", "calls"}
+    assert set(found) == {"preempted", "cpu_us", "sleeps", "calls"}
     assert found["calls"] == 5 and found["cpu_us"] > 0
 
 
@@ -331,7 +331,7 @@ def test_chain_prints_what_was_asked_and_found(api):
         "schema": "microbench/1", "program": "microbench_chain", "api": api, "pairs": 9, "active": 2, "writes": 30,
         "kind": "pipe", "seed": 3, "rounds": 4, "seconds": 20,
     }  # fmt: skip
-    assert set(found) == {"rounds_us", "chain_us", "chain_us_least", "written", "received", "waits"}
+    assert set(found) == {"rounds_us", "chain_us", "chain_us_least", "written", "received", "waits", "preempted"}
     rounds = found["rounds_us"]
     assert len(rounds) == 4 and found["chain_us_least"] == min(rounds)
     assert found["chain_us"] == pytest.approx(statistics.median(rounds), abs=0.002)
