@@ -117,6 +117,10 @@ include $(wildcard $(addsuffix /server.mk,$(server_directories)))
 SERVERS  := $(foreach each,$(SERVERS),$(if $($(each)_ABSENT),,$(each)))
 programs := $(addprefix $(BUILD)/,$(SERVERS))
 
+# A word for the shell, whatever it holds; and each word of several.
+quoted      = '$(subst ','\'',$(1))'
+quoted_each = $(foreach each,$(1),$(call quoted,$(each)))
+
 # The tests read in $(BUILD)/skipped which servers are not here, and why.
 all: $(programs) $(test_programs)
 	@: > $(BUILD)/skipped
@@ -128,7 +132,7 @@ all: $(programs) $(test_programs)
 # builds nothing leaves it alone, whatever its flags.
 flags_now := $(CC) $(CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) \
              $(foreach each,$(SERVERS),$($(each)_CFLAGS) $($(each)_LDLIBS)) $(KQUEUE)
-quoted_flags = '$(subst ','\'',$(flags_now))'
+quoted_flags = $(call quoted,$(flags_now))
 $(BUILD)/flags: FORCE
 	@printf '%s\n' $(quoted_flags) | cmp -s - $@ || { \
 	    { echo '#include <stdio.h>' | $(CC) -x c -E - >/dev/null 2>&1 || CC='$(CC)' harness/require cc; } && \
@@ -213,7 +217,7 @@ ifeq ($(SYSTEM):$(SANITIZE),Linux:)
 	    echo 'skipped: servers with faults ($(CC) has no AddressSanitizer here)')
 endif
 endif
-	@BUILD_DIR=$(BUILD) SERVER='$(SERVER)' harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
+	@BUILD_DIR=$(BUILD) SERVER=$(call quoted,$(SERVER)) harness/pytest $(if $(SERVER),harness/conformance,$(tests)) $(ARGS)
 
 # What runs programs of this build: not the tests of the site and of the labs, which build their own, nor of the benchmarks.
 # pytest(1) does not ignore a directory that it is given by name.
@@ -224,10 +228,10 @@ test-asan:
 	@$(MAKE) --no-print-directory test BUILD=$(BUILD)/asan SANITIZE=address,undefined tests="$(tests_of_programs)"
 
 compare:
-	@harness/show compare '$(A)' '$(B)'
+	@harness/show compare $(call quoted,$(A)) $(call quoted,$(B))
 
 read:
-	@harness/show read '$(S)'
+	@harness/show read $(call quoted,$(S))
 
 site:
 	@harness/require pytest jinja2 pygments markdown

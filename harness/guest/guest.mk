@@ -18,10 +18,11 @@ $(BUILD)/guest/%:
 
 bench-count:
 ifeq ($(SYSTEM),Linux)
+	@$(call bench_unknown,FULL SMOKE ONLY PIN RESUME PNG TCP)
 	@harness/require cc pytest numpy jinja2 gnuplot --optional qemu-system-x86_64
 	@$(guest_make) guest-programs
 	@PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(guest_build) $$(harness/python) -m bench.counts \
-	    $(if $(SEED),--seed '$(SEED)') $(if $(KERNEL),--kernel '$(KERNEL)') $(ARGS)
+	    $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $(KERNEL),--kernel $(call quoted,$(KERNEL))) $(ARGS)
 else
 	@echo 'skipped: bench-count (the guest runs programs for Linux)'
 endif

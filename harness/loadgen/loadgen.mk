@@ -36,5 +36,5 @@ loadgen-selftest: $(BUILD)/loadgen
 # The load generator; with SERVER=epoll_loops, say, a server that has threads, in its place.
 test-tsan: test-deps
 	@$(MAKE) --no-print-directory all BUILD=$(BUILD)/tsan SANITIZE=thread
-	@BUILD_DIR=$(BUILD)/tsan SERVER='$(SERVER)' harness/pytest \
+	@BUILD_DIR=$(BUILD)/tsan SERVER=$(call quoted,$(SERVER)) harness/pytest \
 	    $(if $(SERVER),harness/conformance $(wildcard beyond/$(SERVER)/tests),harness/loadgen/tests) $(ARGS)

@@ -12,4 +12,4 @@ $(BUILD)/soak/in_use.so: harness/soak/in_use.c $(BUILD)/flags
 soak: test-deps
 	@$(MAKE) --no-print-directory all $(BUILD)/soak/in_use.so
 	@BUILD_DIR=$(BUILD) PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 \
-	    $$(harness/python) -m soak --minutes '$(MINUTES)' $(ARGS)
+	    $$(harness/python) -m soak --minutes $(call quoted,$(MINUTES)) $(ARGS)

@@ -51,6 +51,69 @@ def test_make_alone_lists_every_target():
     assert not missing
 
 
+@pytest.mark.parametrize("name", ("FULL", "SMOKE", "PNG", "TCP"))
+@pytest.mark.parametrize("value", ("no", "0", "YES", "off", "it's; false"))
+def test_a_switch_of_the_bench_is_1_or_yes(name, value):
+    """FULL=no would make an hour's run. Refused before anything is built."""
+    done = make("bench-options", f"{name}={value}")
+    assert done.returncode == 2 and f"bench: {name}={value}: it must be 1 or yes or nothing" in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("words", (("FULL=1",), ("SMOKE=yes",), ("FULL=", "SMOKE="), ("PIN=no", "PNG=1", "TCP=1")))
+def test_what_the_bench_takes(words):
+    done = make("bench-options", *words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="skipped by make elsewhere")
+@pytest.mark.parametrize("target", ("million", "bench-count", "bench-nginx"))
+@pytest.mark.parametrize("option", ("SMOKE=1", "FULL=1", "ONLY=E2"))
+def test_an_option_of_another_bench_is_refused(target, option):
+    done = make(target, option, "TCP=" if target == "million" else "A=")
+    if done.stdout.startswith("skipped"):
+        pytest.skip(done.stdout)
+    assert done.returncode == 2 and f"bench: {option}: it is no option of make {target}" in done.stderr
+
+
+QUOTED = "x'y; echo >&2 HACK #"
+
+
+@pytest.mark.parametrize(
+    "words",
+    (
+        ("charts", "RESULTS={}"),
+        ("bench-compare", "A={}", "B=none"),
+        ("bench-compare", "A=none", "B={}"),
+        ("bench", "RESUME={}"),
+        ("bench", "ONLY={}"),
+        ("bench", "SEED={}"),
+        ("bench-options", "PIN={}"),
+        ("million", "RESUME={}"),
+        ("million", "SEED={}"),
+        ("bench-count", "SEED={}"),
+        ("bench-count", "KERNEL={}"),
+        ("soak", "MINUTES={}"),
+        ("trace", "S={}"),
+        ("trace", "BUG={}"),
+        ("trace", "SCRIPT={}"),
+        ("lab-selftest", "LABS={}"),
+        ("compare", "A={}", "B=poll_srv"),
+        ("read", "S={}"),
+    ),
+    ids=" ".join,
+)
+def test_a_value_reaches_the_program_as_it_is(words, tmp_path):
+    """Whatever it holds: make -n prints the command, and the shell takes it apart into words."""
+    commands = make("-n", *(word.format(QUOTED) for word in words)).stdout.splitlines()
+    shown = "\n".join(line for line in commands if "HACK" in line)
+    assert shown or words == ("bench-options", "PIN={}"), commands
+    quoted = QUOTED.replace("'", "'\\''")
+    each = " ".join("'%s'" % word.replace("'", "'\\''") for word in QUOTED.split())
+    left = shown.replace(quoted, "").replace(each, "")
+    assert "HACK" not in left, left
+
+
 @pytest.mark.parametrize("value, error", (("", False), ("0", False), ("1", True), ("-Werror", True)))
 def test_warnings_are_errors_only_when_asked(value, error):
     commands = make("-Bn", "all", f"WERROR={value}", "BUILD=build/not-made").stdout

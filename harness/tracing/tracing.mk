@@ -9,12 +9,12 @@ trace_python = BUILD_DIR=$(BUILD) PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 $
 trace:
 	@harness/require cc pytest strace
 	@$(MAKE) --no-print-directory all >/dev/null
-	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER='$(DIR)')
-	@SERVER='$(DIR)' $(trace_python) $(SCRIPT) $(if $(S),--servers $(S)) $(if $(BUG),--bug $(BUG)) $(ARGS)
+	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER=$(call quoted,$(DIR)))
+	@SERVER=$(call quoted,$(DIR)) $(trace_python) $(call quoted_each,$(SCRIPT)) $(if $(S),--servers $(call quoted_each,$(S))) $(if $(BUG),--bug $(call quoted,$(BUG))) $(ARGS)
 
 # After a change of the calls that was meant. SCRIPT=one-echo: of that script; BUG=timer-restarted: with that planted bug;
 # neither: all, which builds every server with a bug whose trace is kept.
 trace-accept:
 	@harness/require cc patch pytest strace
 	@$(MAKE) --no-print-directory all >/dev/null
-	@$(trace_python) --accept $(SCRIPT) $(if $(BUG),--bug $(BUG))
+	@$(trace_python) --accept $(call quoted_each,$(SCRIPT)) $(if $(BUG),--bug $(call quoted,$(BUG)))
