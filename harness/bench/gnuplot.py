@@ -61,7 +61,11 @@ def draw(figure: Figure, data: Path, settings: dict[str, object], plots: Path = 
 
 def mouse_script() -> Optional[Path]:
     """gnuplot's own file for SVG with mouse support. None if this gnuplot has none."""
-    shown = subprocess.run(["gnuplot", "-e", "show loadpath"], capture_output=True, encoding="utf-8", timeout=SECONDS)
+    command = ["gnuplot", "-e", "show loadpath"]
+    try:
+        shown = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise BadResults(f"gnuplot did not end within {SECONDS} s ({' '.join(command)})") from None
     found = re.search(r"gnuplotrc is read from (.+)", shown.stdout + shown.stderr)
     roots = [Path(found.group(1).strip())] if found else []
     # Distributions put it beside the shared files of one version or of several.

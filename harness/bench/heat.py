@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from loadgen import histogram
@@ -9,7 +10,7 @@ from loadgen import histogram
 from bench.columns import HEAT, SERVERS, Table
 from bench.percentiles import files_of, place_of, rows_of
 from bench.probes import read
-from bench.results import Results
+from bench.results import BadResults, Results
 from bench.rows import factors
 
 
@@ -27,8 +28,17 @@ def lines_of(results: Results) -> Table:
     held = {name: factors(place).get(name, "?") for name in ("connections", "rate")} | {"repeat": repeat}
     for server in SERVERS:
         for paths in (files_of(results, [row]).get((server, place), []) for row in chosen):
-            found.lines.extend({"server": server, **cell, **held} for path in paths for cell in _cells(read(path)))
+            found.lines.extend({"server": server, **cell, **held} for path in paths for cell in _cells_of(path))
     return found
+
+
+def _cells_of(path: Path) -> list[dict[str, float]]:
+    report = read(path)
+    try:
+        return _cells(report)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise BadResults(f"{path}: timeline: not what the load generator writes: {said}") from None
 
 
 def _cells(report: dict[str, Any]) -> list[dict[str, float]]:
@@ -41,6 +51,8 @@ def _cells(report: dict[str, Any]) -> list[dict[str, float]]:
     seconds = timeline.get("interval_ns", 0) / 1e9
     cells = []
     for interval, row, count, unanswered in counts:
+        if min(interval, row, count) < 0:
+            raise ValueError(f"{[interval, row, count]}: below 0")
         low, high = _limits(row, timeline["step_bits"])
         cell = {"from": interval * seconds, "to": (interval + 1) * seconds, "low": low, "high": high}
         cells.append(cell | {"requests": count, "of": due[interval], "unanswered": unanswered})

@@ -209,9 +209,9 @@ def _apart(one: Row, other: Row) -> bool:
     between them."""
     try:
         moments = [datetime.fromisoformat(row.started.replace("Z", "+00:00")) for row in (one, other)]
-    except ValueError:
+        return abs(moments[0] - moments[1]).total_seconds() > 600
+    except (ValueError, TypeError):
         return False  # made up
-    return abs(moments[0] - moments[1]).total_seconds() > 600
 
 
 def _quotient(above: Span, below: Span) -> Span:

@@ -78,5 +78,5 @@ def read(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
         report["options"]["rate"], report["percentiles"], report["reasons"]
         return report
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadResults(f"{path}: no report of the load generator: {type(error).__name__}: {error}") from None

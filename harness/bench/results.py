@@ -231,7 +231,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise BadResults(f"{path}: missing; {path.parent} is no result set") from None
     except OSError as error:
         raise BadResults(f"{path}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadResults(f"{path}: no JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadResults(f"{path}: no JSON object")
@@ -241,8 +241,10 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     kinds = {"mode": str, "seed": int, "pinned": bool, "descriptors": int, "started": str}
     for name, kind in kinds.items():
-        if not isinstance(settings.get(name), kind):
+        if type(settings.get(name)) is not kind:  # True is an int to isinstance()
             raise BadResults(f"{path}: {name}: {settings.get(name)!r}, expected {kind.__name__}")
+    if settings["descriptors"] < 1:
+        raise BadResults(f"{path}: descriptors: {settings['descriptors']}, expected 1 or more")
     if settings["mode"] not in MODES:
         raise BadResults(f"{path}: mode: {settings['mode']!r}, expected one of {', '.join(MODES)}")
 

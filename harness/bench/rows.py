@@ -85,6 +85,9 @@ class Row:
 
 
 COLUMNS = ("schema", *(each.name for each in fields(Row)))
+VERDICTS = ("VALID", "NOISY_HOST", "CLIENT_BOUND", "UNSTABLE", "OVERLOADED", "ERRORS", "FAILED")
+WHOLE = {"repeat": 1, "attempt": 1, "seed": 0}  # the least of each
+SIGNED = ("server_bytes", "kernel_bytes", "ring_bytes", "objects")  # differences of what is in use
 FIGURES = COLUMNS[COLUMNS.index("yardstick_before") :]
 
 
@@ -172,7 +175,18 @@ def read(path: Path) -> list[Row]:
     if not f"{expected},".startswith(f"{header},"):
         raise BadRows(f"{path}: line 1: the columns are not those of {SCHEMA!r}")
     columns = tuple(header.split(","))
-    return [_row(path, number, line, columns) for number, line in enumerate(lines, start=2)]
+    found = [_row(path, number, line, columns) for number, line in enumerate(lines, start=2)]
+    _check_attempts(path, found)
+    return found
+
+
+def _check_attempts(path: Path, found: list[Row]) -> None:
+    """A run is there once for each attempt: a row that was copied would look like another attempt."""
+    seen: dict[tuple[tuple[str, str, str, int], int], int] = {}
+    for line, row in enumerate(found, start=2):
+        other = seen.setdefault((row.key, row.attempt), line)
+        if other != line:
+            raise BadRows(f"{path}: line {line}: attempt {row.attempt} at a run that line {other} has already")
 
 
 def _row(path: Path, number: int, line: str, columns: tuple[str, ...]) -> Row:
@@ -188,20 +202,34 @@ def _row(path: Path, number: int, line: str, columns: tuple[str, ...]) -> Row:
         raise BadRows(f"{path}: line {number}: schema {schema!r}, expected {SCHEMA!r}")
     try:
         values: dict[str, object] = dict(texts)
-        values |= {name: int(texts[name]) for name in ("repeat", "attempt", "seed")}
-        values["seconds"] = _number(texts["seconds"])
-        values |= {name: _number(texts[name]) if texts[name] else None for name in FIGURES}
+        values |= {name: _whole(name, texts[name], least) for name, least in WHOLE.items()}
+        values["seconds"] = _number("seconds", texts["seconds"])
+        values |= {name: _number(name, texts[name]) if texts[name] else None for name in FIGURES}
+        if texts["verdict"] not in VERDICTS:
+            raise ValueError(f"verdict: {texts['verdict']!r}, expected one of {', '.join(VERDICTS)}")
         factors(texts["point"])
         return Row(**values)  # type: ignore[arg-type]
     except ValueError as error:
         raise BadRows(f"{path}: line {number}: {error}") from None
 
 
-def _number(text: str) -> float:
-    number = float(text)
+def _number(name: str, text: str) -> float:
+    """Of nothing that is measured there is less than none, but for what memory a run gave back."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
     if not math.isfinite(number):
-        raise ValueError(f"{text!r} is no finite number")
+        raise ValueError(f"{name}: {text!r} is no finite number")
+    if number < 0 and name not in SIGNED:
+        raise ValueError(f"{name}: {text} is below 0")
     return number
+
+
+def _whole(name: str, text: str, least: int) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < least:
+        raise ValueError(f"{name}: {text!r}, expected a whole number from {least} on")
+    return int(text)
 
 
 def final(rows: list[Row]) -> list[Row]:

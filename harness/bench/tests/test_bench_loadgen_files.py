@@ -118,6 +118,18 @@ def test_a_run_without_a_timeline_has_no_cells(results, timeline):
     assert not made.table.lines and "timeline" in made.missing
 
 
+@pytest.mark.parametrize(
+    "change",
+    [7, {"answered": [[0, 1]]}, {"answered": [[0, 99999999, 1]]}, {"answered": [[0, -1, 1]]}, {"interval_ns": "x"},
+     {"answered": 5}, {"step_bits": None}],
+    ids=str,
+)  # fmt: skip
+def test_a_timeline_that_makes_no_sense_is_refused_with_its_file(results, change):
+    run(results, "poll_srv", 1, change if change == 7 else cells((0, 40, 3)) | change)
+    with pytest.raises(BadResults, match=r"loadgen/E3-rate_poll_srv.*\.json: timeline: not what the load generator"):
+        heat.lines_of(results)
+
+
 def test_percentiles_end_where_ten_requests_are_left(results, monkeypatch):
     """Of 1,000 requests, ten lie above the p99. What follows in the file is a picture of single requests."""
     run(results, "poll_srv", 1, None)

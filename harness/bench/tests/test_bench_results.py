@@ -91,9 +91,18 @@ def test_a_figure_that_is_none_is_refused_before_it_is_written(tmp_path):
     [
         ("schema,experiment", "schema,experience", "line 1: the columns are not those of 'runs/3'"),
         ("runs/3,E2", "runs/9,E2", "line 2: schema 'runs/9', expected 'runs/3'"),
-        (",12345,", ",much,", "line 2: could not convert string to float: 'much'"),
-        (",12345,", ",nan,", "line 2: 'nan' is no finite number"),
-        (",1,1,7,", ",1,one,7,", "line 2: invalid literal for int() with base 10: 'one'"),
+        (",12345,", ",much,", "line 2: throughput: 'much' is no finite number"),
+        (",12345,", ",nan,", "line 2: throughput: 'nan' is no finite number"),
+        (",12345,", ",-12345,", "line 2: throughput: -12345 is below 0"),
+        (",1,1,7,", ",1,one,7,", "line 2: attempt: 'one', expected a whole number from 1 on"),
+        (",1,1,7,", ",0,1,7,", "line 2: repeat: '0', expected a whole number from 1 on"),
+        (",1,1,7,", ",1,-9,7,", "line 2: attempt: '-9', expected a whole number from 1 on"),
+        (
+            ",VALID,",
+            ",BANANA,",
+            "line 2: verdict: 'BANANA', expected one of VALID, NOISY_HOST, CLIENT_BOUND, UNSTABLE, OVERLOADED, "
+            "ERRORS, FAILED",
+        ),
         (",12345,", ",", f"line 2: {len(COLUMNS) - 1} columns, expected {len(COLUMNS)}"),
         ("idle=8000 active=8", "idle=8000 active", "line 2: point 'idle=8000 active': not pairs of name=value"),
         ("poll_srv", '"poll"_srv', "line 2: ',' expected after '\"'"),
@@ -393,6 +402,38 @@ def test_the_documentation_lists_the_columns():
     text = (servers.ROOT / "docs" / "experiments.md").read_text(encoding="utf-8")
     table = text[text.index("| `schema` |") :].split("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(COLUMNS)
+
+
+def test_a_row_that_was_copied_is_refused(tmp_path):
+    file = tmp_path / "runs.csv"
+    rows.append(file, row())
+    file.write_text(file.read_text() + file.read_text().splitlines()[-1] + "\n")
+    with pytest.raises(BadRows, match="line 3: attempt 1 at a run that line 2 has already"):
+        rows.read(file)
+
+
+def test_every_verdict_of_the_load_generator_is_known():
+    source = (servers.ROOT / "harness" / "loadgen" / "verdict.h").read_text(encoding="utf-8")
+    theirs = re.findall(r"^ +X\(([A-Z_]+), \d\)", source, flags=re.MULTILINE)
+    assert len(theirs) > 4 and set(rows.VERDICTS) == {*theirs, "FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("descriptors", 0), ("descriptors", -3), ("descriptors", True), ("seed", True), ("pinned", 1)]
+)
+def test_settings_without_sense_are_refused(tmp_path, monkeypatch, name, value):
+    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {})
+    path = Results.create(tmp_path, "quick", 1, True, 20000).path
+    settings = json.loads((path / "settings.json").read_text())
+    (path / "settings.json").write_text(json.dumps(settings | {name: value}))
+    with pytest.raises(BadResults, match=f"settings.json: {name}: "):
+        Results.open(path)
+
+
+def test_json_that_is_nested_too_deep_is_refused(tmp_path):
+    (tmp_path / "settings.json").write_text("[" * 200_000)
+    with pytest.raises(BadResults, match="settings.json: no JSON: "):
+        Results.open(tmp_path)
 
 
 # Results that go on elsewhere

@@ -501,6 +501,12 @@ def test_pairs_that_were_no_neighbours_are_said(results):
     assert verdict.outcome == "reproduced" and "6 pairs made more than ten minutes apart" in verdict.figures
 
 
+def test_a_time_without_a_zone_is_no_time(results):
+    for server, time, zone in (("poll_srv", 60.0, ""), ("epoll_lt", 1.0, "Z")):
+        add(results, "E4-cycle", server, "watched=9000 ready=1", *[time] * 6, started=f"2026-01-01T10:00:00{zone}")
+    assert outcome(results, "cycle-one") == "reproduced"
+
+
 def test_limits_follow_the_sizes():
     def ratio(descriptors: int) -> float:
         (found,) = [each for each in shapes.made(descriptors) if each.name.startswith("wait-ratio-4000")]
