@@ -49,7 +49,10 @@ bench-nginx: bench-deps
 
 charts: bench-options bench-deps
 	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)
-	@$(bench_python) -m bench.charts $(call quoted,$(RESULTS)) $(chart_options)
+# The report is written after a failure too: the old one would show a picture that is gone.
+	@$(bench_python) -m bench.charts $(call quoted,$(RESULTS)) $(chart_options) || { status=$$?; \
+	    $(if $(filter command line,$(origin TERM)),,test ! -d $(call quoted,$(RESULTS)/charts) || \
+	    $(bench_python) -m bench.report $(call quoted,$(RESULTS));) exit $$status; }
 ifneq ($(origin TERM),command line)
 	@$(bench_python) -m bench.report $(call quoted,$(RESULTS))
 endif

@@ -15,7 +15,7 @@ from suite import servers
 from bench import figures, gnuplot, program, statistics
 from bench import rows as table
 from bench.figures import Figure
-from bench.results import Results
+from bench.results import BadResults, Results
 
 WIDTH = 132  # characters in a line of the caption
 KQUEUE = {"native": "kqueue", "libkqueue": "kqueue (libkqueue, on epoll)", "emulation": "kqueue (emulated on epoll)"}
@@ -102,8 +102,12 @@ def draw_all(results: Results, folder: Path, plain: bool, png: bool = False) -> 
     folder.mkdir(parents=True, exist_ok=True)
     script = None if plain else gnuplot.mouse_script()
     if script is not None:
-        (folder / "js").mkdir(exist_ok=True)
-        shutil.copy(script, folder / "js" / script.name)
+        copy = folder / "js" / script.name
+        try:
+            copy.parent.mkdir(exist_ok=True)
+            shutil.copy(script, copy)
+        except OSError as error:
+            raise BadResults(f"{copy}: cannot be written: {error.strerror}") from None
     elif not plain:
         print(f"charts: this gnuplot has no {gnuplot.SCRIPT}: no hover, no toggling in the SVGs", file=sys.stderr)
     found = figures.collect(results, folder)

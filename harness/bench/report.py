@@ -72,6 +72,13 @@ def documentation(folder: Path) -> str:
     return Path(os.path.relpath(servers.ROOT / "docs" / "experiments.md", folder.resolve())).as_posix()
 
 
+def described(results: Results, figure: figures.Figure) -> str:
+    """What a picture shows, for those who do not see it: its title, its axes, and its caption."""
+    texts = figure.variables()
+    axes = f"{texts['y_label']}, over {texts['x_label']}" if texts.get("x_label") else str(texts.get("y_label", ""))
+    return " ".join(f"{texts['title']}: {axes}. {charts.caption(results, figure)}".split())
+
+
 @dataclass(frozen=True)
 class Origin:
     """A machine and build, and what was made there."""
@@ -134,6 +141,7 @@ def page(results: Results) -> str:
         kqueue=charts.kqueue_name(results.fingerprint),
         remarks=_remarks(results),
         figures=all_figures,
+        described={figure.name: described(results, figure) for figure in all_figures if not figure.missing},
         drawn={figure.name for figure in all_figures if (folder / f"{figure.name}.svg").is_file()},
         spread=charts.spread_text(summaries),
         verdicts=verdicts,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -635,3 +637,70 @@ def test_a_browser_shows_all_of_it(results, tmp_path):
     assert drawn and dom.count('data-shown="true"') == len(drawn) and 'data-shown="false"' not in dom
     for name in drawn:
         assert f'data="charts/{name}.svg"' in dom
+
+
+@needs_gnuplot
+def test_whoever_does_not_see_a_picture_reads_what_it_shows(results):
+    charts.run(results)
+    page = report.page(results)
+    labels = [unescape(each) for each in re.findall(r'<object [^>]*role="img" aria-label="([^"]*)"', page)]
+    shown = {figure.name: figure for figure in figures.collect(results, results.path / "charts") if not figure.missing}
+    assert len(labels) == len(shown) > 5
+    for figure in shown.values():
+        title, caption = str(figure.variables()["title"]), charts.caption(results, figure)
+        assert any(title in each and " ".join(caption.split()) in each for each in labels), figure.name
+    headers = re.findall(r"<th[^>]*>", page)
+    assert headers and all('scope="col"' in each or 'scope="row"' in each for each in headers)
+
+
+def test_a_report_that_cannot_be_written_is_told_and_leaves_nothing(results):
+    (results.path / "charts").mkdir()
+    (results.path / "report.html" / "in-the-way").mkdir(parents=True)
+    with pytest.raises(BadResults, match="report.html: cannot be written: "):
+        report.run(results)
+    assert not list(results.path.glob(".*"))
+
+
+@needs_gnuplot
+def test_a_full_disk_is_told_with_the_file_that_it_has_no_room_for(results, monkeypatch):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    monkeypatch.setattr(charts.shutil, "copy", full)
+    monkeypatch.setattr(gnuplot, "mouse_script", lambda: Path("/elsewhere") / gnuplot.SCRIPT)
+    with pytest.raises(BadResults, match=rf"charts/js/{gnuplot.SCRIPT}: cannot be written: No space left"):
+        charts.run(results)
+
+
+def test_a_gnuplot_that_hangs_is_told(tmp_path, monkeypatch):
+    """It is asked for its script before it draws."""
+    write_gnuplot(tmp_path, "exec sleep 60")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(gnuplot, "SECONDS", 0.2)
+    with pytest.raises(BadResults, match="gnuplot did not end within 0.2 s"):
+        gnuplot.mouse_script()
+
+
+@needs_gnuplot
+def test_the_report_shows_no_picture_that_a_failure_has_left_out(results, tmp_path):
+    charts.run(results)
+    report.run(results)
+    page = results.path / "report.html"
+    assert "charts/calls.svg" in page.read_text(encoding="utf-8")
+    write_gnuplot(tmp_path, "exit 3")
+    done = subprocess.run(
+        ["make", "--no-print-directory", "charts", f"RESULTS={results.path}"],
+        cwd=servers.ROOT,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode != 0 and "gnuplot ended with 3" in done.stderr
+    shown = re.findall(r'data="([^"]+)"', page.read_text(encoding="utf-8"))
+    assert all((results.path / each).exists() for each in shown) and "charts/calls.svg" not in shown
+
+
+def write_gnuplot(folder, command):
+    (folder / "gnuplot").write_text(f"#!/bin/sh\n{command}\n")
+    (folder / "gnuplot").chmod(0o755)
