@@ -90,6 +90,11 @@ class Origin:
     changes: list[str]  # since the one before
     fingerprint: dict[str, str]
 
+    @property
+    def changed(self) -> str:
+        """The names of what has."""
+        return ", ".join(line.partition(":")[0] for line in self.changes)
+
 
 def origins(results: Results) -> list[Origin]:
     """In their order. There is one if the result set was made in one place, by one build."""

@@ -342,7 +342,7 @@ def test_pictures_report_and_verdicts_name_the_machine_of_their_rows(tmp_path):
     (made.path / "charts").mkdir()
     page = report.page(made)
     assert "Linux 6.1: E2 (1), E4-wait (36), E10 (2).</li>" in page
-    assert "Linux 6.2, since 20261127T195959Z, server and load generator pinned to different CPUs: " in page
+    assert "Linux 6.2, since 20261127T195959Z (changed: kernel), server and load generator pinned" in page
     assert "E4-wait (12), E9 (1), E10 (2).</li>" in page and "What has changed: kernel: 6.1 -&gt; 6.2." in page
     words = {each.name: each.figures for each in shapes.judge(made)}
     assert "(6 pairs; " in words["wait-ratio-1000"]
