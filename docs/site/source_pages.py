@@ -14,9 +14,12 @@ LANGUAGES = {
     ".c": "c", ".h": "c", ".py": "python", ".sh": "sh", ".toml": "toml", ".json": "json", ".patch": "diff",
     ".mk": "make", ".gp": "gnuplot",
 }  # fmt: skip
+NUMBERS = "numbers.css"
 
 
 def pages(site: Site) -> Iterator[Page]:
+    most = max((site.read(name).count("\n") + 1 for name in site.sources), default=1)
+    site.files[f"static/{NUMBERS}"] = numbers(most).encode()
     for name in sorted(site.sources):
         path = site.source(name)
         wanted = {link.to.partition("#")[2] for link in site.links if link.to.startswith(f"{path}#")}
@@ -31,8 +34,17 @@ def pages(site: Site) -> Iterator[Page]:
             Markup('<span id="{}">{}</span>').format(anchor, colours.markup(line)) if anchor else colours.markup(line)
             for anchor, line in zip(anchors(text, wanted), lines)
         )
-        numbers = "\n".join(map(str, range(1, len(lines) + 1)))
-        yield Page(path, name, "docs", site.render("source.html", at=path, name=name, code=code, numbers=numbers))
+        yield Page(path, name, "docs", site.render("source.html", at=path, name=name, code=code), styles=(NUMBERS,))
+
+
+def numbers(most: int) -> str:
+    """The numbers of the lines stand once, in a style sheet, and not in each page. A column of them is as high as the
+    code beside it, because it has no size of its own (`contain`), and what is below the last line is cut off."""
+    shown = "\\a ".join(map(str, range(1, most + 1)))
+    return (
+        f".numbers {{ contain: size; overflow: hidden; width: {len(str(most))}ch; }}\n"
+        f'.numbers::before {{ content: "{shown}"; }}\n'
+    )
 
 
 def anchors(text: str, wanted: set[str]) -> list[str]:
