@@ -1,9 +1,9 @@
 #include "usage.h"
 
 #include "../../common/clock.h"
+#include "waited.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -17,25 +17,6 @@
 static uint64_t nanoseconds(struct timeval time)
 {
     return (uint64_t)time.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)time.tv_usec * 1000;
-}
-
-/* Time in which the thread was runnable but did not run: the second number of schedstat
- * (Documentation/scheduler/sched-stats.rst in Linux). 0 where there is none. */
-static uint64_t read_waited(void)
-{
-    uint64_t ran = 0;
-    uint64_t waited = 0;
-#ifdef __linux__
-    FILE *file = fopen("/proc/thread-self/schedstat", "re");
-
-    if (file == NULL)
-        return 0;
-    if (fscanf(file, "%" SCNu64 " %" SCNu64, &ran, &waited) != 2)
-        waited = 0;
-    (void)fclose(file);
-#endif
-    (void)ran;
-    return waited;
 }
 
 uint64_t usage_cpu_ns(void)
@@ -61,7 +42,7 @@ void usage_read(struct usage *usage)
     usage->user_ns = nanoseconds(rusage.ru_utime);
     usage->system_ns = nanoseconds(rusage.ru_stime);
     usage->switches = (uint64_t)rusage.ru_nvcsw + (uint64_t)rusage.ru_nivcsw;
-    usage->waited_ns = read_waited();
+    usage->waited_ns = waited_ns();
 }
 
 int usage_pin(int cpu)

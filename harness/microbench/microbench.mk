@@ -10,7 +10,8 @@ technique_parts     := $(call object_of,$(addprefix harness/microbench/,loopback
 microbench_parts    := $(filter-out $(addprefix %/,$(addsuffix .o,$(techniques) loopback)),$(filter-out \
                   $(BUILD)/obj/harness/microbench/microbench_%.o,$(call object_of,$(wildcard harness/microbench/*.c))))
 microbench_kqueue   := $(call object_of,$(filter-out %/server.c,$(kqueue_sources)))
-microbench_common   := $(call object_of,common/clock.c common/option_table.c common/json.c common/error.c)
+microbench_common   := $(call object_of,common/clock.c common/option_table.c common/json.c common/error.c \
+                         harness/loadgen/waited.c)
 
 .PHONY: microbench instructions
 

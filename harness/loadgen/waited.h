@@ -1,0 +1,10 @@
+#ifndef LOADGEN_WAITED_H
+#define LOADGEN_WAITED_H
+
+#include <stdint.h>
+
+/* Nanoseconds for which this thread stood ready and had no CPU, since it began: the second number
+ * of schedstat (Documentation/scheduler/sched-stats.rst in Linux). 0 where there is none. */
+uint64_t waited_ns(void);
+
+#endif
