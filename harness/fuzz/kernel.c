@@ -344,6 +344,8 @@ int kernel_fcntl(int fd, int command, ...)
 {
     if (fd > STDERR_FILENO)
         return kernel_fine(fd);
+    if (command == F_DUPFD_CLOEXEC)
+        return kernel_descriptor(A_OTHER);
     CHECK(fd >= 0 && command == F_GETFD, "fcntl %d on standard stream %d", command, fd);
     return kernel.closed_streams >> fd & 1 ? fails(EBADF) : 0;
 }

@@ -34,7 +34,7 @@
 #define poll(which, count, timeout)         kernel_poll(which, count, timeout)
 #define close(fd)                           kernel_close(fd)
 #define clock_gettime(clock, now)           kernel_clock(now)
-#define getrlimit(what, limit)              (*(limit) = (struct rlimit){1000, 1000}, 0)
+#define getrlimit(what, limit)              (*(limit) = (struct rlimit){100000, 100000}, 0)
 #define setrlimit(what, limit)              0
 #define malloc(size)                        memory_malloc(size)
 #define calloc(count, size)                 memory_calloc(count, size)
