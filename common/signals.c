@@ -61,11 +61,14 @@ int signals_block(struct error *error)
 }
 
 /* The handlers go first: one that runs in the child would take a signal that is meant for the next
- * program, and write to a pipe that is the parent's, too. */
+ * program, and write to a pipe that is the parent's, too. SIGUSR1 and SIGUSR2 stay blocked. They
+ * reach all processes of a service (docs/restart.md), and would end a program that has not begun to
+ * look after them. A blocked signal waits, also over execve(2). */
 int signals_give_back(void)
 {
     const struct sigaction usual = {.sa_handler = SIG_DFL};
     sigset_t left = wanted;
+    sigset_t mask = given_mask;
     int number;
 
     while ((number = signals_pop(&left)) != 0)
@@ -74,7 +77,9 @@ int signals_give_back(void)
     for (size_t i = 0; i < PREVENTED; i++)
         if (sigaction(prevented[i], &given[i], NULL) < 0)
             return -1;
-    return sigprocmask(SIG_SETMASK, &given_mask, NULL);
+    (void)sigaddset(&mask, SIGUSR1);
+    (void)sigaddset(&mask, SIGUSR2);
+    return sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 static void note(int number)

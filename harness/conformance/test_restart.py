@@ -473,6 +473,24 @@ def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_
 
 
 @pytest.mark.only(restarts=True)
+@pytest.mark.cause("a signal that reaches the new program before it can look ends it")
+def test_a_signal_for_all_processes_reaches_the_new_program_early(start, server_name, tmp_path):
+    """systemctl kill sends it to every process of a service. It waits, and the new program restarts in its turn."""
+    replaced = Replaced(server_name, tmp_path)
+    server = start(*DRAINS_LONG, program=replaced.path)
+    started, gate = held_back(replaced, tmp_path)
+    server.signal(signal.SIGUSR2)
+    waiting.until(started.exists, "the new program running")
+    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGUSR2)
+    gate.write_text("go on\n")
+    first, _ = server.wait_error("listens now", 2)
+    assert f"process {child} listens now" in first
+    server.wait_successor()
+    server.connect().echo(b"of the third one")
+
+
+@pytest.mark.only(restarts=True)
 @pytest.mark.cause("the exit status of a child that nobody can ask for is said to be 0")
 def test_a_restart_that_fails_where_sigchld_is_ignored(start, server_name, tmp_path):
     replaced = Replaced(server_name, tmp_path)
