@@ -235,7 +235,7 @@ read:
 
 site:
 	@harness/require pytest jinja2 pygments markdown
-	@docs/site/build $(BUILD)/site
+	@docs/site/build $(call quoted,$(BUILD)/site)
 
 compile_commands.json:
 	@$(MAKE) --no-print-directory -Bn all $(BUILD)/loadgen_steps $(faults_objects) | \

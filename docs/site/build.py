@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,6 +23,7 @@ from brief import brief
 from page import HERE, SECTIONS, BadSite, Page, Site
 from suite.servers import ROOT, build_dir
 
+LIST = ".files"  # what a build has written, a path a line: the next one removes no other file
 # Each yields its pages. A page of a source file is made last, for the files that the others link to.
 PARTS = (
     home,
@@ -40,7 +41,7 @@ PARTS = (
 
 
 def main(words: list[str]) -> int:
-    if len(words) > 1:
+    if len(words) > 1 or words and words[0].startswith("-"):
         print("usage: docs/site/build [OUT]", file=sys.stderr)
         return 2
     out = Path(words[0]) if words else build_dir() / "site"
@@ -65,7 +66,7 @@ def make(site: Site) -> tuple[Site, dict[str, Page]]:
 
 
 def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
-    """Writes everything and returns its size in bytes. What stood in `out` before is removed."""
+    """Writes everything and returns its size in bytes. Removes what an earlier build wrote there, and nothing else."""
     sections = [each for each in SECTIONS if each.index in pages]
     static = sorted((HERE / "static").iterdir())
     written: dict[str, bytes] = {f"static/{each.name}": each.read_bytes() for each in static}
@@ -78,14 +79,34 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
         body = site.render("base.html", at=path, page=page, sections=sections, terms=terms, glossary=glossary.AT)
         written[path] = brief(body).encode()
     check_links(site, written)
-    if out.exists() and not (out / "static" / "site.css").exists() and any(out.iterdir()):
+    _replace(out, written)
+    return sum(map(len, written.values()))
+
+
+def _replace(out: Path, written: dict[str, bytes]) -> None:
+    """The list of what is written comes first: the next build can go on after one that a full disk has ended."""
+    listed = out / LIST
+    if not listed.exists() and out.exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")
-    shutil.rmtree(out, ignore_errors=True)
+    before = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
+    if any(Path(path).is_absolute() or ".." in Path(path).parts for path in before):
+        raise BadSite(f"{listed}: is no list of the files of a site")
+    _write(listed, "\n".join(sorted({*before, *written})).encode())
+    for path in set(before) - set(written):
+        (out / path).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # another file is there
+            (out / path).parent.rmdir()
     for path, content in written.items():
-        target = out / path
+        _write(out / path, content)
+    _write(listed, "\n".join(sorted(written)).encode())
+
+
+def _write(target: Path, content: bytes) -> None:
+    try:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
-    return sum(map(len, written.values()))
+    except OSError as error:
+        raise BadSite(f"{target}: cannot be written: {error.strerror}") from None
 
 
 class _Anchors(HTMLParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 from pathlib import Path
 
@@ -57,10 +58,39 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path):
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_what_stood_there_before_is_gone(tmp_path):
+def test_a_directory_that_only_looks_like_a_site_is_left_alone(tmp_path):
+    (tmp_path / "static").mkdir()
+    (tmp_path / "static" / "site.css").write_text("body {}")
+    with pytest.raises(BadSite, match="has other files than those of a site"):
+        build.write(tmp_path, *site_of("<p>one</p>"))
+    (tmp_path / build.LIST).write_text("../elsewhere")
+    with pytest.raises(BadSite, match="is no list of the files of a site"):
+        build.write(tmp_path, *site_of("<p>one</p>"))
+
+
+def test_what_an_earlier_build_wrote_is_gone_and_nothing_else(tmp_path):
     out = tmp_path / "out"
     build.write(out, *site_of("<p>one</p>", "<p>two</p>"))
     assert (out / "p1.html").exists()
+    (out / "thesis.txt").write_text("years of work")
+    build.write(out, *site_of("<p>one</p>"))
+    assert (out / "p0.html").exists() and not (out / "p1.html").exists()
+    assert (out / "thesis.txt").exists()
+
+
+def test_a_build_goes_on_after_one_that_could_not_write(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def full(path: Path, content: bytes) -> int:
+        if path.name == "p0.html":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return writes(path, content)
+
+    writes = Path.write_bytes
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(BadSite, match="out/p0.html: cannot be written: No space left on device"):
+            build.write(out, *site_of("<p>one</p>", "<p>two</p>"))
     build.write(out, *site_of("<p>one</p>"))
     assert (out / "p0.html").exists() and not (out / "p1.html").exists()
 
@@ -72,8 +102,9 @@ def test_links_are_relative():
     assert site.href("a/b.html", "a/b.html#x") == "#x"
 
 
-def test_usage():
-    done = subprocess.run(["docs/site/build", "a", "b"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+@pytest.mark.parametrize("words", (("a", "b"), ("--help",)))
+def test_usage(words):
+    done = subprocess.run(["docs/site/build", *words], cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "usage: docs/site/build [OUT]\n")
 
 
