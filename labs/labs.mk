@@ -5,7 +5,7 @@
 lab_option = $(if $($(2)),--$(1) $(call quoted,$($(2))))
 lab_needs = $(foreach each,$(1),$(if $($(each)),,\
     { echo '$@: say $(each)=…: $(lab_example)' >&2; exit 2; };))
-lab_run = BUILD_DIR=$(abspath $(BUILD)) labs/run
+lab_run = BUILD_DIR=$(call quoted,$(abspath $(BUILD))) labs/run
 
 lab-deps:
 	@harness/require cc pytest jinja2 strace patch --optional bwrap

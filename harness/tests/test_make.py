@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -112,6 +113,20 @@ def test_a_value_reaches_the_program_as_it_is(words, tmp_path):
     each = " ".join("'%s'" % word.replace("'", "'\\''") for word in QUOTED.split())
     left = shown.replace(quoted, "").replace(each, "")
     assert "HACK" not in left, left
+
+
+@pytest.mark.parametrize("target", ("lab-kit LAB=4", "lab-solution LAB=4", "grade LAB=4 DIR=x", "lab-selftest"))
+def test_a_clone_may_stand_in_any_directory(target, tmp_path):
+    """One word of the shell each, though blanks and a quote are in the path."""
+    clone = tmp_path / "it's my clone"
+    for each in (ROOT / "Makefile", ROOT / "labs" / "labs.mk", *(ROOT / "harness").glob("servers*"),
+                 *(ROOT / "harness").rglob("*.mk")):  # fmt: skip
+        target_file = clone / each.relative_to(ROOT)
+        target_file.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(each, target_file)
+    done = subprocess.run(["make", "-C", clone, "-n", *target.split()], capture_output=True, text=True, timeout=100)
+    (line,) = (line for line in done.stdout.replace("\\\n", " ").splitlines() if "labs/run" in line)
+    assert f"BUILD_DIR={clone}/build" in shlex.split(line)
 
 
 @pytest.mark.parametrize("value, error", (("", False), ("0", False), ("1", True), ("-Werror", True)))
