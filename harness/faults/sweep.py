@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from faults import calls, scenario, sites, trial
 from faults.sites import CannotRun, Names, Site
@@ -102,12 +103,17 @@ class Tally:
         return len(self.findings) + len(self.unexplained)
 
 
+def _not_built(path: Path) -> CannotRun:
+    shown = path.relative_to(servers.ROOT) if path.is_relative_to(servers.ROOT) else path
+    return CannotRun(f"{shown} does not exist; run: make faults-servers")
+
+
 def count(server: str, scenarios: Iterable[str] = (), times: int = COUNTINGS) -> Map:
     """Runs the scenarios without a fault: all that concern the server, if none is named. Raises CannotRun if something
     goes wrong even so."""
     program = trial.program_of(server)
     if not program.exists():
-        raise CannotRun(f"{program.relative_to(servers.ROOT)} does not exist; run: make faults-servers")
+        raise _not_built(program)
     found: dict[Site, Reached] = {}
     runs: list[tuple[str, Run]] = []
     for each in scenarios or scenario.of(server):
@@ -227,7 +233,7 @@ def check_complete(names: Iterable[str]) -> None:
     """Checks that the tables cover every function that a server calls."""
     build = servers.build_dir() / "faults"
     if not (build / "wrap").exists():
-        raise CannotRun(f"{build.relative_to(servers.ROOT)} does not exist; run: make faults-servers")
+        raise _not_built(build)
     wrapped = {line.removeprefix("--wrap=") for line in (build / "wrap").read_text().split()}
     objects = [each for name in ("common", *names) for each in sorted((build / "obj" / name).rglob("*.o"))]
     sites.check_complete([each for each in objects if each.stem != "test_emulation"], wrapped)

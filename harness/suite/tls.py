@@ -20,7 +20,7 @@ from pathlib import Path
 from suite import servers, waiting
 
 # What a server says after SIGHUP.
-READ_AGAIN = re.compile(r"\w+: (read \S+ again|.*: keeping the old certificate)$")
+READ_AGAIN = re.compile(r"\w+: (read .+ again|.*: keeping the old certificate)$")
 RECORD = 16384  # bytes: the most that one record holds
 # Nothing is protected by this key: it is made for the tests of one build, and stays in its directory.
 MAKE = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import subprocess
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import pytest
 
 from faults import calls, scenario, sites, sweep, trial
 from faults.sites import CannotRun, Site
-from suite import servers
+from suite import servers, tls
 
 SHARE = 12  # each server has every twelfth pair, each another twelfth: code that all share is seen by all
 
@@ -177,3 +178,16 @@ def test_bad_usage(arguments, status, expected):
     )
     assert result.returncode == status
     assert result.stderr.startswith(expected) and result.stderr.count("\n") == 1
+
+
+def test_programs_that_are_not_built_are_named_wherever_they_would_be(tmp_path):
+    result = subprocess.run(
+        ["harness/faults/run", "poll_srv"], cwd=servers.ROOT, env={**os.environ, "BUILD_DIR": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert result.stderr == f"faults: {tmp_path}/faults does not exist; run: make faults-servers\n"
+
+
+def test_a_certificate_may_stand_in_any_directory():
+    assert tls.READ_AGAIN.match("tls: read my clone/certificate.pem again")
