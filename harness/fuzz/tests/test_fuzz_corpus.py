@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -43,6 +44,25 @@ def test_corpus_is_small():
 def test_bad_usage(arguments):
     done = replay(*arguments)
     assert done.returncode == 2 and done.stderr.startswith("usage: fuzz_replay"), done
+
+
+@pytest.mark.parametrize(
+    ("target", "seconds", "seed", "expected"),
+    (
+        ("frame", "0", "1", "fuzz: SECONDS=0: it must be a whole number from 1 on\n"),  # to libFuzzer: no limit
+        ("frame", "1.5", "1", "fuzz: SECONDS=1.5: it must be a whole number from 1 on\n"),
+        ("frame", "", "1", "fuzz: SECONDS=: it must be a whole number from 1 on\n"),
+        ("frame", "1", "abc", "fuzz: SEED=abc: it must be a whole number\n"),
+        ("nothing", "1", "1", "fuzz: build/nowhere/fuzz_nothing is not there\n"),
+    ),
+)
+def test_what_a_run_does_not_take(target, seconds, seed, expected):
+    done = subprocess.run(
+        ["harness/fuzz/run", "build/nowhere", target, seconds], cwd=servers.ROOT, env={**os.environ, "SEED": seed},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, expected)
+    assert not (CORPUS / "nothing").exists()
 
 
 def test_missing_file(tmp_path):
