@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from bench import plan, program, rows
-from bench.results import BROKEN, MODES, BadResults, Results
+from bench.results import MODES, BadResults, Results
 from bench.session import PATIENCE, Session
 
 STEPS = ("shapes", "charts", "report")
@@ -45,9 +45,7 @@ def main() -> int:
     try:
         return _make(session, runs)
     except KeyboardInterrupt:
-        hint = session.hint("make bench")
-        print(f"interrupted{hint and f'; {hint}'}", file=sys.stderr)
-        return 130
+        return program.interrupted(session.hint("make bench"))
     except OSError as error:
         return program.failed(error, session.hint("make bench"))
 
@@ -117,7 +115,7 @@ def draw(results: Results) -> bool:
 
 def _broken(results: Results) -> bool:
     """Names the runs that failed, those before an interruption included."""
-    broken = [row for row in rows.final(results.rows()) if row.verdict in BROKEN]
+    broken = [row for row in rows.final(results.rows()) if row.verdict in rows.BROKEN]
     for row in broken:
         print(f"{row.verdict}: {row.experiment} {row.server} {row.point} repeat {row.repeat}: {row.reasons}")
     return bool(broken)

@@ -35,7 +35,6 @@ REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 INCONCLUSIVE, NOT_MEASURED = "inconclusive", "not measured"
 OUTCOMES = (REPRODUCED, NOT_REPRODUCED, INCONCLUSIVE, NOT_MEASURED)
 ENDLESS = math.inf
-NO_FIGURES = ("FAILED", "ERRORS")  # runs with these verdicts have none
 
 Span = tuple[float, float]  # a true value lies between these two
 
@@ -157,7 +156,7 @@ class Figures:
     def lacking(self, part: Part) -> str:
         """The runs without a figure, and those that were not made beside one that was; empty if there are none."""
         made = self.made(part)
-        ended = Counter(row.verdict if row.verdict in NO_FIGURES else "without a figure"
+        ended = Counter(row.verdict if row.verdict in table.BROKEN else "without a figure"
                         for row in made if getattr(row, part.column) is None)  # fmt: skip
         ended["not made"] = len(part.places) * self.repeats(part) - len(made)
         return ", ".join(f"{_count(range(runs), 'run')} {how}" for how, runs in ended.items() if runs)

@@ -234,9 +234,7 @@ def main() -> int:
     try:
         return _make(session, reachable([run for run in runs if session.missing(run)], print), options.kind)
     except KeyboardInterrupt:
-        hint = session.hint("make million")
-        print(f"interrupted{hint and f'; {hint}'}", file=sys.stderr)
-        return 130
+        return program.interrupted(session.hint("make million"))
     except OSError as error:
         return program.failed(error, session.hint("make million"))
 

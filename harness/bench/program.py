@@ -63,6 +63,12 @@ def failed(error: OSError, hint: str = "") -> int:
     return 1
 
 
+def interrupted(hint: str = "") -> int:
+    """Says so, and how to go on. Returns the exit status."""
+    print(f"interrupted{f'; {hint}' if hint else ''}", file=sys.stderr)
+    return 130
+
+
 def status_of(step: Callable[[], int]) -> int:
     """What `step` returns, or 1 and one line on standard error when it cannot be done."""
     try:
@@ -84,5 +90,4 @@ def run(main: Callable[[], int]) -> NoReturn:
     try:
         raise SystemExit(status_of(main))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        raise SystemExit(130) from None
+        raise SystemExit(interrupted()) from None

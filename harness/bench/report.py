@@ -18,8 +18,8 @@ from suite import servers
 from bench import charts, figures, files, fingerprint, model, program, shapes
 from bench import rows as table
 from bench.columns import NAMES, SERVERS
-from bench.results import BROKEN, BadResults, Results
-from bench.rows import Row
+from bench.results import BadResults, Results
+from bench.rows import BROKEN, Row
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "inconclusive": "?", "not measured": "–"}

@@ -25,13 +25,11 @@ from typing import Any
 from bench import files
 from bench import fingerprint as fingerprints
 from bench import rows as table
-from bench.rows import Row
+from bench.rows import BROKEN, Row
 
 SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
 Key = tuple[str, str, str, int]
-# Something went wrong in such a run; other runs that are not VALID have figures.
-BROKEN = ("FAILED", "ERRORS")
 MOMENT = "%Y%m%dT%H%M%SZ"  # as in the name of a later fingerprint: UTC
 LATER = re.compile(r"fingerprint-(\d{8}T\d{6}Z)\.json$")
 
@@ -129,6 +127,11 @@ class Results:
         later = {found[1]: _read_json(each) for each in sorted(path.iterdir()) if (found := LATER.match(each.name))}
         return cls(path, _read_json(path / "fingerprint.json"), settings, _read_rows(path / "runs.csv"), later)
 
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The fingerprint of the last session."""
+        return [self.fingerprint, *self.later.values()][-1]
+
     def go_on(self) -> list[str]:
         """Begins a further session. If the machine or the build is not that of the session before, the set gets
         another fingerprint. Returns what has changed, in words. Raises BadResults where the rows of both cannot be in
@@ -141,7 +144,7 @@ class Results:
         latest = max([*self.later, *(_moment(row.started) for row in self._rows)], default="")
         if time.strftime(MOMENT, time.gmtime()) < latest:
             raise BadResults(f"{self.path}: the last session was at {latest}, which is later than the clock says here")
-        changed = fingerprints.changes([self.fingerprint, *self.later.values()][-1], now)
+        changed = fingerprints.changes(self.newest, now)
         if changed:
             while (moment := time.strftime(MOMENT, time.gmtime())) == latest:
                 time.sleep(0.05)  # so that no row from before seems to belong to what is new

@@ -85,7 +85,9 @@ class Row:
 
 
 COLUMNS = ("schema", *(each.name for each in fields(Row)))
-VERDICTS = ("VALID", "NOISY_HOST", "CLIENT_BOUND", "UNSTABLE", "OVERLOADED", "ERRORS", "FAILED")
+# Something went wrong in such a run, and it has no figures; other runs that are not VALID have them.
+BROKEN = ("ERRORS", "FAILED")
+VERDICTS = ("VALID", "NOISY_HOST", "CLIENT_BOUND", "UNSTABLE", "OVERLOADED", *BROKEN)
 WHOLE = {"repeat": 1, "attempt": 1, "seed": 0}  # the least of each
 SIGNED = ("server_bytes", "kernel_bytes", "ring_bytes", "objects")  # differences of what is in use
 FIGURES = COLUMNS[COLUMNS.index("yardstick_before") :]

@@ -18,7 +18,7 @@ from bench.loads import Driver, Failed
 from bench.plan import Run
 from bench.progress import Progress, duration
 from bench.requests import Request, Taken
-from bench.results import BROKEN, BadResults, Results, hold, needs_another
+from bench.results import BadResults, Results, hold, needs_another
 from bench.rows import Row
 
 PATIENCE = 15.0  # seconds that a program may take to start, answer or stop
@@ -102,7 +102,7 @@ class Session:
         _say(f"{self.mode} run, seed {self.seed}, {self.cores}")
         if self._alone is None:
             _say(f"note: {alone.OTHER}")
-        for remark in fingerprint.remarks([self.results.fingerprint, *self.results.later.values()][-1]):
+        for remark in fingerprint.remarks(self.results.newest):
             _say(f"note: {remark}")
         _say(f"{len(runs)} runs, about {duration(self.progress.seconds_left())}; after an interruption it can continue")
 
@@ -121,7 +121,7 @@ class Session:
             _say(self.progress.line(row, again))
             reasons = row.reasons or row.disturbed
             if reasons:
-                _say(f"    {reasons if row.verdict in BROKEN else textwrap.shorten(reasons, 150)}")
+                _say(f"    {reasons if row.verdict in rows.BROKEN else textwrap.shorten(reasons, 150)}")
             if not again:
                 return
 
