@@ -59,15 +59,16 @@ static void set_max_conns(struct service *service)
     size_t reserved = reserved_descriptors();
     size_t possible = limit > reserved ? limit - reserved : 1;
 
-    if (options->max_conns == SIZE_MAX && ends_below)
-        service->full = "the descriptors below FD_SETSIZE are used up";
-    if (options->max_conns == SIZE_MAX)
+    if (options->max_conns == SIZE_MAX) {
         options->max_conns = possible;
-    else if (options->max_conns > possible)
+        if (ends_below)
+            service->full = "the descriptors below FD_SETSIZE are used up";
+    } else if (options->max_conns > possible) {
         error_print(
             "--max-conns %zu: the descriptors that this server can use are enough for about %zu; "
             "peers beyond that wait or are refused",
             options->max_conns, possible);
+    }
 }
 
 /* Opened now, so that a bad path is known before any work. O_NONBLOCK: opening a FIFO without a

@@ -436,14 +436,21 @@ def held_back(replaced: Replaced, directory: Path, deaf: str = "") -> tuple[Path
     return started, gate
 
 
+def restarting(start, server_name: str, directory: Path, deaf: str = "") -> tuple[Server, int, Path]:
+    """In the middle of a restart: the server, the process of the new program, and the gate that holds it back."""
+    replaced = Replaced(server_name, directory)
+    server = start(*DRAINS_LONG, program=replaced.path)
+    started, gate = held_back(replaced, directory, deaf)
+    server.signal(signal.SIGUSR2)
+    waiting.until(started.exists, "the new program running")
+    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return server, int(child), gate
+
+
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("the old server stops accepting before the new one listens, or begins a second restart")
 def test_while_the_new_program_starts(start, server_name, tmp_path):
-    replaced = Replaced(server_name, tmp_path)
-    server = start(*DRAINS_LONG, program=replaced.path)
-    started, gate = held_back(replaced, tmp_path)
-    server.signal(signal.SIGUSR2)
-    waiting.until(started.exists, "the new program running")
+    server, _, gate = restarting(start, server_name, tmp_path)
     for i in range(5):
         server.connect().echo(payload(100, i))
     server.signal(signal.SIGUSR2)
@@ -459,30 +466,20 @@ def test_while_the_new_program_starts(start, server_name, tmp_path):
 @pytest.mark.parametrize("deaf", ("", "trap '' TERM"), ids=("hears", "deaf"))
 def test_a_stop_while_the_new_program_starts_stops_both(start, server_name, tmp_path, deaf):
     """Our servers have SIGTERM blocked from their first steps on, so one that hangs then is deaf."""
-    replaced = Replaced(server_name, tmp_path)
-    server = start(*DRAINS_LONG, program=replaced.path)
-    started, _ = held_back(replaced, tmp_path, deaf)
-    server.signal(signal.SIGUSR2)
-    waiting.until(started.exists, "the new program running")
-    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    server, child, _ = restarting(start, server_name, tmp_path, deaf)
     server.connect().echo(b"x")
     server._close_peers()
     server.signal(signal.SIGTERM)
     assert server.process.wait(waiting.PATIENCE) == 0
-    waiting.until(lambda: kernel.is_gone(int(child)), "the new program gone")
+    waiting.until(lambda: kernel.is_gone(child), "the new program gone")
 
 
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("a signal that reaches the new program before it can look ends it")
 def test_a_signal_for_all_processes_reaches_the_new_program_early(start, server_name, tmp_path):
     """systemctl kill sends it to every process of a service. It waits, and the new program restarts in its turn."""
-    replaced = Replaced(server_name, tmp_path)
-    server = start(*DRAINS_LONG, program=replaced.path)
-    started, gate = held_back(replaced, tmp_path)
-    server.signal(signal.SIGUSR2)
-    waiting.until(started.exists, "the new program running")
-    (child,) = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    os.kill(int(child), signal.SIGUSR2)
+    server, child, gate = restarting(start, server_name, tmp_path)
+    os.kill(child, signal.SIGUSR2)
     gate.write_text("go on\n")
     first, _ = server.wait_error("listens now", 2)
     assert f"process {child} listens now" in first
