@@ -18,8 +18,7 @@ NUMBERS = "numbers.css"
 
 
 def pages(site: Site) -> Iterator[Page]:
-    most = max((site.read(name).count("\n") + 1 for name in site.sources), default=1)
-    site.files[f"static/{NUMBERS}"] = numbers(most).encode()
+    most = 1
     for name in sorted(site.sources):
         path = site.source(name)
         wanted = {link.to.partition("#")[2] for link in site.links if link.to.startswith(f"{path}#")}
@@ -30,11 +29,13 @@ def pages(site: Site) -> Iterator[Page]:
             [("c" if kind == "c" else "", piece) for kind, piece in line]
             for line in colours.lines(text, LANGUAGES.get(suffix, "text"))
         ]
+        most = max(most, len(lines))
         code = Markup("\n").join(
             Markup('<span id="{}">{}</span>').format(anchor, colours.markup(line)) if anchor else colours.markup(line)
             for anchor, line in zip(anchors(text, wanted), lines)
         )
         yield Page(path, name, "docs", site.render("source.html", at=path, name=name, code=code), styles=(NUMBERS,))
+    site.files[f"static/{NUMBERS}"] = numbers(most).encode()
 
 
 def numbers(most: int) -> str:

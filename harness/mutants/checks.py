@@ -49,6 +49,12 @@ def file_of(test: str) -> str:
     return f"{beside}::{rest}" if beside else test
 
 
+def pytest(*arguments: str) -> list[str]:
+    """The command; PYTHONPATH has to hold HARNESS."""
+    return [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), f"--rootdir={servers.ROOT}",
+            "-p", "suite.plugin", *arguments]  # fmt: skip
+
+
 def run(programs: Path, server: str, tests: Sequence[str], patience: float, sanitized: bool) -> Run:
     nodes = {node(test, server): test for test in tests}
     with tempfile.TemporaryDirectory() as folder:
@@ -86,8 +92,7 @@ def _pytest(place: Path, arguments: Sequence[str], programs: Path, patience: flo
         "SERVER": "",
     }
 
-    command = [sys.executable, "-m", "pytest", "-c", str(HARNESS / "pytest.ini"), f"--rootdir={servers.ROOT}",
-               "-p", "suite.plugin", *arguments]
+    command = pytest(*arguments)
     if not sanitized:  # AddressSanitizer reserves terabytes of addresses
         command = ["sh", "-c", 'ulimit -v "$0" 2>/dev/null; exec "$@"', str(MEMORY // 1024), *command]
     process = subprocess.Popen(

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from mutants import checks, runner
 from mutants.manifest import MUTANTS
-from suite import servers
 
 PROGRAMS = sorted({program for mutant in MUTANTS for program in mutant.servers})
 
@@ -19,8 +17,7 @@ def collected(program: str, files: list[str]) -> set[str]:
     """The tests that pytest finds in the files, as file::test[parameters]."""
     environment = {**os.environ, "PYTHONPATH": str(checks.HARNESS), "SERVER": ""}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-c", str(checks.HARNESS / "pytest.ini"), f"--rootdir={servers.ROOT}",
-         "-p", "suite.plugin", "--override-ini=addopts=", "--collect-only", "-q", *files],
+        checks.pytest("--override-ini=addopts=", "--collect-only", "-q", *files),
         cwd=checks.OWN_TESTS.get(program, checks.CONFORMANCE), env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
