@@ -24,7 +24,7 @@ INNER = {
 
 
 def make(*words: str, **environment: str) -> subprocess.CompletedProcess:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("MAKE") and key != "WERROR"}
+    inherited = {key: value for key, value in os.environ.items() if key != "WERROR"}
     return subprocess.run(
         ["make", "-C", str(ROOT), "--no-print-directory", *words],
         capture_output=True,
@@ -124,7 +124,8 @@ def test_a_clone_may_stand_in_any_directory(target, tmp_path):
         target_file = clone / each.relative_to(ROOT)
         target_file.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(each, target_file)
-    done = subprocess.run(["make", "-C", clone, "-n", *target.split()], capture_output=True, text=True, timeout=100)
+    command = ["make", "-C", clone, "-n", "BUILD=build", *target.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     (line,) = (line for line in done.stdout.replace("\\\n", " ").splitlines() if "labs/run" in line)
     assert f"BUILD_DIR={clone}/build" in shlex.split(line)
 

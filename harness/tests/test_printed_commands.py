@@ -75,11 +75,10 @@ NOT_RUN = {
 
 
 def shell(command: str, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     build = os.path.relpath(servers.build_dir(), ROOT)
     return subprocess.run(
         re.sub(r"(^|(?<=\s))build/", f"{build}/", command), shell=True, executable="/bin/bash", cwd=cwd,
-        env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST,
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LONGEST,
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from dataclasses import replace
@@ -19,9 +18,8 @@ WORD = "tree"
 
 
 def commands_of_make(target: str) -> list[list[str]]:
-    """Without the options of a make around this test."""
-    usual = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    result = subprocess.run(["make", "-Bn", target], cwd=ROOT, env=usual, capture_output=True, text=True, check=True)
+    command = ["make", "-Bn", "BUILD=build", target]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return [shlex.split(line) for line in result.stdout.splitlines() if " -o " in line and "'" not in line]
 
 
