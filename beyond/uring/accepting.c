@@ -53,7 +53,7 @@ int accepting_update(struct accepting *accepting, struct ring *ring, struct watc
         return -1;
     accepting->cancelling = is_armed;
     if (is_armed) {
-        io_uring_prep_cancel64(entry, (uintptr_t)watch | accepting->armed, 0);
+        io_uring_prep_cancel64(entry, ring_token(watch, accepting->armed), 0);
         return 0;
     }
     accepting->armed = kind;

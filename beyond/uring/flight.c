@@ -120,7 +120,7 @@ int flight_stop_receiving(struct ring *ring, struct connection *connection)
     struct io_uring_sqe *entry = ring_entry(ring, connection, KIND_CANCEL);
     if (entry == NULL)
         return -1;
-    io_uring_prep_cancel64(entry, (uintptr_t)connection | KIND_RECEIVE, 0);
+    io_uring_prep_cancel64(entry, ring_token(connection, KIND_RECEIVE), 0);
     flight->cancels++;
     note_held(connection);
     return 0;

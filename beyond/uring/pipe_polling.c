@@ -53,6 +53,6 @@ int pipe_polling_cancel(struct ring *ring, struct watch *watch)
     struct io_uring_sqe *entry = ring_entry(ring, watch, KIND_CANCEL);
     if (entry == NULL)
         return -1;
-    io_uring_prep_cancel64(entry, (uintptr_t)watch | KIND_POLL, 0);
+    io_uring_prep_cancel64(entry, ring_token(watch, KIND_POLL), 0);
     return 0;
 }

@@ -102,8 +102,6 @@ void ring_close(struct ring *ring)
     *ring = (struct ring){0};
 }
 
-/* The kind stands in the lowest bits of the address, which alignment leaves 0: one word comes back
- * with a completion, and it has to say both. */
 struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind)
 {
     struct io_uring_sqe *entry = io_uring_get_sqe(&ring->uring);
@@ -119,7 +117,7 @@ struct io_uring_sqe *ring_entry(struct ring *ring, void *of, unsigned kind)
     }
     ring->flying++;
     /* Every io_uring_prep_ function leaves user_data alone. */
-    entry->user_data = (uintptr_t)of | kind;
+    entry->user_data = ring_token(of, kind);
     return entry;
 }
 
@@ -178,8 +176,8 @@ bool ring_completion(struct ring *ring, struct completion *completion)
     if (io_uring_cq_ready(&ring->uring) == 0 || io_uring_peek_cqe(&ring->uring, &entry) != 0)
         return false;
     *completion = (struct completion){
-        .of = (char *)io_uring_cqe_get_data(entry) - (entry->user_data & (KINDS - 1)),
-        .kind = (unsigned)(entry->user_data & (KINDS - 1)),
+        .of = (void *)(uintptr_t)(entry->user_data / KINDS),
+        .kind = (unsigned)(entry->user_data % KINDS),
         .result = entry->res,
         .more = entry->flags & IORING_CQE_F_MORE,
     };

@@ -47,7 +47,16 @@ struct completion {
     uint8_t *landing;
 };
 
-enum { KINDS = 8 }; /* `of` is aligned to this, so its lowest bits can hold the kind */
+enum { KINDS = 8 };
+
+/* What stands in the user_data of an entry and comes back with its completion: `of` and its kind in
+ * one word. The word has 64 bits everywhere, and an address of user space leaves the highest free.
+ * The lowest bits of an address are not free: where addresses have 32 bits, a struct may begin at
+ * any multiple of 4. */
+static inline uint64_t ring_token(const void *of, unsigned kind)
+{
+    return (uint64_t)(uintptr_t)of * KINDS + kind;
+}
 
 /* Makes the ring and the landings (io_uring_setup(2)). Returns 0, or -1 with error filled, and
  * ring_close is needed all the same. */
