@@ -52,7 +52,7 @@ struct stats {
 /* Of one of several loops, beside the sum. */
 struct stats_of_loop {
     const struct stats *stats;
-    uint64_t connections; /* open now */
+    size_t connections; /* open now */
 };
 
 /* What else is true at the moment of printing. */

@@ -53,7 +53,7 @@ struct member {
     unsigned stops_taken; /* of team->stops */
     unsigned freed_seen;  /* of team->freed */
     struct stats snapshot;
-    uint64_t snapshot_connections;
+    size_t snapshot_connections;
     atomic_uint reported; /* the last of team->reports that the snapshot answers */
     atomic_uint obeyed;   /* the last of team->orders that this loop obeys */
     atomic_bool ended;    /* the loop counts no more */
