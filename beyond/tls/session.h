@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+enum { RECEIVES_A_TURN = 16 }; /* a large one ends the turn */
+
 /* It stands behind its connection, and begins as zeros. */
 struct session {
     SSL *ssl; /* NULL until the peer sends something: one that connects and is silent costs less */
@@ -23,7 +25,7 @@ struct session {
     uint8_t read_waits;  /* readiness that SSL_read waits for; NOTHING: it has bytes already */
     uint8_t write_waits; /* readiness that SSL_write waits for */
     uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
-    bool may_receive;    /* the turn has not received yet: see wire.c */
+    uint8_t receives;    /* how many recv(2) are left of this turn: see wire.c */
     uint16_t begun;      /* SSL_write has a record of so many bytes that is not sent whole, or 0 */
     bool shaken;         /* the handshake is over */
     bool touched;        /* a byte of the peer has come */

@@ -109,7 +109,7 @@ static int read_records(struct connection *connection, uint8_t *into, size_t roo
     size_t count = 0;
     int result;
 
-    session->may_receive = true;
+    session->receives = RECEIVES_A_TURN;
     do {
         ERR_clear_error();
         result = SSL_read_ex(session->ssl, into + *total, room - *total, &count);

@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+enum { SMALL_BYTES = 512 }; /* a record of a handshake, if no certificate is in it */
+
 static int failed(BIO *bio, struct session *session, uint8_t direction)
 {
     struct watch *watch = &session_connection(session)->watch;
@@ -34,7 +36,9 @@ static int failed(BIO *bio, struct session *session, uint8_t direction)
     return 0;
 }
 
-/* One recv(2) a turn, as in common/level.c.
+/* One recv(2) a turn, as in common/level.c. A small one is the exception: in a handshake OpenSSL 3.5
+ * reads the 5 bytes of a record's header first, and then its body, although read-ahead is asked for.
+ * With one of those a turn, a stop would cut off a peer whose handshake has come whole.
  *
  * The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
  * brings less than it had room for has emptied the socket. READ_ON is the exception: FIN or an
@@ -48,12 +52,12 @@ static int receive(BIO *bio, char *into, size_t size, size_t *received)
 
     *received = 0;
     BIO_clear_retry_flags(bio);
-    if (!(watch->ready & READABLE) || !session->may_receive || session->fin ||
+    if (!(watch->ready & READABLE) || session->receives == 0 || session->fin ||
         session->number != 0) {
         BIO_set_retry_read(bio);
         return 0;
     }
-    session->may_receive = false;
+    session->receives = size < SMALL_BYTES ? (uint8_t)(session->receives - 1) : 0;
     do {
         session->context->stats->reads++;
         count = recv(watch->fd, into, size, 0);

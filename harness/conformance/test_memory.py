@@ -215,5 +215,4 @@ def test_a_header_reserves_nothing(start):
             peer.send(b"x" * 10 if received > 14 else header(200_000_000) + b"x" * 10)
         server.wait_statistics(lambda s: s["bytes_in"] == received * len(peers), f"{received} bytes of each")
     grown = kernel.memory_bytes(server.pid, "VmData") - before
-    session = servers.OF[server.name].idle_bytes if tls.options(server.name) else 0
-    assert grown < len(peers) * (8192 + session) + 400_000 + server.memory_slack
+    assert grown < len(peers) * (8192 + tls.session_bytes(server.name)) + 400_000 + server.memory_slack

@@ -54,6 +54,14 @@ def options(name: str) -> tuple[str, ...]:
     return ("--cert", str(certificate), "--key", str(key), "--handshake-timeout", "0")
 
 
+def session_bytes(name: str) -> int:
+    """The most memory that a session takes, beside its connection. The list's figure is of OpenSSL 3.0. OpenSSL 3.5
+    takes twice as much, a quarter of it for its hybrid key exchange (beyond/tls/README.md)."""
+    if not options(name):
+        return 0
+    return servers.OF[name].idle_bytes * (2 if ssl.OPENSSL_VERSION_INFO >= (3, 2) else 1)
+
+
 def of_loadgen(name: str) -> tuple[str, ...]:
     """That the load generator needs for this server."""
     return ("--tls",) if options(name) else ()

@@ -243,7 +243,7 @@ def test_what_an_idle_session_holds(start, server_name):
     for peer in peers:
         peer.echo(payload(64))
     each = (kernel.memory_bytes(server.pid, "RssAnon") - before) / 500
-    assert each <= servers.OF[server_name].idle_bytes
+    assert each <= tls.session_bytes(server_name)
 
 
 @pytest.mark.cause("SIGHUP ends the server, or a connection, or changes nothing")
