@@ -30,6 +30,8 @@ SHORT = {
 
 ANNOTATION = re.compile(r"\b(\d+)<((?:->|-(?!>)|[^<>-]|<[^<>]*>)*)>")
 CALL = re.compile(r"^(\w+)\((.*)\) += (-?\d+|\?|0x[0-9a-f]+)(?: (E\w+))?(.*)$", re.DOTALL)
+# An epoll_event. Its data is {u32=..., u64=...} in older versions of strace, and one number in newer ones.
+EVENT = r"\{events=([\w|]+), data=(\{.*?\}|\w+)\}"
 ESCAPES = {r"\t": "\t", r"\n": "\n", r"\v": "\v", r"\f": "\f", r"\r": "\r"}
 PORTS = re.compile(r"->.*:(\d+)\]$")
 
@@ -137,7 +139,7 @@ class Namer:
         return f"{self.of(arguments.split(',')[0])}, {size[1] if size else '?'}"
 
     def _epoll_ctl(self, arguments: str, result: str, _: str) -> str:
-        match = re.match(r"\d+, EPOLL_CTL_(\w+), (\d+)(?:, \{events=([\w|]+), data=\{(.*?)\}\})?", arguments)
+        match = re.match(rf"\d+, EPOLL_CTL_(\w+), (\d+)(?:, {EVENT})?", arguments)
         if match is None:
             return arguments
         if match[4] and result == "0":
@@ -218,7 +220,7 @@ class Namer:
         if short == "accept":
             return self.of(result)
         if short == "epoll_wait":
-            found = re.findall(r"\{events=([\w|]+), data=\{(.*?)\}\}", arguments)
+            found = re.findall(EVENT, arguments)
             return _happened([f"{self.data.get(data, '?')}: {_events(events)}" for events, data in found])
         if short in ("poll", "ppoll"):
             found = re.findall(r"\{fd=(\d+), revents=([\w|]+)\}", rest)
