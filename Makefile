@@ -199,7 +199,7 @@ tests := harness/conformance $(wildcard harness/tests harness/*/tests kqueue_srv
     docs/site/tests labs/tests)
 
 test-deps:
-	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot pygments markdown jsonschema) \
+	@harness/require cc pytest hypothesis $(if $(SERVER),,numpy jinja2 gnuplot patch pygments markdown jsonschema) \
 	    --optional $(if $(SERVER),,sanitizers liburing libssl openssl http_parser curl h2load nc wrk bwrap xmllint) strace valgrind ip pytest-timeout
 
 # Builds what the directory of a stranger holds.
