@@ -147,10 +147,23 @@ def compiler() -> list[str]:
     return words[: words.index(STANDARD)] if STANDARD in words else ["cc"]
 
 
+def _any_program() -> Path | None:
+    return next((path for name in ALL if (path := build_dir() / name).exists()), None)
+
+
+def of_32_bits() -> bool:
+    """Whether the programs that are built are. The fifth byte of an ELF file says so (elf(5), EI_CLASS)."""
+    program = _any_program()
+    if program is None:
+        return False
+    with program.open("rb") as file:
+        return file.read(5) == b"\x7fELF\x01"
+
+
 @functools.cache
 def foreign() -> str | None:
     """Why the programs that are built cannot be executed here, such as those of 32 bits where a kernel has only 64."""
-    program = next((path for name in ALL if (path := build_dir() / name).exists()), None)
+    program = _any_program()
     try:
         if program is not None:
             subprocess.run([str(program), "--help"], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
