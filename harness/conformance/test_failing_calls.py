@@ -401,6 +401,7 @@ CONNECTION = (64, 128)  # what a connection's struct may measure, which connecti
 WITH_EXTRA = (64, 240)  # with what a server beyond the five keeps behind it (extra.h)
 
 
+@pytest.mark.inside
 @preload.needed
 @pytest.mark.cause("a buffer that is not there is written to")
 def test_no_memory_to_start(server_name, no_memory):
@@ -482,6 +483,7 @@ def test_no_memory_for_a_timer(start, no_memory):
     assert server.stop()["closed"]["idle"] == 1
 
 
+@pytest.mark.inside
 @preload.needed
 @pytest.mark.cause("a peer for whom there is no memory is left to hang, or its descriptor leaks")
 def test_no_memory_for_a_connection(start, server_name, no_memory):
@@ -501,6 +503,7 @@ def test_no_memory_for_a_connection(start, server_name, no_memory):
     served.echo(b"still here")
 
 
+@pytest.mark.inside
 @preload.needed
 @pytest.mark.cause("a connection that gets no buffer reads into nothing, or its bytes are lost in silence")
 @pytest.mark.parametrize("call, size", (("malloc", 777), ("realloc", 777 + 4096)), ids=("to keep", "to grow"))

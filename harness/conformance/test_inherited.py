@@ -64,6 +64,7 @@ def admitted(server: Bare) -> Peer:
     return peer
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a log line is written although nobody reads the log: write(2) waits, and the server with it")
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux can")
 @pytest.mark.parametrize("kind", ("oversize", "refused", "SIGUSR1"))
@@ -98,6 +99,7 @@ def test_a_log_that_nobody_reads_stops_nobody(server_name, kind, tmp_path):
         server.close()
 
 
+@pytest.mark.inside
 @pytest.mark.cause("the end waits for a reader of the log that has stopped reading")
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux can")
 def test_statistics_that_nobody_reads_do_not_hold_up_the_end(server_name):
@@ -117,6 +119,7 @@ def test_statistics_that_nobody_reads_do_not_hold_up_the_end(server_name):
         server.close()
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a flood of bad headers is a flood of lines")
 def test_lines_of_one_kind_are_limited_and_counted(start):
     server = start()
@@ -141,6 +144,7 @@ def run_with(name: str, prepare: Callable[[], None], *options: str, wait: bool =
     )
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a closed standard stream is given to the next file that is opened")
 def test_started_without_standard_output(server_name, tmp_path):
     """It cannot say that it listens, so it does not run; and the file of the statistics gets no such line."""
@@ -153,6 +157,7 @@ def test_started_without_standard_output(server_name, tmp_path):
     assert "listening" not in path.read_text()
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a closed standard stream is given to the next file that is opened")
 def test_started_without_standard_error(start, tmp_path):
     path = tmp_path / "statistics"
@@ -167,6 +172,7 @@ def test_started_without_standard_error(start, tmp_path):
     assert len(lines) == 1 and json.loads(lines[0])["closed"]["oversize"] == 1
 
 
+@pytest.mark.inside
 @pytest.mark.cause("SIGXFSZ ends the process when a file reaches its limit")
 def test_a_limit_on_file_sizes_ends_no_service(start, tmp_path):
     def limit() -> None:
@@ -180,6 +186,7 @@ def test_a_limit_on_file_sizes_ends_no_service(start, tmp_path):
     assert any("File too large" in line for line in server.errors())
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a signal that was ignored at the start is caught all the same")
 def test_a_signal_that_the_parent_ignores_stays_ignored(start):
     """A shell ignores SIGINT for a job in the background."""
@@ -194,6 +201,7 @@ def test_a_signal_that_the_parent_ignores_stays_ignored(start):
     second.echo(b"and new peers")
 
 
+@pytest.mark.inside
 @pytest.mark.cause("a signal that was blocked at the start is never let in")
 def test_a_signal_that_the_parent_blocks_is_heard(start):
     mask = {signal.SIGTERM, signal.SIGINT, signal.SIGUSR1}
@@ -202,6 +210,7 @@ def test_a_signal_that_the_parent_blocks_is_heard(start):
     assert server.statistics()["accepted"] == 1
 
 
+@pytest.mark.inside
 @pytest.mark.cause("opening a path that is no file waits for somebody at its other end")
 def test_statistics_into_a_fifo_without_a_reader(server_name, tmp_path):
     if servers.absent(server_name):
@@ -212,6 +221,7 @@ def test_statistics_into_a_fifo_without_a_reader(server_name, tmp_path):
     assert result.returncode == 1 and result.stderr.startswith(f"{server_name}: open {path}: ")
 
 
+@pytest.mark.inside
 def test_statistics_into_a_fifo_with_a_reader(start, tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)
@@ -253,6 +263,7 @@ LIMITS = {  # the soft one, the hard one, and what setrlimit accepts
 library = preload.library("many_descriptors.c")
 
 
+@pytest.mark.inside
 @preload.needed
 @needs.true_memory
 @pytest.mark.cause("something is allocated, or closed, for each descriptor that there may be")

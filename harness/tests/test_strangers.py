@@ -22,12 +22,12 @@ HALF_CLOSE = f"{ENDINGS}::test_half_close_after_whole_frames"
 pytestmark = pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 
 
-def run(server: Path | str, *words: str) -> subprocess.CompletedProcess:
+def run(server: Path | str, *words: str, patience: int = 5) -> subprocess.CompletedProcess:
     """The suite on this server, in one process."""
     return subprocess.run(
         ["harness/pytest", *(words or (SPLIT, WHOLE, HALF_CLOSE)), "-n", "0"], cwd=servers.ROOT,
         capture_output=True, text=True, timeout=100,
-        env={**os.environ, "SERVER": str(server), "SUITE_PATIENCE": "5", "PYTHONUNBUFFERED": ""},
+        env={**os.environ, "SERVER": str(server), "SUITE_PATIENCE": str(patience), "PYTHONUNBUFFERED": ""},
     )  # fmt: skip
 
 
@@ -44,6 +44,17 @@ def changed(directory: Path, old: str, new: str) -> Path:
 def test_a_right_one_passes():
     result = run(RIGHT)
     assert result.returncode == 0 and "8 passed" in result.stdout, result.stdout
+
+
+MODULES = sorted(path.name for path in (servers.ROOT / "harness" / "conformance").glob("test_*.py"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_right_one_fails_nothing_that_is_asked_of_it(module):
+    """Whatever runs on a stranger's server asks for what a peer can see, and not how the program gets its memory."""
+    result = run(RIGHT, f"harness/conformance/{module}", patience=20)  # its drain takes 5 s
+    assert result.returncode in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED), result.stdout
+    assert "Falsifying" not in result.stdout, result.stdout
 
 
 @needs.ipv6
