@@ -86,7 +86,7 @@ help:
 	@echo 'make trace SCRIPT=one-echo S="poll_srv epoll_et"'
 	@echo '                  the system calls of servers on the same peers, side by side (docs/traces.md);'
 	@echo '                  BUG=stale-event: with a planted bug, too; DIR=path/to/yours: and yours;'
-	@echo '                  make trace-accept: these are what the tests expect'
+	@echo '                  make trace-accept S=poll_srv: these are what the tests expect'
 	@echo 'make lab-kit LAB=4 VARIANT=word'
 	@echo '                  what a student of that lab gets, with a protocol of their own (labs/README.md)'
 	@echo 'make lab-solution LAB=4 VARIANT=word'

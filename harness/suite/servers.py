@@ -245,8 +245,11 @@ def stranger() -> Stranger | None:
         found = directory / said["program"]
     elif (directory / "Makefile").exists():
         found = directory / directory.name
-    else:
+    elif (directory / "server.c").exists():
         found = build_dir() / "stranger" / directory.name
+    else:
+        needs = f"a server.c, a Makefile, or a {DECLARATION} that names its program"
+        raise BadList(f"SERVER={given}: a directory needs {needs} (docs/adding-a-server.md)")
     if not (found.is_file() and os.access(found, os.X_OK)):
         raise BadList(f"SERVER={given}: {found} is not there, or may not be executed (chmod +x)")
     name = path.stem if path.is_file() else path.name

@@ -126,6 +126,13 @@ def test_without_the_first_echo_nothing_else_is_tried(tmp_path, mistake):
     assert "failed" not in result.stdout and "passed" not in result.stdout
 
 
+def test_a_directory_says_what_it_needs():
+    result = run("harness")
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    said = "a directory needs a server.c, a Makefile, or a server.toml that names its program"
+    assert f"SERVER=harness: {said}" in result.stderr, result.stderr
+
+
 def test_a_server_of_the_list_that_is_broken_fails_once(tmp_path):
     """The others go on."""
     build = tmp_path / "build"

@@ -25,12 +25,12 @@ def main() -> int:
     if not arguments.scripts and not arguments.accept:
         return _list()
     try:
-        names = _servers(arguments.servers)
+        names = _servers(arguments.servers, arguments.accept)
         scripts = {word: _script(word) for word in arguments.scripts or _all_scripts(arguments)}
         check_bug(arguments.bug, names)
         _check_restarts(names, scripts)
-        if arguments.accept and arguments.bug and not claims.of_bug(arguments.bug):
-            raise servers.BadList(f"{arguments.bug}: no trace of it is kept: {claims.why_not(arguments.bug)}")
+        if arguments.accept and arguments.bug:
+            _check_kept(arguments.bug, arguments.servers)
     except (BadScript, servers.BadList) as error:
         print(f"trace: {error}", file=sys.stderr)
         return 2
@@ -39,7 +39,7 @@ def main() -> int:
         return 1
     try:
         if arguments.accept:
-            _accept(names, scripts, arguments)
+            _accept(names, scripts, _bugs(arguments))
         else:
             _show(names, scripts, arguments)
     except CannotTrace as error:
@@ -96,14 +96,19 @@ def _list() -> int:
     return 2
 
 
-def _servers(words: list[str]) -> list[str]:
+def _servers(words: list[str], accept: bool = False) -> list[str]:
+    traced = ", ".join(golden.TRACED)
     for word in words:
         if word not in servers.OF:
-            raise servers.BadList(f"{word!r} is no server; there are {', '.join(golden.TRACED)}")
-        if word not in golden.TRACED:
-            raise servers.BadList(f"{word}: strace does not see what it asks for, or not always in one order")
+            raise servers.BadList(f"{word!r} is no server; there are {', '.join(servers.ALL)}; traced are {traced}")
+        if word not in golden.TRACED and not (accept and word in golden.OF_STEPS):
+            why = "strace does not see what it asks for, or not always in one order"
+            raise servers.BadList(f"{word}: {why}; traced are {traced}")
+        if reason := servers.absent(word):
+            raise servers.BadList(f"{word}: {reason}")
     stranger = servers.stranger() if os.environ.get("SERVER") else None
-    names = [name for name in words or golden.TRACED if servers.absent(name) is None]
+    every = (*golden.TRACED, *golden.OF_STEPS) if accept else golden.TRACED
+    names = [name for name in words or every if servers.absent(name) is None]
     return [*names, stranger.name] if stranger else names
 
 
@@ -127,25 +132,38 @@ def _all_scripts(arguments: argparse.Namespace) -> list[str]:
     return [] if arguments.bug else list(golden.SCRIPTS)
 
 
-def _accept(names: list[str], scripts: dict[str, Script], arguments: argparse.Namespace) -> None:
+def _check_kept(bug: str, words: list[str]) -> None:
+    if not claims.of_bug(bug):
+        raise servers.BadList(f"{bug}: no trace of it is kept: {claims.why_not(bug)}")
+    if words and not claims.servers_of(bug) & set(words):
+        raise servers.BadList(f"{bug}: its traces are kept of {', '.join(sorted(claims.servers_of(bug)))}")
+
+
+def _bugs(arguments: argparse.Namespace) -> list[str]:
+    """What --accept records besides scripts: the bug that it names; without one, and without a script, all that have
+    traces of these servers."""
+    if arguments.bug:
+        return [arguments.bug]
+    wanted = set(arguments.servers or golden.TRACED)
+    return [] if arguments.scripts else [bug for bug in kept.bugs() if wanted & claims.servers_of(bug)]
+
+
+def _accept(names: list[str], scripts: dict[str, Script], bugs: list[str]) -> None:
     for word, script in scripts.items():
         for name in names:
-            path = golden.path_of(word, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            trace = _record(Program(name, name, servers.build_dir()), script)
-            path.write_text(trace.steady().text(), encoding="utf-8")
+            if name in golden.TRACED:
+                trace = _record(Program(name, name, servers.build_dir()), script)
+                golden.write(golden.path_of(word, name), trace.steady().text())
         if word == golden.STEPPED:
-            _accept_steps(script)
-    bugs = [arguments.bug] if arguments.bug else [] if arguments.scripts else kept.bugs()
+            _accept_steps(script, names)
     for bug, build in built(bugs):
-        kept.accept(bug, build)
+        kept.accept(bug, build, names)
 
 
-def _accept_steps(script: Script) -> None:
+def _accept_steps(script: Script, names: list[str]) -> None:
     for name, more in golden.OF_STEPS.items():
-        if servers.absent(name) is None:
-            text = record(name, script, *more).steady().text()
-            golden.path_of(golden.STEPPED, name).write_text(text, encoding="utf-8")
+        if name in names:
+            golden.write(golden.path_of(golden.STEPPED, name), record(name, script, *more).steady().text())
 
 
 if __name__ == "__main__":

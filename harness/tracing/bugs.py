@@ -14,10 +14,7 @@ from mutants import build
 from mutants.manifest import MUTANTS, Mutant
 from suite import servers
 from tracing import golden
-
-
-class CannotTrace(Exception):
-    """Its text says why, in one line."""
+from tracing.golden import CannotTrace
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,10 @@ def of_bug(name: str) -> list[Claim]:
     return [claim for claim in CLAIMS if claim.bug == name]
 
 
+def servers_of(bug: str) -> set[str]:
+    return {name for claim in of_bug(bug) for name in claim.servers}
+
+
 def why_not(name: str) -> str:
     """Why no trace shows this bug; "": one does."""
     if of_bug(name):

@@ -7,6 +7,11 @@ from pathlib import Path
 from suite import servers
 from suite.script import Script, load
 
+
+class CannotTrace(Exception):
+    """Its text says why, in one line."""
+
+
 HERE = Path(__file__).parent
 SCRIPTS = {path.stem: path for path in sorted((HERE / "scripts").glob("*.json"))}
 # The kernel decides how a flood is cut into pieces: another trace each time.
@@ -30,3 +35,11 @@ def script(name: str) -> Script:
 
 def path_of(name: str, server: str) -> Path:
     return HERE / "golden" / name / f"{server}.txt"
+
+
+def write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotTrace(f"{path}: cannot be written: {error.strerror}") from None

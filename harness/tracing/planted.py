@@ -6,7 +6,7 @@ import contextlib
 import difflib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tracing import golden
@@ -65,14 +65,12 @@ def _differs(claim: Claim, server: str, text: str) -> list[str]:
     return ["\n".join([f"{name}: another trace than the accepted one (make trace-accept BUG={claim.bug})", *lines])]
 
 
-def accept(bug: str, build: Path) -> None:
+def accept(bug: str, build: Path, names: Sequence[str]) -> None:
     for claim in of_bug(bug):
-        for server in claim.servers:
+        for server in sorted({*claim.servers} & {*names}):
             with programs_in(build):
                 text = record(server, golden.script(claim.script)).steady().text()
-            path = path_of(claim, server)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+            golden.write(path_of(claim, server), text)
 
 
 def main(words: list[str]) -> int:

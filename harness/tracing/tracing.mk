@@ -13,8 +13,9 @@ trace:
 	@SERVER=$(call quoted,$(DIR)) $(trace_python) $(call quoted_each,$(SCRIPT)) $(if $(S),--servers $(call quoted_each,$(S))) $(if $(BUG),--bug $(call quoted,$(BUG))) $(ARGS)
 
 # After a change of the calls that was meant. SCRIPT=one-echo: of that script; BUG=timer-restarted: with that planted bug;
-# neither: all, which builds every server with a bug whose trace is kept.
+# neither: all, which builds every server with a bug whose trace is kept. S=my_srv: nobody else's.
 trace-accept:
+	@$(if $(DIR),echo 'trace-accept: DIR=: the traces that are kept are of servers of harness/servers.toml' >&2; exit 2)
 	@harness/require cc patch pytest strace
 	@$(MAKE) --no-print-directory all >/dev/null
-	@$(trace_python) --accept $(call quoted_each,$(SCRIPT)) $(if $(BUG),--bug $(call quoted,$(BUG)))
+	@$(trace_python) --accept $(call quoted_each,$(SCRIPT)) $(if $(S),--servers $(call quoted_each,$(S))) $(if $(BUG),--bug $(call quoted,$(BUG))) $(ARGS)

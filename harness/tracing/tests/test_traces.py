@@ -3,6 +3,7 @@ server's calls is seen in review."""
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import json
 import re
@@ -16,7 +17,7 @@ from suite.replaced import StandIn
 from suite.script import BadScript, load
 from suite.strace import whole_lines
 from tracing import bugs, golden, planted, show
-from tracing.__main__ import _check_restarts
+from tracing.__main__ import _bugs, _check_restarts, main
 from tracing.calls import Call, Namer, Signal
 from tracing.reader import Reader
 from tracing.record import Step, Trace, TracedServer, record
@@ -32,19 +33,20 @@ HERE = [name for name in golden.TRACED if servers.absent(name) is None]
 @pytest.mark.parametrize("server", HERE)
 def test_the_calls_are_those_that_were_accepted(server: str, name: str) -> None:
     path = golden.path_of(name, server)
-    assert path.exists(), f"no trace was accepted: make trace-accept SCRIPT={name}"
+    assert path.exists(), f"no trace was accepted: make trace-accept S={server}"
     expected, found = path.read_text(encoding="utf-8"), record(server, golden.script(name)).steady().text()
     difference = difflib.unified_diff(
         expected.splitlines(), found.splitlines(), "accepted", "now", lineterm="", n=2
     )
-    steps.note(f"if that is meant: make trace-accept SCRIPT={name}, and look at the difference in git")
+    steps.note(f"if that is meant: make trace-accept S={server} SCRIPT={name}, and look at the difference in git")
     assert expected == found, "\n".join(difference)
 
 
 @pytest.mark.parametrize("server", [name for name in golden.OF_STEPS if servers.absent(name) is None])
 def test_the_calls_of_the_steppers_are_those_that_were_accepted(server: str) -> None:
     found = record(server, golden.script(golden.STEPPED), *golden.OF_STEPS[server]).steady().text()
-    steps.note(f"if that is meant: make trace-accept SCRIPT={golden.STEPPED}, and look at the difference in git")
+    command = f"make trace-accept S={server} SCRIPT={golden.STEPPED}"
+    steps.note(f"if that is meant: {command}, and look at the difference in git")
     assert found == golden.path_of(golden.STEPPED, server).read_text(encoding="utf-8")
 
 
@@ -277,6 +279,46 @@ def test_nothing_of_a_restart_is_left_behind(monkeypatch: pytest.MonkeyPatch) ->
     trace = record("poll_srv", golden.script("restart"))
     assert "child: execve(argv[0])" in trace.text() and "accept(listener) = peer 1" not in trace.text()
     waiting.until(lambda: kernel.group_is_gone(groups[0]), "the end of the new program")
+
+
+# -- accepting -------------------------------------------------------------------------------------
+
+
+def accept(monkeypatch: pytest.MonkeyPatch, into: Path, *words: str) -> int:
+    monkeypatch.setattr(golden, "HERE", into)
+    monkeypatch.setattr("sys.argv", ["trace", "--accept", *words])
+    return main()
+
+
+@pytest.mark.parametrize("script", ("one-echo", golden.STEPPED))
+def test_of_one_server_nobody_elses_trace_is_accepted(monkeypatch, tmp_path: Path, script: str) -> None:
+    assert accept(monkeypatch, tmp_path, script, "--servers", "poll_srv") == 0
+    assert list(tmp_path.rglob("*.txt")) == [golden.path_of(script, "poll_srv")]
+
+
+def test_of_one_server_no_bug_is_built_that_others_have() -> None:
+    def bugs_of(*names: str) -> list[str]:
+        return _bugs(argparse.Namespace(bug=None, scripts=[], servers=list(names)))
+
+    assert bugs_of("my_srv") == []
+    assert "edge-reads-once" in bugs_of("epoll_et") and "edge-reads-once" not in bugs_of("poll_srv")
+    assert set(bugs_of()) == set(bugs_of(*golden.TRACED))
+
+
+def test_what_cannot_be_written_is_said_in_a_line(monkeypatch, tmp_path: Path, capsys) -> None:
+    (tmp_path / "golden").write_text("no directory")
+    assert accept(monkeypatch, tmp_path, "one-echo", "--servers", "poll_srv") == 1
+    path = golden.path_of("one-echo", "poll_srv")
+    assert capsys.readouterr().err == f"trace: {path}: cannot be written: Not a directory\n"
+
+
+@pytest.mark.parametrize("word, said", (
+    ("nosuch", f"'nosuch' is no server; there are {', '.join(servers.ALL)}; traced are {', '.join(golden.TRACED)}"),
+    ("kqueue_srv", f"; traced are {', '.join(golden.TRACED)}"),
+))  # fmt: skip
+def test_the_servers_that_can_be_named_are_named(monkeypatch, tmp_path: Path, capsys, word: str, said: str) -> None:
+    assert accept(monkeypatch, tmp_path, "one-echo", "--servers", word) == 2
+    assert said in capsys.readouterr().err
 
 
 # -- planted bugs ----------------------------------------------------------------------------------
