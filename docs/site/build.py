@@ -45,11 +45,14 @@ def main(words: list[str]) -> int:
         print("usage: docs/site/build [OUT]", file=sys.stderr)
         return 2
     out = Path(words[0]) if words else build_dir() / "site"
+    site = Site(ROOT)
     try:
-        size = write(out, *make(Site(ROOT)))
+        size = write(out, *make(site))
     except (BadSite, OSError) as error:
         print(f"site: {error}", file=sys.stderr)
         return 1
+    for each in sorted(site.missing):
+        print(f"site: {each}", file=sys.stderr)
     print(f"site: {out}/index.html ({size / 1e6:.1f} MB)")
     return 0
 
@@ -85,6 +88,7 @@ def write(out: Path, site: Site, pages: dict[str, Page]) -> int:
 
 def _replace(out: Path, written: dict[str, bytes]) -> None:
     """The list of what is written comes first: the next build can go on after one that a full disk has ended."""
+    out = out.resolve()  # a link to a directory that is not there yet, too
     listed = out / LIST
     if not listed.exists() and out.exists() and any(out.iterdir()):
         raise BadSite(f"{out}: has other files than those of a site; name another directory")

@@ -76,6 +76,7 @@ class Site:
     links: list[Link] = field(default_factory=list)  # all that href() has made
     sources: set[str] = field(default_factory=set)  # files that a page links to: each gets a page of its own
     files: dict[str, bytes] = field(default_factory=dict)  # what is written beside the pages, by its path on the site
+    missing: set[str] = field(default_factory=set)  # what a server lacks that the pages do without, and how to get it
 
     def __post_init__(self) -> None:
         self._templates = jinja2.Environment(
@@ -89,6 +90,7 @@ class Site:
         self._templates.globals["href"] = _href_of_context(self)
         self._templates.globals["code"] = self.code
         self._templates.globals["site_source"] = self.source
+        self._templates.globals["readme"] = self.readme
 
     def render(self, template: str, at: str, **values: Any) -> Markup:
         """A template for the page `at`. In it `href("pairs/index.html")` is a link from there."""
@@ -121,6 +123,14 @@ class Site:
     def read(self, name: str | Path) -> str:
         """A file of the project."""
         return (self.root / name).read_text(encoding="utf-8")
+
+    def readme(self, kind: servers.Kind) -> str:
+        """The page of a server's README, or nothing if it has none yet."""
+        name = f"{kind.directory}/README.md"
+        if name in self.documents:
+            return page_of(name)
+        self.missing.add(f"there is no {name}: no page links to it")
+        return ""
 
     def source(self, name: str, line: int = 0) -> str:
         """Where the site shows a file of the project, at a line of it (for href): in a story, or on a page that is

@@ -10,7 +10,7 @@ from completion import Ring
 from page import Page, Site
 from readiness import Api, Machine
 from stepping import Frame, Place, found
-from traces import page_of_script, parse
+from traces import accepted, page_of_script, parse
 from tracing import golden
 
 
@@ -63,7 +63,8 @@ STEPPERS = (
 
 
 def frames_of(stepper: Stepper) -> list[Frame]:
-    steps, _ = parse(golden.path_of(golden.STEPPED, stepper.traced).read_text(encoding="utf-8"))
+    how = f"S={stepper.traced} SCRIPT={golden.STEPPED}"
+    steps, _ = parse(accepted(golden.path_of(golden.STEPPED, stepper.traced), how))
     return Ring().play(steps) if stepper.api is None else Machine(api=stepper.api).play(steps)
 
 

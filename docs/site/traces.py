@@ -8,10 +8,12 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from markupsafe import Markup
 
-from page import Page, Site, page_of
+from page import BadSite, Page, Site, page_of
+from suite import servers
 from tracing import golden, planted
 from tracing.claims import CLAIMS, EXTRA, MISSING, Claim, of_bug
 
@@ -87,16 +89,31 @@ def parse(text: str) -> tuple[Steps, list[str]]:
     return steps, counts
 
 
+def accepted(path: Path, how: str) -> str:
+    """The text of a trace that the pages cannot do without."""
+    if not path.exists():
+        raise BadSite(f"{path.relative_to(servers.ROOT)} is not there: make trace-accept {how}")
+    return path.read_text(encoding="utf-8")
+
+
+def traced(site: Site, script: str) -> list[str]:
+    """The servers whose trace of the script is there. A new one has none at first."""
+    found = [server for server in golden.TRACED if golden.path_of(script, server).exists()]
+    for server in set(golden.TRACED) - set(found):
+        site.missing.add(f"the traces of {server} are not all there: make trace-accept S={server}")
+    return found
+
+
 def of_server(site: Site, script: str, server: str) -> Column:
-    steps, counts = parse(golden.path_of(script, server).read_text(encoding="utf-8"))
+    steps, counts = parse(accepted(golden.path_of(script, server), f"S={server} SCRIPT={script}"))
     cells = {key: [Line(each) for each in calls] for key, calls in steps.items()}
     return Column(server, _label(site, server), "", "", cells, [Line(each) for each in counts])
 
 
 def of_claim(site: Site, claim: Claim, server: str) -> Column:
     """Beside the server without the bug: what is missing and what is extra is marked."""
-    whole, whole_counts = parse(planted.whole_of(claim, server))
-    wrong, wrong_counts = parse(planted.path_of(claim, server).read_text(encoding="utf-8"))
+    whole, whole_counts = parse(accepted(golden.path_of(claim.script, server), f"S={server} SCRIPT={claim.script}"))
+    wrong, wrong_counts = parse(accepted(planted.path_of(claim, server), f"S={server} BUG={claim.bug}"))
     cells = {
         key: _folded(_compared(whole.get(key, []), wrong.get(key, []), claim))
         for key in [*whole, *(key for key in wrong if key not in whole)]
@@ -207,7 +224,7 @@ def pages(site: Site) -> Iterator[Page]:
     summary = "What peers did, and the system calls of every server beside it."
     yield Page(index, "Traces", "traces", body, summary=summary)
     for name, about in scripts:
-        columns = [of_server(site, name, server) for server in golden.TRACED]
+        columns = [of_server(site, name, server) for server in traced(site, name)]
         columns += [of_claim(site, claim, server) for claim, server in shown if claim.script == name]
         at = page_of_script(name)
         body = site.render(

@@ -11,11 +11,17 @@ from markupsafe import Markup
 
 import build
 import docs_pages
+import home
 import pairs
 import pitfalls
+import steps
+import story
+import traces
 from mutants.manifest import MUTANTS
 from page import BadSite, Page, Site, documents, page_of
 from suite.servers import FIVE, ROOT
+from tracing import golden
+from tracing.claims import CLAIMS
 
 
 def site_of(*bodies: str) -> tuple[Site, dict[str, Page]]:
@@ -132,6 +138,53 @@ def test_every_document_of_the_project_has_a_page():
     assert len({page_of(each) for each in names}) == len(names)
     made = {page.path for part in (docs_pages, pitfalls) for page in part.pages(Site(ROOT))}
     assert {page_of(each) for each in names} - made <= {page_of("docs/experiments.md"), page_of("docs/glossary.md")}
+
+
+def test_this_tree_lacks_nothing():
+    site = Site(ROOT)
+    for part in (home, pairs, story, traces):
+        assert list(part.pages(site))
+    assert not site.missing
+
+
+def test_a_server_without_a_readme_has_its_pages_and_no_link_to_it():
+    site, name = Site(ROOT), "beyond/uring/README.md"
+    site.documents -= {name}
+    pages = [page for part in (home, pairs, story) for page in part.pages(site)]
+    assert any(page.path == "story/uring.html" for page in pages)
+    assert page_of(name) not in {link.to for link in site.links} and page_of("poll_srv/README.md") in {
+        link.to for link in site.links
+    }
+    assert site.missing == {f"there is no {name}: no page links to it"}
+
+
+def test_a_server_without_traces_is_left_out_of_them(monkeypatch):
+    monkeypatch.setattr(golden, "TRACED", (*golden.TRACED, "new_srv"))
+    site = Site(ROOT)
+    pages = {page.path for page in traces.pages(site)}
+    assert {traces.page_of_script(name) for name in golden.SCRIPTS} < pages
+    assert site.missing == {"the traces of new_srv are not all there: make trace-accept S=new_srv"}
+
+
+def test_a_trace_that_the_pages_need_is_named_with_its_command(monkeypatch):
+    monkeypatch.setattr(golden, "path_of", lambda name, server: ROOT / "gone" / name / f"{server}.txt")
+    path = "gone/two-peers-at-once/poll_srv.txt"
+    with pytest.raises(BadSite, match=f"^{path} is not there: make trace-accept S=poll_srv SCRIPT="):
+        steps.frames_of(steps.STEPPERS[1])
+    claim = CLAIMS[0]
+    with pytest.raises(BadSite, match=f"make trace-accept S=.* SCRIPT={claim.script}$"):
+        traces.of_claim(Site(ROOT), claim, claim.servers[0])
+
+
+@pytest.mark.parametrize("there", (True, False), ids=("to a directory", "to nowhere"))
+def test_a_link_is_followed(tmp_path, there):
+    real, link = tmp_path / "real", tmp_path / "link"
+    link.symlink_to(real)
+    if there:
+        real.mkdir()
+    build.write(link, *site_of("<p>one</p>", "<p>two</p>"))
+    build.write(link, *site_of("<p>one</p>"))
+    assert link.is_symlink() and (real / "p0.html").exists() and not (real / "p1.html").exists()
 
 
 def test_every_two_of_the_five_have_a_page():

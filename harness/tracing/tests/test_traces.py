@@ -256,9 +256,9 @@ def test_nobody_is_told_anything_who_does_not_run(tmp_path: Path, actions: list[
 
 
 def test_a_server_that_may_not_restart_is_refused() -> None:
-    with pytest.raises(BadScript, match="restart: a restart, and nobody has said that my_srv restarts at SIGUSR2"):
-        _check_restarts(["poll_srv", "my_srv"], {"restart": golden.script("restart")})
-    _check_restarts(["poll_srv", "my_srv"], {"one-echo": golden.script("one-echo")})
+    with pytest.raises(BadScript, match="restart: a restart, and nobody has said that a_strangers restarts at SIGUSR2"):
+        _check_restarts(["poll_srv", "a_strangers"], {"restart": golden.script("restart")})
+    _check_restarts(["poll_srv", "a_strangers"], {"one-echo": golden.script("one-echo")})
 
 
 def test_a_program_that_has_no_path_costs_nothing() -> None:
@@ -300,7 +300,7 @@ def test_of_one_server_no_bug_is_built_that_others_have() -> None:
     def bugs_of(*names: str) -> list[str]:
         return _bugs(argparse.Namespace(bug=None, scripts=[], servers=list(names)))
 
-    assert bugs_of("my_srv") == []
+    assert bugs_of("new_srv") == []
     assert "edge-reads-once" in bugs_of("epoll_et") and "edge-reads-once" not in bugs_of("poll_srv")
     assert set(bugs_of()) == set(bugs_of(*golden.TRACED))
 
