@@ -11,6 +11,10 @@ WERROR  ?=
 ifneq ($(words $(BUILD)),1)
 $(error BUILD='$(BUILD)': name one directory, without blanks)
 endif
+of_the_shell := ' " ` \ ; & | < > ( ) * ? [ ] { } ! % : ,
+ifneq ($(strip $(foreach each,$(of_the_shell),$(findstring $(each),$(BUILD)))),)
+$(error BUILD=$(BUILD): name a directory without quotes and other special characters)
+endif
 
 SYSTEM := $(shell uname -s)
 
@@ -24,6 +28,17 @@ fits  = $(or $(filter any,$(call field,3,$(1))),$(and $(filter Linux,$(SYSTEM)),
 all_servers        := $(foreach each,$(server_list),$(call field,1,$(each)))
 server_directories := $(foreach each,$(server_list),$(call field,2,$(each)))
 SERVERS := $(foreach each,$(server_list),$(if $(call fits,$(each)),$(call field,1,$(each))))
+
+# make clean removes all of BUILD: so the project is not in it, and it is in no directory of sources.
+build_at := ^$(abspath $(BUILD))/
+ifneq ($(subst $(subst //,/,$(build_at)),,^$(CURDIR)/),^$(CURDIR)/)
+$(error BUILD=$(BUILD): the project is in it; name a directory for what is built)
+endif
+first_of = $(firstword $(subst /, ,$(1)))
+ifneq ($(filter $(call first_of,$(subst ^$(CURDIR)/,,$(build_at))),common docs harness labs plots \
+    $(foreach each,$(server_directories),$(call first_of,$(each)))),)
+$(error BUILD=$(BUILD): sources are in it; name a directory for what is built)
+endif
 
 STRICT   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes $(if $(filter-out 0,$(WERROR)),-Werror)
@@ -104,12 +119,12 @@ help:
 	@echo '                  how each file is compiled, for editors and clang tools'
 	@echo 'make format       lay the C sources out (clang-format)'
 	@echo 'make lint         layout, checks of the sources, static analysis of C, Python and shell'
-	@echo 'make install      servers and loadgen into $(DESTDIR)$(PREFIX)/bin (PREFIX, DESTDIR)'
+	@echo 'make install      servers and loadgen into $(subst ','\'',$(DESTDIR)$(PREFIX))/bin (PREFIX, DESTDIR)'
 	@echo 'make uninstall    remove them again'
 	@echo 'make clean        remove $(BUILD)/'
 	@echo
 	@echo 'ARGS="-k idle -x" hands arguments to pytest. CC, CFLAGS, LDFLAGS and BUILD are taken.'
-	@echo 'WERROR=1 makes warnings errors.'
+	@echo 'WERROR=1 makes warnings errors. Two makes at the same time need a BUILD each.'
 
 # What a server.mk sets, beside the server.c of whoever has one: NAME_SOURCES (besides the directory's own *.c),
 # NAME_CFLAGS, NAME_LDLIBS, NAME_ABSENT (why it cannot be built here), NAME_NOTE (a line to print when it is built).
@@ -244,12 +259,13 @@ compile_commands.json:
 include harness/lint.mk
 
 installed := $(programs) $(BUILD)/loadgen
+bin        = $(call quoted,$(DESTDIR)$(PREFIX)/bin)
 install: $(installed)
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(installed) '$(DESTDIR)$(PREFIX)/bin'
+	install -d $(bin)
+	install -m 755 $(installed) $(bin)
 
 uninstall:
-	rm -f $(addprefix '$(DESTDIR)$(PREFIX)/bin'/,$(notdir $(installed)))
+	rm -f $(addprefix $(bin)/,$(notdir $(installed)))
 
 clean:
 	rm -rf $(BUILD)

@@ -41,6 +41,35 @@ def test_a_build_directory_that_is_not_one_word_is_refused(value):
     assert done.stderr.endswith(f"*** BUILD='{value}': name one directory, without blanks.  Stop.\n")
 
 
+@pytest.mark.parametrize("value", ("it's", 'a"b', "a;b", "a(b", "a\\b", "a:b", "%"))
+def test_a_build_directory_has_no_special_characters(value):
+    done = make("all", f"BUILD={value}")
+    assert done.returncode == 2 and done.stdout == ""
+    said = f"*** BUILD={value}: name a directory without quotes and other special characters.  Stop.\n"
+    assert done.stderr.endswith(said) and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("value, why", (
+    (".", "the project is in it"), ("..", "the project is in it"), ("/", "the project is in it"),
+    (str(ROOT), "the project is in it"), ("common", "sources are in it"), ("./harness/new", "sources are in it"),
+    (str(ROOT / "poll_srv"), "sources are in it"), ("beyond/new", "sources are in it"),
+))  # fmt: skip
+@pytest.mark.parametrize("target", ("all", "clean"))
+def test_sources_are_not_built_into_nor_removed(target, value, why):
+    done = make("-n", target, f"BUILD={value}")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.endswith(f"*** BUILD={value}: {why}; name a directory for what is built.  Stop.\n")
+
+
+@pytest.mark.parametrize("target", ("install", "uninstall"))
+@pytest.mark.parametrize("variable", ("DESTDIR", "PREFIX"))
+def test_it_is_installed_into_any_directory(target, variable):
+    commands = make("-n", target, f"{variable}=/it's\ta place").stdout
+    words = [word for word in shlex.split(commands) if "place" in word]
+    assert len(words) >= 2 and all(re.fullmatch(r"/it's\ta place(/usr/local)?/bin(/\w+)?", word) for word in words)
+    assert "/it's\ta place" in make("help", f"{variable}=/it's\ta place").stdout
+
+
 def test_make_alone_lists_every_target():
     targets = set()
     for line in make("-npq", ".DEFAULT").stdout.splitlines():
