@@ -10,7 +10,8 @@ The second form repeats one pair. SITE is a site as a finding names it, FAULT is
 "short" for a transfer of one byte, and N says that the N-th call at this site fails. More sites may follow:
 sites that the server reaches only after the failure before them.
 
-The environment variable BUILD_DIR names the build directory, if `make faults-servers` used another than build."""
+The environment variable BUILD_DIR names the build directory, if `make faults-servers` used another than build.
+Exit status: 0; 1 if a promise is broken, or a server cannot be run; 2 for bad usage."""
 
 from __future__ import annotations
 
@@ -29,9 +30,14 @@ from faults.sites import CannotRun, Names, Site
 from faults.trial import Pair, Run
 from suite import servers
 
+OPTIONS = ("--sites", "--each")
 COUNTINGS = 2  # timing may hide a site in one run; another run shows it
 GENERATIONS = 2  # first the sites of a run without faults, then those that a fault leads to
 TRIES = 5  # a run may make fewer calls at a site than the count found; then try again
+
+
+class BadUsage(CannotRun):
+    """Its text says in one line which argument is wrong, and why."""
 
 
 @dataclass
@@ -267,18 +273,17 @@ def find_pair(where: Map, words: list[str]) -> Pair:
     for name, fault, nth in zip(words[::3], words[1::3], words[2::3]):
         site = where.names.site(name)
         if site is None:
-            raise CannotRun(f"{where.server} has no site {name}; list: harness/faults/run --sites {where.server}")
+            raise BadUsage(f"{where.server} has no site {name}; list: harness/faults/run --sites {where.server}")
         pair = next((each for each in where.pairs(site) if each.fault == fault), None)
         if pair is None or not nth.isdecimal() or int(nth) < 1:
             known = ", ".join(calls.FAULTS.get(site.call, ()))
-            raise CannotRun(f"{fault} {nth}: {site.call} can fail with {known}, and N starts at 1")
+            raise BadUsage(f"{fault} {nth}: {site.call} can fail with {known}, and N starts at 1")
         pair = replace(pair, nth=int(nth))
         if len(words) > 3:
             run = trial.try_pair(pair)
             new = [each for each in (run.report.calls if run.report else ()) if each not in where.sites]
             where.add({each: Reached(pair.scenario, 1, pair) for each in new})
-    if pair is None:
-        raise CannotRun("a pair is three words: SITE FAULT N")
+    assert pair is not None
     return pair
 
 
@@ -311,14 +316,19 @@ def main(arguments: list[str]) -> int:
     if "--help" in arguments:
         print(__doc__)
         return 0
-    if len(arguments) > 3 and len(arguments) % 3 == 1 and arguments[0] in servers.FRAMES and ">" in arguments[1]:
-        return repeat(arguments[0], arguments[1:])
-    option = arguments[0] if arguments[:1] in (["--sites"], ["--each"]) else None
+    option = arguments[0] if arguments[:1] and arguments[0] in OPTIONS else None
     names = arguments[1:] if option else arguments
-    wrong = [each for each in names if each not in servers.FRAMES]
-    if wrong:
-        print(f"faults: '{wrong[0]}': expected a server ({', '.join(servers.FRAMES)}); see --help", file=sys.stderr)
-        return 2
+    for each in names:
+        if each.startswith("-"):
+            why = f"only one of {' and '.join(OPTIONS)}, before the servers" if each in OPTIONS else "no such option"
+            raise BadUsage(f"'{each}': {why}; see --help")
+    if len(names) > 1 and ">" in names[1] and names[0] in servers.FRAMES:
+        if option or len(names) % 3 != 1:
+            raise BadUsage("to repeat a pair takes SERVER and three words for each site, SITE FAULT N; see --help")
+        return repeat(names[0], names[1:])
+    for each in names:
+        if each not in servers.FRAMES:
+            raise BadUsage(f"'{each}': expected a server ({', '.join(servers.FRAMES)}); see --help")
     names = names or [each for each in servers.FRAMES if servers.absent(each) is None]
     return list_sites(names) if option == "--sites" else sweep_all(names, each=option == "--each")
 
@@ -328,4 +338,4 @@ if __name__ == "__main__":
         sys.exit(main(sys.argv[1:]))
     except CannotRun as reason:
         print(f"faults: {reason}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(reason, BadUsage) else 1)

@@ -168,8 +168,12 @@ def test_a_pair_can_be_repeated(poll):
     "arguments, status, expected",
     (
         (("nginx",), 2, "faults: 'nginx': expected a server"),
-        (("poll_srv", "main:1>nowhere", "EINTR", "1"), 1, "faults: poll_srv has no site main:1>nowhere"),
-        (("--sites", "--what"), 2, "faults: '--what': expected a server"),
+        (("poll_srv", "main:1>nowhere", "EINTR", "1"), 2, "faults: poll_srv has no site main:1>nowhere"),
+        (("poll_srv", "main:1>nowhere", "EINTR"), 2, "faults: to repeat a pair takes SERVER and three words"),
+        (("--each", "poll_srv", "main:1>nowhere", "EINTR", "1"), 2, "faults: to repeat a pair takes SERVER"),
+        (("--sites", "--what"), 2, "faults: '--what': no such option; see --help"),
+        (("--each", "--sites", "poll_srv"), 2, "faults: '--sites': only one of --sites and --each, before the servers"),
+        (("poll_srv", "--each"), 2, "faults: '--each': only one of --sites and --each, before the servers"),
     ),
 )
 def test_bad_usage(arguments, status, expected):
