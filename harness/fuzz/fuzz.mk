@@ -11,7 +11,7 @@ fuzz_common  := $(filter-out common/level.c common/error.c common/stats.c common
 fuzz_sources := $(filter-out %/entry.c %/replay.c,$(wildcard harness/fuzz/*.c))
 fuzz_shim    := -include harness/fuzz/shim.h
 
-.PHONY: fuzz fuzz-smoke fuzz-merge fuzz-coverage
+.PHONY: fuzz fuzz-smoke fuzz-merge fuzz-coverage fuzz-targets
 
 all: $(BUILD)/fuzz_replay
 
@@ -50,8 +50,14 @@ endef
 
 fuzz_programs := $(FUZZ_TARGETS:%=$(fuzz_dir)/fuzz_%)
 
+# FUZZ_TARGETS are some of these.
+fuzz_known := $(patsubst harness/fuzz/%_target.c,%,$(wildcard harness/fuzz/*_target.c))
+fuzz-targets:
+	@$(if $(FUZZ_TARGETS),,$(call fuzz_refused,))$(foreach each,$(filter-out $(fuzz_known),$(FUZZ_TARGETS)),$(call fuzz_refused,$(each)))
+fuzz_refused = echo $(call quoted,fuzz: FUZZ_TARGETS=$(1): there are $(fuzz_known)) >&2; exit 2;
+
 # SECONDS for each target, one after the other.
-fuzz:
+fuzz: fuzz-targets
 	@harness/require clang libfuzzer
 	@$(MAKE) -s --no-print-directory $(fuzz_programs) $(BUILD)/fuzz_replay
 	$(foreach target,$(FUZZ_TARGETS),$(call fuzz_one,$(target),$(SECONDS)))
@@ -63,7 +69,7 @@ fuzz-smoke:
 	@$(MAKE) --no-print-directory fuzz FUZZ_TARGETS=loop SECONDS=35
 
 # Takes what was found into the corpus, as few inputs as reach the same edges.
-fuzz-merge:
+fuzz-merge: fuzz-targets
 	@harness/require clang libfuzzer
 	@$(MAKE) -s --no-print-directory $(fuzz_programs)
 	@$(foreach target,$(FUZZ_TARGETS),harness/fuzz/merge $(fuzz_dir) $(target) &&) true

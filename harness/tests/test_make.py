@@ -17,9 +17,9 @@ from suite.servers import ROOT
 
 # Parts of other targets, which nobody calls by name.
 INNER = {
-    "bench-deps", "bench-options", "bench-programs", "faults-servers", "guest-programs", "lab-deps", "lint-c",
-    "lint-deps", "lint-flake8", "lint-layout", "lint-mypy", "lint-shell", "lint-sources", "lint-warnings", "stranger",
-    "test-deps",
+    "bench-deps", "bench-options", "bench-programs", "faults-servers", "fuzz-targets", "guest-programs", "lab-deps",
+    "lint-c", "lint-deps", "lint-flake8", "lint-layout", "lint-mypy", "lint-shell", "lint-sources", "lint-warnings",
+    "stranger", "test-deps",
 }  # fmt: skip
 
 

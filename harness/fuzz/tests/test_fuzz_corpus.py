@@ -65,6 +65,23 @@ def test_what_a_run_does_not_take(target, seconds, seed, expected):
     assert not (CORPUS / "nothing").exists()
 
 
+@pytest.mark.parametrize("goal", ("fuzz", "fuzz-merge"))
+@pytest.mark.parametrize("named", ("nothing", "frame nothing", "it's", ""))
+def test_a_target_that_is_not_there_is_refused_before_anything_is_built(goal, named):
+    done = subprocess.run(["make", goal, f"FUZZ_TARGETS={named}"], cwd=servers.ROOT, capture_output=True, text=True)
+    wrong, said = named.removeprefix("frame "), f"there are {' '.join(sorted(TARGETS))}"
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.splitlines()[0] == f"fuzz: FUZZ_TARGETS={wrong}: {said}" and done.stderr.count("\n") == 2
+
+
+def test_a_merge_without_its_program_leaves_the_corpus_alone():
+    done = subprocess.run(
+        ["harness/fuzz/merge", "build/nowhere", "nothing"], cwd=servers.ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (2, "fuzz: build/nowhere/fuzz_nothing is not there\n")
+    assert not (CORPUS / "nothing").exists()
+
+
 def test_missing_file(tmp_path):
     done = replay("frame", tmp_path / "none")
     assert done.returncode == 1
