@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -154,8 +155,12 @@ def try_mutant(mutant: Mutant, base: Path, scratch: Path, options: argparse.Name
 @contextlib.contextmanager
 def alone(scratch: Path) -> Iterator[None]:
     """Lets only one run use the scratch directory: two would overwrite each other's trees."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with open(scratch / "lock", "w", encoding="ascii") as lock:
+    try:
+        scratch.mkdir(parents=True, exist_ok=True)
+        lock_file = open(scratch / "lock", "w", encoding="ascii")
+    except OSError as error:
+        raise build.CannotBuild(f"{error.filename}: cannot be written: {error.strerror}") from None
+    with lock_file as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -215,6 +220,11 @@ def untold() -> list[str]:
 def main(words: Sequence[str] | None = None) -> int:
     options = arguments(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the processes which run now are ended, too
+    whole = not (options.k or options.on or options.unpatched)
+    page = servers.ROOT / options.matrix
+    if whole and not os.access(page if page.exists() else page.parent, os.W_OK):
+        print(f"mutants: {page}: cannot be written, and the run would end with it", file=sys.stderr)
+        return 1
     try:
         with alone((servers.ROOT / options.build).resolve()):
             verdicts = run(options)
@@ -230,9 +240,9 @@ def main(words: Sequence[str] | None = None) -> int:
         print("\nunexpected:", *(verdict.text() for verdict in bad), sep="\n", end="\n\n")
     print(f"{len(mutants)} mutants (counted per server), {len(verdicts) - len(mutants)} unpatched servers, "
           f"{len(bad)} unexpected results")
-    if not (options.k or options.on or options.unpatched or bad):
+    if whole and not bad:
         seen = [(each.mutant, each.server, each.runs[0].outcomes) for each in verdicts if each.mutant]
-        matrix.write(servers.ROOT / options.matrix, seen)
+        matrix.write(page, seen)
     return 1 if bad or gaps else 0
 
 

@@ -64,6 +64,24 @@ def test_a_few_there(place):
     assert bool(skipped) == bool(reason) and all(reason in line for line in skipped), result.stdout
 
 
+WRITES = {
+    "fuzz-merge": (("harness/fuzz/merge", "{}", "frame"), "fuzz: harness/fuzz/corpus/frame cannot be written"),
+    "mutants": (("harness/mutants/run",), f"mutants: {ROOT}/docs/pitfalls/matrix.md: cannot be written, and the run"),
+    "a mutant": (("harness/mutants/run", "-k", "signal-lost"), f"mutants: {ROOT}/build/mutants"),
+    "site": (("docs/site/build", "plots/x"), f"site: {ROOT}/plots/x/.files: cannot be written: Read-only file system"),
+}
+
+
+@pytest.mark.parametrize("tool", WRITES)
+def test_a_tree_that_cannot_be_written_is_said_in_a_line(tool, tmp_path):
+    go_to("read-only")
+    (tmp_path / "fuzz_frame").symlink_to("/bin/true")
+    words, said = WRITES[tool]
+    result = run("read-only", "--", *(word.format(tmp_path) for word in words))
+    assert result.returncode == 1 and result.stderr.count("\n") == 1, result
+    assert result.stderr.startswith(said), result
+
+
 def test_all_is_collected_where_everything_is_missing():
     go_to(*elsewhere.PLACES)
     found = (*ROOT.glob("harness/tests"), *ROOT.glob("harness/*/tests"), *ROOT.glob("*/emulation/tests"))
