@@ -156,7 +156,7 @@ def _accept(names: list[str], scripts: dict[str, Script], bugs: list[str]) -> No
                 golden.write(golden.path_of(word, name), trace.steady().text())
         if word == golden.STEPPED:
             _accept_steps(script, names)
-    for bug, build in built(bugs):
+    for bug, build in built(bugs, names):
         kept.accept(bug, build, names)
 
 

@@ -56,9 +56,9 @@ def planted(bug: str | None, names: Sequence[str]) -> Iterator[list[Program]]:
         yield [each for program in whole for each in (program, wrong.get(program.server)) if each is not None]
 
 
-def built(bugs: Sequence[str]) -> Iterator[tuple[str, Path]]:
-    """Each bug, and the directory with the programs that have it, as long as nobody asks for the next."""
-    mutants = [dataclasses.replace(each, servers=_traced(each)) for each in MUTANTS if each.name in bugs]
+def built(bugs: Sequence[str], names: Sequence[str]) -> Iterator[tuple[str, Path]]:
+    """Each bug, and the directory with those of the programs that have it, as long as nobody asks for the next."""
+    mutants = [dataclasses.replace(each, servers=_traced(each, names)) for each in MUTANTS if each.name in bugs]
     with tempfile.TemporaryDirectory() as folder:
         needed = sorted({name for mutant in mutants for name in mutant.servers})
         base = build.make_base(Path(folder), "", needed) if mutants else Path(folder)
@@ -71,5 +71,5 @@ def built(bugs: Sequence[str]) -> Iterator[tuple[str, Path]]:
             shutil.rmtree(tree)
 
 
-def _traced(mutant: Mutant) -> tuple[str, ...]:
-    return tuple(name for name in mutant.servers if name in golden.TRACED)
+def _traced(mutant: Mutant, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in mutant.servers if name in golden.TRACED and name in names)
