@@ -119,9 +119,9 @@ static bool next_word(const char **text, const char *end, const char **word, siz
 {
     while (*text < end && (**text == ',' || is_blank(**text)))
         (*text)++;
-    const char *comma = memchr(*text, ',', (size_t)(end - *text));
-    const char *last = comma != NULL ? comma : end;
-    *word = *text;
+    const char *last = *word = *text;
+    while (last < end && *last != ',')
+        last++;
     *text = last;
     while (last > *word && is_blank(last[-1]))
         last--;

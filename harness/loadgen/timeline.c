@@ -8,7 +8,7 @@ struct timeline *timeline_new(uint64_t duration_ns)
 
     if (timeline != NULL) {
         timeline->interval_ns = duration_ns / TIMELINE_INTERVALS;
-        timeline->intervals_a_ns = TIMELINE_INTERVALS / (double)duration_ns;
+        timeline->intervals_a_ns = (double)TIMELINE_INTERVALS / (double)duration_ns;
     }
     return timeline;
 }

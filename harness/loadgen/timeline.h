@@ -39,7 +39,7 @@ static inline void timeline_record(const struct timeline *timeline, timeline_cou
     uint32_t interval = TIMELINE_INTERVALS - 1;
     double position = (double)since_ns * timeline->intervals_a_ns;
 
-    if (position < TIMELINE_INTERVALS)
+    if (position < (double)TIMELINE_INTERVALS)
         interval = (uint32_t)position;
     if (taken_ns > HISTOGRAM_MOST_NS)
         taken_ns = HISTOGRAM_MOST_NS;

@@ -43,7 +43,7 @@ static void measure(uint64_t span_ns, struct samples *samples)
         for (int i = 0; i < CALLS; i++)
             call_kernel();
         now_ns = clock_now();
-        samples_add(samples, (double)(now_ns - from_ns) / CALLS);
+        samples_add(samples, (double)(now_ns - from_ns) / (double)CALLS);
     } while (now_ns - began_ns < span_ns && !samples_full(samples));
 }
 

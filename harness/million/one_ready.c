@@ -61,9 +61,11 @@ static int time_calls(const struct crowd *crowd, uint64_t number, uint64_t calls
 
 static uint64_t calls_in(double each_ns)
 {
-    double calls = BATCH_NS / (each_ns > 1 ? each_ns : 1);
+    double calls = (double)BATCH_NS / (each_ns > 1 ? each_ns : 1);
 
-    return calls < LEAST_CALLS ? LEAST_CALLS : calls > MOST_CALLS ? MOST_CALLS : (uint64_t)calls;
+    if (calls < (double)LEAST_CALLS)
+        return LEAST_CALLS;
+    return calls > (double)MOST_CALLS ? MOST_CALLS : (uint64_t)calls;
 }
 
 static int expect_nothing(const struct crowd *crowd, uint64_t number, struct error *error)
