@@ -176,6 +176,7 @@ bool ring_completion(struct ring *ring, struct completion *completion)
     if (io_uring_cq_ready(&ring->uring) == 0 || io_uring_peek_cqe(&ring->uring, &entry) != 0)
         return false;
     *completion = (struct completion){
+        /* NOLINTNEXTLINE(performance-no-int-to-ptr): the ring's words are numbers */
         .of = (void *)(uintptr_t)(entry->user_data / KINDS),
         .kind = (unsigned)(entry->user_data % KINDS),
         .result = entry->res,
