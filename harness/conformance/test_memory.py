@@ -84,9 +84,12 @@ needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mall
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 @needs.true_memory
 @pytest.mark.parametrize("size", (100_000, 400_000), ids=("more than the scratch buffer", "several times as much"))
-def test_large_frames_need_no_new_pages(start, size):
+def test_large_frames_need_no_new_pages(start, server_name, size):
     """All peers send before the server looks, so that many connections hold a part of a frame at the same time. How
     many do so differs from round to round. A round with more than any before touches new pages; most rounds do not."""
+    of = servers.OF[server_name]
+    if servers.of_32_bits() and of.threads == "several" and of.trigger != "oneshot":  # the pool has one heap for all
+        pytest.skip("where pointers have 32 bits, a heap of a thread is 1 MB, and goes back when it is free")
     server = start()
     peers = [server.connect() for _ in range(20)]
 
