@@ -36,9 +36,9 @@ static int failed(BIO *bio, struct session *session, uint8_t direction)
     return 0;
 }
 
-/* One recv(2) a turn, as in common/level.c. A small one is the exception: in a handshake OpenSSL 3.5
- * reads the 5 bytes of a record's header first, and then its body, although read-ahead is asked for.
- * With one of those a turn, a stop would cut off a peer whose handshake has come whole.
+/* One recv(2) a turn, as in common/level.c. A small one is the exception: in a handshake OpenSSL
+ * 3.5 reads the 5 bytes of a record's header first, and then its body, although read-ahead is asked
+ * for. With one of those a turn, a stop would cut off a peer whose handshake has come whole.
  *
  * The short-read stop: watch->ready says whether the socket may have something. A recv(2) that
  * brings less than it had room for has emptied the socket. READ_ON is the exception: FIN or an

@@ -19,8 +19,8 @@ ROUNDS = 20
 
 
 def exchange(server) -> dict:
-    """Every connection has one 64-byte frame outstanding, in every round. Returns the statistics of that time. It begins
-    after an echo: how many calls a handshake of TLS takes depends on the version of OpenSSL."""
+    """Every connection has one 64-byte frame outstanding, in every round. Returns the statistics of that time. It
+    begins after an echo: how many calls a handshake of TLS takes depends on the version of OpenSSL."""
     peers = [server.connect() for _ in range(CONNECTIONS)]
     for peer in peers:
         peer.echo(b"first")

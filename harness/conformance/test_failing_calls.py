@@ -436,8 +436,9 @@ FIRST_ROOM = 64  # of poll_srv; it doubles
 
 
 def poll_array(room: int, which: int) -> tuple[int, int, int]:
-    """The size, twice, and the number of the realloc that is for the entries (1) or for their owners (2). A pollfd has 8
-    bytes, an owner is a pointer. With 32 bits the owners take what the entries took when the room was half as large."""
+    """The size, twice, and the number of the realloc that is for the entries (1) or for their owners (2). A pollfd has
+    8 bytes, an owner is a pointer. With 32 bits the owners take what the entries took when the room was half as
+    large."""
     if not servers.of_32_bits() or which == 1:
         return 8 * room, 8 * room, which
     return 4 * room, 4 * room, 1 if room == FIRST_ROOM else 2
