@@ -9,7 +9,6 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from suite import servers
 from suite.script import SAME, Script
 
 UNDER_STRACE = {"ASAN_OPTIONS": "detect_leaks=0"}  # LeakSanitizer wants ptrace for itself
@@ -20,8 +19,6 @@ def can_trace() -> str | None:
     forbid ptrace(2), and no file tells of all of them."""
     if shutil.which("strace") is None:
         return "strace is not installed"
-    if servers.of_32_bits():
-        return "the programs are of 32 bits: their calls have other names, fcntl64 and socketcall among them"
     tried = subprocess.run(
         ["strace", "-f", "-o", os.devnull, "true"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60,
