@@ -9,12 +9,14 @@
  * is as detailed at its far end as at its near end. */
 enum { STEPS_A_HALVING = 5 };
 
-/* The next quantile of the curve after this one. */
-static double next_quantile(double quantile)
+/* How many of the values are at or below this step of the curve. A halving takes in half of what
+ * lies above its beginning. Integers, because a double that should be a whole number comes out a
+ * little higher on one processor and not on another. */
+static uint64_t rank_of(uint32_t step, uint64_t count)
 {
-    double halvings = floor(log2(1 / (1 - quantile))) + 1;
+    uint64_t parts = 2 * STEPS_A_HALVING, passed = step % STEPS_A_HALVING;
 
-    return quantile + 1 / ((double)STEPS_A_HALVING * exp2(halvings));
+    return count - count * (parts - passed) / (parts << (step / STEPS_A_HALVING));
 }
 
 /* How many values are at most value_ns, to the precision of a slot. */
@@ -60,8 +62,8 @@ static void print_points(FILE *stream, const struct histogram *histogram)
     uint64_t count = histogram_load(&histogram->count);
     uint64_t last_ns = UINT64_MAX;
 
-    for (double quantile = 0; count > 0; quantile = next_quantile(quantile)) {
-        uint64_t rank = (uint64_t)ceil(quantile * (double)count);
+    for (uint32_t step = 0; count > 0; step++) {
+        uint64_t rank = rank_of(step, count);
         uint64_t value_ns = histogram_at_rank(histogram, rank > 0 ? rank : 1);
         if (value_ns != last_ns)
             print_point(stream, histogram, value_ns);

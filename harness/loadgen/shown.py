@@ -3,8 +3,8 @@ output_table.c): a reader need not care which of the two made a file."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import math
 from typing import TYPE_CHECKING, Any, Optional
 
 from loadgen import histogram
@@ -64,10 +64,16 @@ def as_json(found: Sum) -> str:
 # -- curves --------------------------------------------------------------------------------------------
 
 
+def _rank_of(step: int, count: int) -> int:
+    """As in output_curves.c: how many of the values are at or below this step of the curve."""
+    parts, passed = 2 * STEPS_A_HALVING, step % STEPS_A_HALVING
+    return count - count * (parts - passed) // (parts << step // STEPS_A_HALVING)
+
+
 def _points(one: Histogram) -> list[str]:
-    lines, quantile, last_ns, count = [], 0.0, -1, one.count
-    while True:
-        rank = math.ceil(quantile * count)
+    lines, last_ns, count = [], -1, one.count
+    for step in itertools.count():
+        rank = _rank_of(step, count)
         value_ns = one.at_rank(rank)
         if value_ns != last_ns:
             passed = one.count_up_to(value_ns)
@@ -76,8 +82,8 @@ def _points(one: Histogram) -> list[str]:
             lines.append(f"{value_ns / 1e6:12.6f} {reached:14.12f} {passed:10d}{beyond}")
         last_ns = value_ns
         if rank >= count or value_ns >= one.most_ns:
-            return lines
-        quantile += 1 / (STEPS_A_HALVING * 2 ** (math.floor(math.log2(1 / (1 - quantile))) + 1))
+            break
+    return lines
 
 
 def _headline(found: Sum) -> Timing:
