@@ -36,7 +36,7 @@ def _cells_of(path: Path) -> list[dict[str, float]]:
     report = read(path)
     try:
         return _cells(report)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         said = f"{type(error).__name__}: {error}"
         raise BadResults(f"{path}: timeline: not what the load generator writes: {said}") from None
 
