@@ -33,6 +33,7 @@ COMMON_FLAGS = (
 )
 WARNINGS = (
     *("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"),
+    "-Wno-psabi",
 )
 LINK_FLAGS = ("-pie", "-Wl,-z,relro,-z,now")
 LIBRARIES = ("-lm", "-pthread")

@@ -23,7 +23,7 @@ from labkit.sources import text
 from selftest import bench, cheats, checks, frames, solutions
 from suite.protocol import ECHO, Protocol
 
-STRICT = "-std=c17 -O1 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes".split()
+STRICT = ("-std=c17", "-O1", *tree.WARNINGS)
 CHEATS = cheats.all_of_them()
 LABS = [labs.read(path) for path in labs.directories()]
 
