@@ -39,7 +39,7 @@ def test_a_flooder_does_not_starve_a_quiet_peer(start, server_name, tmp_path):
     run_length = longest = 0
     last = None
     for name, arguments, _, _ in calls_of(trace):
-        if name == "recvfrom":
+        if name == "recvfrom" and int(arguments.split(",")[-4]) >= 512:  # the small ones are of a handshake of TLS
             descriptor = arguments.split(",")[0]
             run_length = run_length + 1 if descriptor == last else 1
             last = descriptor

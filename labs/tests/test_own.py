@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -82,7 +83,7 @@ def test_no_tests_have_no_points(grade):
         ([{"do": "expect_exit"}], "fails on a right program"),
         ([{"do": "sned"}], "action 1: 'sned' is not one of"),
         ("{", "Expecting"),
-        ("[" * 50_000, "recursion"),
+        pytest.param("[" * 50_000, "recursion|Expecting value", id="nested"),  # newer versions of Python go deeper
         ('{"schema": "script/1", "actions": [{"do": "settle"}]}', 'no script: "schema" is not "script/2"'),
         ('{"schema": ["script/2"], "actions": [{"do": "settle"}]}', 'no script: "schema" is not "script/2"'),
         ('{"schema": "script/2", "actions": [{"do": "wait"}]}', "action 1:"),
@@ -92,7 +93,7 @@ def test_one_wrong_test_costs_all_points_and_says_why(grade, wrong, why):
     items = grade(whole=WHOLE, half=HALF, zz=wrong)
     for item in items.values():
         assert item.points == 0 and not item.passed and item.came.startswith("zz.json: ")
-        assert why in item.came and "no points for any bug" in item.note
+        assert re.search(why, item.came) and "no points for any bug" in item.note
         assert "/" not in item.came.splitlines()[0].replace('"script/2"', "")
 
 
