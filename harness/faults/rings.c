@@ -49,7 +49,7 @@ WRAP(struct io_uring_sqe *, ring_entry, struct ring *ring, void *of, unsigned ki
     }
     struct io_uring_sqe *entry = __real_ring_entry(ring, of, kind);
     if (entry != NULL && (fault.fails || fault.is_short))
-        remember((uintptr_t)of | kind, &fault);
+        remember(ring_token(of, kind), &fault);
     return entry;
 }
 
@@ -77,7 +77,7 @@ WRAP(bool, ring_completion, struct ring *ring, struct completion *completion)
         return false;
     for (int i = 0; i < FAILING; i++)
         if (failing[i].word != 0 &&
-            failing[i].word == ((uintptr_t)completion->of | completion->kind)) {
+            failing[i].word == ring_token(completion->of, completion->kind)) {
             if (!failing[i].is_short)
                 completion->result = -failing[i].number;
             failing[i].word = 0;
