@@ -364,6 +364,8 @@ FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode,
     "ends": ("#!/bin/sh\nexit 7\n", 0o755, r"the new program ended before it listened \(exit status 7\)"),
     "crashes": ("#!/bin/sh\nkill -SEGV $$\n", 0o755, r"the new program ended before it listened \(signal 11\)"),
     "hangs": ("#!/bin/sh\nexec sleep 1000\n", 0o755, "the new program did not listen within --restart-timeout"),
+    "ends late": ("#!/bin/sh\nsleep 0.3\nexit 7\n", 0o755,
+                  r"the new program ended before it listened \(exit status 7\)"),
     "deaf": ("#!/bin/sh\nexec 4>&-\nexec sleep 1000\n", 0o755,
              r"the new program ended before it listened \(signal 9\)"),
     # They end a program that was started with the mask and the actions that its parent was started with.
@@ -372,13 +374,14 @@ FAILURES: dict[str, tuple[str | None, int, str]] = {  # kind: (script, its mode,
     "SIGPIPE": ("#!/bin/sh\nkill -PIPE $$\nexit 7\n", 0o755,
                 r"the new program ended before it listened \(signal 13\)"),
 }  # fmt: skip
+TIMEOUTS = {"hangs": "0.3", "ends late": "0"}  # 0: the old program waits as long as it takes
 
 
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("a restart that fails stops the old server, or leaves it unable to restart later")
 @pytest.mark.parametrize("kind", FAILURES)
 def test_a_restart_that_fails_changes_nothing(start, server_name, tmp_path, kind):
-    options = ("--restart-timeout", "0.3") if kind == "hangs" else ()
+    options = ("--restart-timeout", TIMEOUTS[kind]) if kind in TIMEOUTS else ()
     replaced = Replaced(server_name, tmp_path)
     server, (script, mode, reason) = start(*DRAINS_LONG, *options, program=replaced.path), FAILURES[kind]
     peer = server.connect()
