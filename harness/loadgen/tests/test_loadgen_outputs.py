@@ -380,3 +380,20 @@ def test_the_self_test_prints_what_it_knows(tmp_path):
     report = json.loads((tmp_path / "J").read_text())
     assert report["partial"] and "points" not in report
     assert "partial    ended by a signal" in table and (tmp_path / "C").read_text().startswith("# partial")
+
+
+@pytest.mark.parametrize("name", (
+    b"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\xa7 \xed\x9f\xbf \xf4\x8f\xbf\xbf",  # of two, three and four bytes
+    b'tab\t quote" back\\ \x01 \x1f \x7f',
+    b"\xff \x80 \xc1\xbf \xf5\x80\x80\x80",  # no byte that begins a character
+    b"\xe0\x9f\xbf \xed\xa0\x80 \xf0\x8f\xbf\xbf \xf4\x90\x80\x80",  # longer than need be, surrogates, too high
+    b"\xc3( \xe2\x82( \xf0\x9f\x90(", b"cut \xe2\x82",
+), ids=("characters", "escapes", "bytes", "ranges", "cut", "cut by the end"))  # fmt: skip
+def test_the_json_is_utf_8_whatever_a_path_is(peer, tmp_path, name):
+    """A file's name is bytes (path_resolution(7)); JSON is UTF-8 (RFC 8259, 8.1). Each byte that is none is U+FFFD."""
+    path = os.fsencode(tmp_path) + b"/" + name
+    process = launch("--port", peer.port, *SHORT, "--json", os.fsdecode(path))
+    process.communicate(timeout=60)
+    command = json.loads(Path(os.fsdecode(path)).read_bytes().decode())["options"]["command"]
+    expected = name.decode("utf-8", "surrogateescape")
+    assert command[-1].endswith("/" + "".join("\ufffd" if "\udc80" <= each <= "\udcff" else each for each in expected))
