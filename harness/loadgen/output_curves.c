@@ -14,7 +14,7 @@ enum { STEPS_A_HALVING = 5 };
  * little higher on one processor and not on another. */
 static uint64_t rank_of(uint32_t step, uint64_t count)
 {
-    uint64_t parts = 2 * STEPS_A_HALVING, passed = step % STEPS_A_HALVING;
+    uint64_t parts = UINT64_C(2) * STEPS_A_HALVING, passed = step % STEPS_A_HALVING;
 
     return count - count * (parts - passed) / (parts << (step / STEPS_A_HALVING));
 }
