@@ -56,7 +56,8 @@ def options(name: str) -> tuple[str, ...]:
 
 def session_bytes(name: str) -> int:
     """The most memory that a session takes, beside its connection. The list's figure is of OpenSSL 3.0. OpenSSL 3.5
-    takes twice as much, a quarter of it for its hybrid key exchange (beyond/tls/README.md)."""
+    takes twice as much, a quarter of it for its hybrid key exchange (beyond/tls/README.md). 3.2 to 3.4 were not
+    tried."""
     if not options(name):
         return 0
     return servers.OF[name].idle_bytes * (2 if ssl.OPENSSL_VERSION_INFO >= (3, 2) else 1)

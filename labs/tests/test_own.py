@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,7 +82,7 @@ def test_no_tests_have_no_points(grade):
         ([{"do": "expect_exit"}], "fails on a right program"),
         ([{"do": "sned"}], "action 1: 'sned' is not one of"),
         ("{", "Expecting"),
-        pytest.param("[" * 50_000, "recursion|Expecting value", id="nested"),  # newer versions of Python go deeper
+        pytest.param("[" * 50_000, "Expecting" if sys.version_info >= (3, 14) else "recursion", id="nested"),
         ('{"schema": "script/1", "actions": [{"do": "settle"}]}', 'no script: "schema" is not "script/2"'),
         ('{"schema": ["script/2"], "actions": [{"do": "settle"}]}', 'no script: "schema" is not "script/2"'),
         ('{"schema": "script/2", "actions": [{"do": "wait"}]}', "action 1:"),
@@ -93,7 +92,7 @@ def test_one_wrong_test_costs_all_points_and_says_why(grade, wrong, why):
     items = grade(whole=WHOLE, half=HALF, zz=wrong)
     for item in items.values():
         assert item.points == 0 and not item.passed and item.came.startswith("zz.json: ")
-        assert re.search(why, item.came) and "no points for any bug" in item.note
+        assert why in item.came and "no points for any bug" in item.note
         assert "/" not in item.came.splitlines()[0].replace('"script/2"', "")
 
 

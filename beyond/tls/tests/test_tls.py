@@ -246,6 +246,17 @@ def test_what_an_idle_session_holds(start, server_name):
     assert each <= tls.session_bytes(server_name)
 
 
+@pytest.mark.cause("a call too many in the handshake")
+def test_the_calls_of_a_handshake(start):
+    server = start()
+    peers = [server.connect() for _ in range(100)]
+    for peer in peers:
+        peer.echo(payload(64))
+    counted = server.statistics()
+    each = 5 if ssl.OPENSSL_VERSION_INFO < (3, 2) else 12  # README.md: what newer versions read one by one
+    assert counted["reads"] + counted["writes"] <= (each + 2) * len(peers), "beside those of one message"
+
+
 @pytest.mark.cause("SIGHUP ends the server, or a connection, or changes nothing")
 def test_a_certificate_is_read_again(start, tmp_path):
     certificate, key = tls.pair()
