@@ -134,6 +134,12 @@ def operate(what: str, words: list[str]) -> str:
     return control({"add": ADD, "mod": MOD, "del": DEL}[what], numbers[0], numbers[1], words[2:])
 
 
+def limit(numbers: int) -> None:
+    """The next descriptor has a number below this."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(numbers, hard), hard))
+
+
 def begin(sockets: list[int]) -> None:
     """0, 1 and 2 lead to /dev/null, and below the limit nothing else is open. What stands above it stays."""
     for number in range(3):
@@ -144,8 +150,7 @@ def begin(sockets: list[int]) -> None:
         called(C.dup2(number, CONTROL + at))
     os.closerange(3, CONTROL)
     os.closerange(CONTROL + len(sockets), 4096)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (NUMBERS, hard))
+    limit(NUMBERS)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
@@ -170,12 +175,14 @@ def end() -> None:
 def main() -> None:
     rest = sys.argv[2:]
     if rest == ["again"]:
+        limit(NUMBERS)
         say("0")
     else:
         begin([int(number) for number in rest])
     while line := hear():
         what, *words = line
         if what == "exec":
+            limit(ABOVE)  # Python opens files when it starts, and all numbers may be taken
             os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, sys.argv[1], "again"])
         if what == "exit":
             end()

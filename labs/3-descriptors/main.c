@@ -9,7 +9,7 @@
  *     0 dup 4               6
  *     0 dup2 4 7            7
  *     0 close 4             0
- *     0 fork                1             the number of the new process
+ *     0 fork                1             the number of the new process: the lowest that is free
  *     1 exec                0
  *     1 exit                0
  *     0 write 5 100         100
@@ -190,7 +190,7 @@ static void print_flags(struct process *process, int number)
 
 static int fork_process(const struct process *parent)
 {
-    for (int i = 1; i < PROCESSES; i++)
+    for (int i = 0; i < PROCESSES; i++)
         if (!model.processes[i].alive) {
             descriptor_fork(parent, &model.processes[i]);
             model.processes[i].alive = true;
