@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import re
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Sequence
@@ -37,6 +38,7 @@ MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and noth
 LONGEST = 4  # times the patience with one wait, for all waits of a script
 REFUSAL = 1.5  # seconds: a server without a descriptor tries again after one
 PERSISTS = 3.0  # seconds that we wait for the persist timer of a peer's kernel
+PORTS_COME_BACK = 5.0  # seconds after whoever had taken them has ended
 MOST_SHOWN = 6  # calls
 OURS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL)  # the observer's own trouble
 
@@ -471,6 +473,22 @@ def play_script(
         return _played(host, program, script, protocol, launch)
 
 
+class _NoPort(Exception):
+    """A peer of ours has no port to connect from. Whoever has taken them must end before that can be told."""
+
+    def __init__(self, steps: list[str]):
+        super().__init__("no port is left for a peer")
+        self.steps = steps
+
+
+def _a_port_is_free() -> bool:
+    try:
+        socket.create_server(("127.0.0.1", 0)).close()
+    except OSError:
+        return False
+    return True
+
+
 def _played(host: Host, program: Path, script: Script, protocol: Protocol, launch: Launch) -> Outcome:
     steps = [" ".join(["the server starts:", *launch.options])]
     try:
@@ -481,6 +499,12 @@ def _played(host: Host, program: Path, script: Script, protocol: Protocol, launc
                 said = "\n".join([str(refused), *last_words(refused.err)])
                 return Outcome(False, steps, "the server starts, and listens", said)
             return _run(subject, script, protocol, launch, steps)
+    except _NoPort as none:
+        try:
+            waiting.until(_a_port_is_free, "a free port", PORTS_COME_BACK)
+        except AssertionError:
+            raise HostFault(f"{none}, nor after the program has ended") from None
+        return Outcome(False, none.steps, "a peer can connect", f"{none}: the program had taken them all")
     except OSError as error:
         raise HostFault(f"{type(error).__name__}: {error}") from None
 
@@ -498,9 +522,12 @@ def _run(subject: Subject, script: Script, protocol: Protocol, launch: Launch, s
         told = telling.steps(game.steps) if game else steps
         return Outcome(False, told, expected, came, game is not None and game.noisy, game is not None and game.late)
     except OSError as error:
+        told = telling.steps(game.steps) if game else steps
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise _NoPort(told) from error
         if error.errno in OURS or not subject.gone():
             raise
-        return Outcome(False, telling.steps(game.steps) if game else steps, "the server runs", subject.end())
+        return Outcome(False, told, "the server runs", subject.end())
     return Outcome(True, telling.steps(game.steps))
 
 
