@@ -26,7 +26,7 @@ OWN = "own"
 MOST_SCRIPTS = 12
 MOST_C = 256 << 10  # bytes of a C file; the longest of the project has 12,000
 MOST_DATA = 64 << 10  # of answers.toml, and of a script
-MOST_ENTRIES = 2000  # of an archive or a directory
+MOST_ENTRIES = 20_000  # of an archive or a directory that are looked at: more than the whole project has
 MOST_UNPACKED = 64 << 20  # of a .tar.gz, which has to be unpacked to be read
 MOST_ARCHIVE = 16 << 20
 SCRIPT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json")
@@ -196,7 +196,8 @@ def _of_archive(name: str, stream: IO[bytes], wanted: set[str], notes: list[str]
     at: dict[str, dict[str, bytes]] = {}
     for number, (path, reader) in enumerate(entries(stream)):
         if number >= MOST_ENTRIES:
-            raise _Refused(f"it holds more than {MOST_ENTRIES:,} files")
+            notes.append(f"{name}: holds more than {MOST_ENTRIES:,} files; only the first of them are looked at")
+            break
         path = path.removeprefix("./")
         folder, rest = "", path
         if rest not in wanted and not _is_script(rest):
