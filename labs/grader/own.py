@@ -18,7 +18,7 @@ from labkit import tree
 from labkit.lab import ROOT, Bug, Lab
 from suite import servers
 from suite.protocol import Protocol
-from suite.script import BadScript
+from suite.script import MOST_WAITING_OF_ALL, OF_LABS, BadScript, load
 
 from grader import cases, one_test
 from grader.local import LocalHost
@@ -77,6 +77,11 @@ def _graded(bug: Bug, by: str, count: int) -> Item:
     return item
 
 
+def of_waiting(seconds: float) -> str:
+    most = f"{MOST_WAITING_OF_ALL:g} seconds are the most"
+    return f"with this test, your tests wait for timeouts for {seconds:g} seconds in all; {most}"
+
+
 class Judge:
     """Of one lab, in one variant."""
 
@@ -85,9 +90,13 @@ class Judge:
         self.protocol = protocol
 
     def refusal(self, paths: Iterable[Path]) -> Refusal | None:
-        """The first test that cannot be played, or that fails on a right program."""
+        """The first test that cannot be played, with which they wait too long, or that fails on a right program."""
+        waited = 0.0
         for path in paths:
             try:
+                waited += self._waits(path)
+                if waited > MOST_WAITING_OF_ALL:
+                    return Refusal(path.name, of_waiting(waited))
                 outcome = next((bad for right in self.rights if not (bad := self.verdict(path, right)).passed), None)
             except (BadScript, cases.BadCase) as error:
                 return Refusal(path.name, str(error).removeprefix(f"{path}: "))
@@ -95,6 +104,9 @@ class Judge:
                 why = "fails on a right program"
                 return Refusal(path.name, why, tuple(outcome.steps), outcome.expected, outcome.came)
         return None
+
+    def _waits(self, path: Path) -> float:
+        return load(path, self.protocol, accepted=(OF_LABS,)).waits if self.lab.kind == "server" else 0
 
     def catches(self, bug: Bug, paths: Iterable[Path]) -> str:
         """The name of the first test that does; "" if none does."""

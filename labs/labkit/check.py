@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -20,7 +21,8 @@ from grader.local import LocalHost
 from grader.result import Item, Outcome
 from labkit import calls, modules
 from suite.protocol import Protocol
-from suite.script import BadScript
+from suite.script import MOST_WAITING_OF_ALL, OF_LABS, BadScript
+from suite.script import load as load_script
 
 TOOLS = Path(__file__).resolve().parent.parent
 KIT = TOOLS.parent
@@ -205,17 +207,31 @@ def own(kit: Kit, names: list[str]) -> int:
     print()
     for item in failed:
         print("\n".join(report_text.failure(item)))
+    waits = _waits(kit, paths[:MOST_OWN])
+    if waits > MOST_WAITING_OF_ALL:
+        print(f"Your tests wait for timeouts for {waits:g} seconds in all; {MOST_WAITING_OF_ALL:g} seconds are the most.")
     print(
         "The grader plays them on right programs, where each must pass, and then on programs with planted bugs.\n"
         "A test scores for each bug with which it fails. If one of your tests fails on a right program, none scores."
     )
-    if any(item.came.startswith(NO_TEST) for item in failed):
+    if waits > MOST_WAITING_OF_ALL:
+        print("Next: let them wait for less. Otherwise no test scores.")
+    elif any(item.came.startswith(NO_TEST) for item in failed):
         print("Next: write what is no test anew. With one of them in own/, no test scores.")
     elif failed:
         print("Next: has the test found a mistake in your program, or does it expect too much?")
     else:
         print("Next: put a planted bug into your own program. If no test fails, none catches it. Take it out again.")
-    return 1 if failed else 0
+    return 1 if failed or waits > MOST_WAITING_OF_ALL else 0
+
+
+def _waits(kit: Kit, paths: list[Path]) -> float:
+    """Seconds, of those that can be read."""
+    seconds = 0.0
+    for path in paths if kit.kind == "server" else ():
+        with contextlib.suppress(BadScript):
+            seconds += load_script(path, kit.protocol, accepted=(OF_LABS,)).waits
+    return seconds
 
 
 def _show(kit: Kit, paths: list[Path]) -> int:

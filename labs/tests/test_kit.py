@@ -206,6 +206,15 @@ def test_a_student_builds_checks_and_hands_in(student):
     assert bad.returncode == 2 and "dance" in bad.stdout and "Traceback" not in bad.stdout + bad.stderr
     assert "Next: write what is no test anew." in bad.stdout
     (student.kit / "own" / "bad.json").unlink()
+    long = [student.kit / "own" / f"long-{number}.json" for number in range(3)]
+    for path in long:
+        waits = [{"do": "stall"}, {"do": "idle"}]
+        path.write_text(json.dumps({"schema": "script/2", "idle_timeout": 5, "actions": waits}))
+    slow = student.make("own", "T=example")
+    assert slow.returncode == 2 and "Next: let them wait for less." in slow.stdout
+    assert "Your tests wait for timeouts for 30 seconds in all; 24 seconds are the most." in slow.stdout
+    for path in long:
+        path.unlink()
 
     handed = student.make("hand-in")
     assert handed.returncode == 0, handed.stderr

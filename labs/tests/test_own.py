@@ -96,6 +96,16 @@ def test_one_wrong_test_costs_all_points_and_says_why(grade, wrong, why):
         assert "/" not in item.came.splitlines()[0].replace('"script/2"', "")
 
 
+def test_tests_that_wait_too_long_together_are_refused_by_what_they_say(grade, monkeypatch):
+    """Not by a clock. Each alone may wait that long."""
+    monkeypatch.setattr(own.Judge, "_play", lambda *_: own.Outcome(True))
+    waits = {"schema": "script/2", "idle_timeout": 5, "actions": [{"do": "stall"}, {"do": "idle"}]}
+    assert all("seconds" not in item.came for item in grade(a=waits, b=waits, c=WHOLE).values())
+    for item in grade(a=waits, b=waits, c=waits, d=WHOLE).values():
+        told = "with this test, your tests wait for timeouts for 30 seconds in all; 24 seconds are the most"
+        assert item.points == 0 and item.came == f"c.json: {told}"
+
+
 def test_a_test_must_pass_on_each_right_program(grade, tmp_path):
     """One that only the project's own program passes is wrong: another right one may do it otherwise."""
     grade.rights.append(program(tmp_path, "holds"))
