@@ -16,18 +16,32 @@ void progress_begin(struct progress *progress, bool quiet)
         progress->shown = false;
 }
 
+enum { CELL_BYTES = 32 };
+
+/* In microseconds. What waits counts as longer than all that was answered: how long it will take,
+ * nobody knows yet. So the percentiles of a server that has frozen do not stay as they were. */
+static const char *percentile(const struct histogram *answered, uint64_t waiting,
+                              uint32_t thousandths, char text[CELL_BYTES])
+{
+    uint64_t count = histogram_load(&answered->count);
+    uint64_t rank = histogram_rank(count + waiting, thousandths);
+
+    (void)snprintf(text, CELL_BYTES, "%s%.1f", rank > count ? ">" : "",
+                   (double)histogram_at_rank(answered, rank) / 1e3);
+    return text;
+}
+
 static void print_line(const struct progress *progress, double rate, uint64_t waiting,
                        uint64_t errors, double left)
 {
-    const struct histogram *all = progress->scratch;
-    uint64_t count = histogram_load(&all->count);
+    char p50[CELL_BYTES];
+    char p99[CELL_BYTES];
 
     (void)fprintf(stderr,
-                  "\r%9.0f/s  p50 %9.1f us  p99 %9.1f us  waiting %" PRIu64 "  errors %" PRIu64
+                  "\r%9.0f/s  p50 %9s us  p99 %9s us  waiting %" PRIu64 "  errors %" PRIu64
                   "  %5.1f s left \x1b[K",
-                  rate, (double)histogram_at_rank(all, histogram_rank(count, 50000)) / 1e3,
-                  (double)histogram_at_rank(all, histogram_rank(count, 99000)) / 1e3, waiting,
-                  errors, left);
+                  rate, percentile(progress->scratch, waiting, 50000, p50),
+                  percentile(progress->scratch, waiting, 99000, p99), waiting, errors, left);
     (void)fflush(stderr);
 }
 
