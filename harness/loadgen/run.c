@@ -180,6 +180,18 @@ static void add_worker(struct outcome *outcome, const struct worker *worker)
         figures->interrupted = 1;
 }
 
+static void fill_server(struct outcome *outcome)
+{
+    const struct server_sample *server = &outcome->server;
+    uint64_t threads_ns = (uint64_t)(outcome->seconds * 1e9) * server->threads;
+
+    if (!server->known)
+        return;
+    outcome->figures.server_threads = (double)server->threads;
+    outcome->figures.saturation = share(server->cpu_ns, threads_ns);
+    outcome->figures.server_preempted = share(server->waited_ns, threads_ns);
+}
+
 static void fill_machine(struct run *run)
 {
     struct outcome *outcome = run->outcome;
@@ -188,9 +200,7 @@ static void fill_machine(struct run *run)
 
     outcome->started_unix_ns = run->observer->started_unix_ns;
     outcome->server = run->observer->server;
-    if (outcome->server.known && outcome->server.threads > 0)
-        figures->saturation = share(outcome->server.cpu_ns,
-                                    (uint64_t)(outcome->seconds * 1e9) * outcome->server.threads);
+    fill_server(outcome);
     outcome->machine = run->observer->machine;
     if (run->observer->interrupted)
         figures->interrupted = 1;

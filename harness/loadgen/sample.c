@@ -1,6 +1,7 @@
 #include "sample.h"
 
 #include "../../common/clock.h"
+#include "waited.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -68,7 +69,7 @@ static void read_cpu(int process, struct server_sample *sample)
         sample->cpu_ns = (uint64_t)now.tv_sec * NANOSECONDS_A_SECOND + (uint64_t)now.tv_nsec;
 }
 
-static void read_switches(int process, struct server_sample *sample)
+static void read_threads(int process, struct server_sample *sample)
 {
     char path[64 + 256];
     (void)snprintf(path, sizeof path, "/proc/%d/task", process);
@@ -82,6 +83,8 @@ static void read_switches(int process, struct server_sample *sample)
         (void)snprintf(path, sizeof path, "/proc/%d/task/%s/status", process, task->d_name);
         sample->switches += field_of(path, "voluntary_ctxt_switches");
         sample->switches += field_of(path, "nonvoluntary_ctxt_switches");
+        (void)snprintf(path, sizeof path, "/proc/%d/task/%s/schedstat", process, task->d_name);
+        sample->waited_ns += waited_ns_of(path);
     }
     if (tasks != NULL)
         (void)closedir(tasks);
@@ -95,7 +98,7 @@ void server_sample_read(struct server_sample *sample, int process)
     if (process == 0 || !read_times(process, sample))
         return;
     read_cpu(process, sample);
-    read_switches(process, sample);
+    read_threads(process, sample);
     (void)snprintf(path, sizeof path, "/proc/%d/status", process);
     sample->resident_bytes = field_of(path, "VmRSS") * 1024;
     sample->known = true;
@@ -196,6 +199,7 @@ struct server_sample server_sample_since(const struct server_sample *later,
         .user_ns = user_ns,
         .system_ns = since(cpu_ns, user_ns),
         .switches = since(later->switches, earlier->switches),
+        .waited_ns = since(later->waited_ns, earlier->waited_ns),
         .threads = later->threads,
         .resident_bytes = later->resident_bytes,
     };

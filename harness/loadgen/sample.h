@@ -11,7 +11,8 @@ struct server_sample {
     uint64_t cpu_ns;  /* exact */
     uint64_t user_ns; /* a part of it, as sampled by the kernel */
     uint64_t system_ns;
-    uint64_t switches; /* context switches of all its threads */
+    uint64_t switches;  /* context switches of all its threads */
+    uint64_t waited_ns; /* for which its threads stood ready without a CPU, together */
     uint64_t threads;
     uint64_t resident_bytes;
 };

@@ -102,6 +102,25 @@ static double milliseconds(double nanoseconds)
     return nanoseconds / 1e6;
 }
 
+/* Several threads may wait for each other: that is how the server was started. One waits for others
+ * only. */
+static void judge_server_cpu(const struct figures *figures, double limit,
+                             struct judgement *judgement)
+{
+    if (figures->server_preempted <= limit)
+        return;
+    if (figures->server_threads > 1)
+        judgement_add(judgement, VERDICT_VALID,
+                      "preempted: the server's %.0f threads stood ready without a CPU for %.2f%% "
+                      "of the time each",
+                      figures->server_threads, figures->server_preempted);
+    else
+        judgement_add(judgement, VERDICT_NOISY_HOST,
+                      "preempted: the server stood ready without a CPU for %.2f%% of the time "
+                      "(limit %g%%); is its CPU shared?",
+                      figures->server_preempted, limit);
+}
+
 static void judge_host(const struct figures *figures, const double *limit,
                        struct judgement *judgement)
 {
@@ -119,6 +138,7 @@ static void judge_host(const struct figures *figures, const double *limit,
                       "preempted: a client thread stood ready without a CPU for %.2f%% of the time "
                       "(limit %g%%); is its CPU shared?",
                       figures->preempted, limit[LIMIT_preempted]);
+    judge_server_cpu(figures, limit[LIMIT_preempted], judgement);
 }
 
 /* A client that is always busy is not the limit if the server is always busy too. Then the run

@@ -36,7 +36,7 @@ enum verdict {
     X(stall, 1000, "longest time without any reply though some were due, ms")                      \
     X(steal, 1, "time that the hypervisor took from this machine, %")                              \
     X(witness, 1, "time that the witness lost to stalls above 1 ms each, %")                       \
-    X(preempted, 5, "time that a client thread stood ready and had no CPU, %")                     \
+    X(preempted, 5, "time that a client thread or the server stood ready and had no CPU, %")       \
     X(server, 90, "CPU time of the server, % of what its threads could use: it is the limit")
 
 enum limit {
@@ -64,16 +64,18 @@ struct limits {
     X(lag_p99)                                                                                     \
     X(unanswered) /* when the drain was over */                                                    \
     X(oldest_unanswered)                                                                           \
-    X(capped)         /* 1: --max-outstanding was reached */                                       \
-    X(interrupted)    /* 1: by a signal */                                                         \
-    X(busy)           /* of the busiest client thread */                                           \
-    X(batches)        /* of the worst client thread */                                             \
-    X(preempted)      /* of the worst client thread */                                             \
-    X(saturation)     /* of the server's threads with CPU time; 0: not known */                    \
-    X(ceiling)        /* messages a second; 0: not known */                                        \
-    X(quarter_before) /* replies in the third quarter of the warm-up */                            \
-    X(quarter_after)  /* and in the fourth */                                                      \
-    X(silence)        /* longest */                                                                \
+    X(capped)           /* 1: --max-outstanding was reached */                                     \
+    X(interrupted)      /* 1: by a signal */                                                       \
+    X(busy)             /* of the busiest client thread */                                         \
+    X(batches)          /* of the worst client thread */                                           \
+    X(preempted)        /* of the worst client thread */                                           \
+    X(saturation)       /* of the server's threads with CPU time; 0: not known */                  \
+    X(server_threads)   /* 0: not known */                                                         \
+    X(server_preempted) /* of each of them, in the mean */                                         \
+    X(ceiling)          /* messages a second; 0: not known */                                      \
+    X(quarter_before)   /* replies in the third quarter of the warm-up */                          \
+    X(quarter_after)    /* and in the fourth */                                                    \
+    X(silence)          /* longest */                                                              \
     X(steal)                                                                                       \
     X(witness)                                                                                     \
     X(witness_most) /* longest stall */                                                            \

@@ -3,12 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-uint64_t waited_ns(void)
+uint64_t waited_ns_of(const char *path)
 {
     uint64_t ran = 0;
     uint64_t waited = 0;
 #ifdef __linux__
-    FILE *file = fopen("/proc/thread-self/schedstat", "re");
+    FILE *file = fopen(path, "re");
 
     if (file == NULL)
         return 0;
@@ -17,5 +17,11 @@ uint64_t waited_ns(void)
     (void)fclose(file);
 #endif
     (void)ran;
+    (void)path;
     return waited;
+}
+
+uint64_t waited_ns(void)
+{
+    return waited_ns_of("/proc/thread-self/schedstat");
 }

@@ -7,4 +7,7 @@
  * of schedstat (Documentation/scheduler/sched-stats.rst in Linux). 0 where there is none. */
 uint64_t waited_ns(void);
 
+/* The same of the thread whose schedstat stands at `path`. */
+uint64_t waited_ns_of(const char *path);
+
 #endif

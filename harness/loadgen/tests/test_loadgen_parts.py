@@ -175,6 +175,10 @@ VERDICTS = [
     ({"steal": -1}, "VALID", None),
     ({"witness": 1.1, "witness_most": 5e6}, "NOISY_HOST", "witness:"),
     ({"preempted": 5.1}, "NOISY_HOST", "preempted:"),
+    ({"server_preempted": 5.1, "server_threads": 1}, "NOISY_HOST", "preempted: the server stood ready"),
+    ({"server_preempted": 4.9, "server_threads": 1}, "VALID", None),
+    # several threads may be waiting for each other
+    ({"server_preempted": 60, "server_threads": 4}, "VALID", "preempted: the server's 4 threads"),
     ({"busy": 95.1}, "CLIENT_BOUND", "busy:"),
     ({"batches": 10.1}, "CLIENT_BOUND", "batches:"),
     # a client that is always busy is not the limit if the server is always busy too

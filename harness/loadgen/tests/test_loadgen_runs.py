@@ -290,6 +290,25 @@ def test_server_side_figures(server):
 
 
 @linux
+@pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="this kernel does not count waits for a CPU")
+@pytest.mark.cause("only the client's own wait for a CPU is looked at")
+def test_a_server_that_shares_its_cpu_is_told(server):
+    """Somebody else computes on the server's CPU: the response times are not the server's own."""
+    cpu = min(os.sched_getaffinity(0))
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as other:
+        try:
+            for pid in (server.pid, other.pid):
+                os.sched_setaffinity(pid, {cpu})
+            command = at(server, "--connections", 100, "--server-pid", server.pid, "--limit", "preempted=5")
+            run = generator.run(*command).json
+        finally:
+            other.kill()
+    assert run["verdict_basis"]["server_threads"] == 1 and run["verdict_basis"]["server_preempted"] > 5
+    assert run["verdict"] == "NOISY_HOST"
+    assert any(each["text"].startswith("preempted: the server stood ready") for each in run["reasons"]), run["reasons"]
+
+
+@linux
 def test_server_that_cannot_be_read_is_an_error(server):
     result = generator.run_plain(*at(server, "--server-pid", 2**22 + 1))
     assert result.returncode == 1 and "--server-pid" in result.stderr and result.stderr.count("\n") == 1
