@@ -26,7 +26,7 @@ IMAGES = (".svg", ".png")
 
 
 def markdown(site: Site, source: str, of: Path, at: str) -> Markup:
-    extensions = [
+    extensions: list[str | Extension] = [
         "tables",
         "sane_lists",
         TocExtension(slugify=lambda value, _: anchor(value)),
