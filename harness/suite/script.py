@@ -266,7 +266,8 @@ class _Reader:
         if sent > MOST_BYTES:
             raise self.bad(f"the peers send {sent:,} bytes; {MOST_BYTES:,} are the most")
         if script.waits > MOST_WAITING:
-            raise self.bad(f"'stall' and 'idle' wait for {script.waits:g} seconds in all; {MOST_WAITING:g} are the most")
+            most = f"{MOST_WAITING:g} are the most"
+            raise self.bad(f"'stall' and 'idle' wait for {script.waits:g} seconds in all; {most}")
         fail: set[str] = set()
         for number, action in enumerate(script.actions, 1):
             self.where = f"action {number}: "
