@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, waiting
+from suite import kernel, needs, waiting
 from suite.http_peer import chunks, get, post, post_chunked
 
 SHORT = "0.2"
@@ -155,3 +155,25 @@ def test_waiting_takes_few_wake_ups(launch) -> None:
     peer.send(b"GET /")
     assert peer.reply().status == 408
     assert server.statistics()["waits"] - before < 12
+
+
+@needs.descriptors(700)
+@pytest.mark.cause("a time that is over ends a connection although its request has come: the wait had no room for it")
+def test_requests_that_one_wait_has_no_room_for_beat_the_time(launch) -> None:
+    """One wait brings 256 events. When the server goes on, all requests are there and all times are over."""
+    server = launch("--keep-alive-timeout", SHORT)
+    peers = [server.talk() for _ in range(300)]
+    for peer in peers:
+        assert peer.ask(post(b"before")).status == 200
+    with server.frozen():
+        for peer in peers:
+            peer.send(post(b"after"))
+        waiting.until(lambda: all(each.unread for each in of_peers(server)), "every request has come")
+        time.sleep(2 * float(SHORT))
+    for peer in peers:
+        assert peer.reply().body == b"after"
+
+
+def of_peers(server) -> list[kernel.Socket]:
+    """The server's ends of its connections."""
+    return [each for each in kernel.sockets(server.address[1]) if each.state != kernel.LISTEN and each.owned]
