@@ -354,6 +354,41 @@ def test_however_it_was_started(start, way):
     server.connect().echo(b"served")
 
 
+AS_NAMED = """
+import os, sys
+name, path, program, *options = sys.argv[1:]
+os.chdir(os.path.dirname(program))
+name = "/" + "x" * 5000 if name == "long" else os.path.basename(program)
+path = path.replace("LONG", "y" * 5000).replace("HERE", os.path.dirname(program))
+others = {key: value for key, value in os.environ.items() if key != "PATH"}
+os.execve(program, [name, *options], {**others, "PATH": path} if path != "unset" else others)
+"""
+NOT_FOUND = "looking in PATH for {}: No such file or directory"
+
+
+@pytest.mark.only(restarts=True)
+@pytest.mark.cause("the name of a program is not looked for as a shell does it")
+@pytest.mark.parametrize(
+    "name, path, reason",
+    (
+        ("", "/nowhere:/LONG:HERE", ""),
+        ("", "/nowhere::/elsewhere", ""),  # an empty entry means the working directory
+        ("", "/nowhere:/elsewhere", NOT_FOUND),
+        ("", "unset", NOT_FOUND),
+        ("long", "HERE", r"execve argv\[0\]: File name too long"),
+    ),
+    ids=("later", "working-directory", "not-there", "no-path", "long-name"),
+)
+def test_a_program_is_looked_for_by_its_name(start, server_name, name, path, reason):
+    server = start(wrapper=[sys.executable, "-c", AS_NAMED, name, path])
+    if not reason:
+        server.restart()
+    else:
+        server.signal(signal.SIGUSR2)
+        server.expect_errors(f"^{server_name}: no restart: {reason.format(server_name)}$")
+    server.connect().echo(b"served")
+
+
 # -- a restart that fails --------------------------------------------------------------------------
 
 
