@@ -64,8 +64,6 @@ int inherited_tell(struct inherited *inherited, struct error *error)
 {
     ssize_t count;
 
-    if (inherited->ready < 0)
-        return 0;
     do
         count = write(inherited->ready, "\n", 1);
     while (count < 0 && errno == EINTR);

@@ -96,6 +96,18 @@ def test_waiting_peers_are_served_as_descriptors_become_free(start):
     assert server.statistics()["refused"] <= 1 + time.monotonic() - began
 
 
+@pytest.mark.inside
+@pytest.mark.except_for("the stand-in has descriptors of its own", stand_in=True)
+@pytest.mark.except_for("each loop has descriptors of its own", name="epoll_loops")
+@pytest.mark.cause("the descriptors that are kept for a restart leave a room below zero, which is a huge one")
+def test_with_fewer_descriptors_than_it_keeps_for_itself_one_peer_is_served(start):
+    server = start(wrapper=["sh", "-c", 'ulimit -n 15; exec "$@"', "sh"])
+    server.connect("first").echo(b"served")
+    server.connect("second").expect_gone()
+    server.connect("third").expect_gone()
+    assert server.statistics()["refused"] == 2
+
+
 thief = preload.library("take_free_descriptor.c")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from suite import kernel, servers, tls, waiting
+from suite import kernel, needs, servers, tls, waiting
 from suite.churn import Churn
 from suite.frames import header, payload
 from suite.peer import Peer
@@ -56,6 +57,15 @@ def test_takes_a_listener_over(start, server_name, listening):
     assert server.stop()["accepted"] == 2
 
 
+@needs.ipv6
+@pytest.mark.cause("only a listener of IPv4 counts as one of TCP")
+def test_takes_an_ipv6_listener_over(start):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        server = start(wrapper=supervisor(listener.fileno()), pass_fds=[listener.fileno()])
+        assert server.address == listener.getsockname()[:2]
+        server.connect().echo(b"over IPv6")
+
+
 @pytest.mark.cause("an inherited listener blocks, or its connections wait for acknowledgements (Nagle)")
 def test_an_inherited_listener_is_made_like_our_own(start, listening):
     server = start(wrapper=supervisor(listening.fileno()), pass_fds=[listening.fileno()])
@@ -89,6 +99,7 @@ BAD = {  # kind: (what descriptor 3 is, LISTEN_PID, LISTEN_FDS, the line)
     "file": ("file", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
     "connection": ("connection", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
     "local": ("local", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
+    "packets": ("packets", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
     "datagrams": ("datagrams", "own", "1", "LISTEN_FDS: descriptor 3 is not a listening TCP socket"),
 }
 
@@ -103,7 +114,7 @@ def descriptor(kind: str, listening: socket.socket, directory: Path):
         return socket.create_connection(listening.getsockname())
     if kind == "datagrams":
         return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    local = socket.socket(socket.AF_UNIX)
+    local = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET if kind == "packets" else socket.SOCK_STREAM)
     local.bind(str(directory / "local"))
     local.listen()
     return local
@@ -340,6 +351,19 @@ def test_the_tenth_process_is_like_the_first(start):
 def test_a_restart_after_the_reader_of_the_ready_line_has_gone(start):
     server = start()
     server.process.stdout.close()
+    server.restart()
+    server.connect().echo(b"served")
+
+
+@pytest.mark.only(restarts=True)
+@pytest.mark.cause("the new program waits until somebody reads its ready line, and the restart fails")
+def test_a_restart_while_nobody_reads_the_ready_lines(start):
+    server = start("--restart-timeout", "0")
+    pipe = os.open(f"/proc/{server.pid}/fd/1", os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(pipe, b"x" * 4096)
+    os.close(pipe)
     server.restart()
     server.connect().echo(b"served")
 

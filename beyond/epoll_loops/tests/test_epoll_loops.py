@@ -104,6 +104,17 @@ def test_a_port_that_is_in_use_is_an_error(start):
         other.listen()
 
 
+@needs.to_trace
+@pytest.mark.skipif(servers.sanitizer() is not None, reason="a sanitizer makes calls of its own")
+@pytest.mark.cause("without SO_REUSEPORT the second loop cannot listen, and the line does not say why")
+@pytest.mark.parametrize("when", (4, 6), ids=("first", "second"))
+def test_a_system_without_reuseport(when):
+    inject = f"inject=setsockopt:error=ENOPROTOOPT:when={when}"  # among four calls for each listener
+    wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=setsockopt", "-e", inject]
+    with pytest.raises(AssertionError, match="setsockopt SO_REUSEPORT.*Protocol not available"):
+        Server("epoll_loops", *options("reuseport"), wrapper=wrapper)
+
+
 @needs.ipv6
 @pytest.mark.cause("the port of an IPv6 address is read as that of an IPv4 address")
 def test_several_listeners_on_ipv6(start):
