@@ -4,7 +4,9 @@
 # Nothing is inlined, merged or turned into a jump, so that a call in the source is one in the
 # program; frame pointers, which SANITIZE brings, lead from it to main.
 faults_build   := $(BUILD)/faults
-faults_flags   := -O1 -g -fno-inline -fno-optimize-sibling-calls -ffunction-sections
+faults_flags   ?= -O1 -g -fno-inline -fno-optimize-sibling-calls
+faults_links   ?=
+faults_checks  ?= address,undefined
 faults_objects := $(call object_of,$(wildcard harness/faults/*.c))
 faults_wrap    := $(faults_build)/wrap
 
@@ -23,8 +25,9 @@ $(faults_wrap): $(faults_objects)
 	@nm $^ | sed -n 's/.* T __wrap_/--wrap=/p' | sort > $@.new && mv $@.new $@
 
 faults-servers: $(faults_wrap)
-	@$(MAKE) --no-print-directory BUILD=$(faults_build) SANITIZE=address,undefined \
-	    CFLAGS='$(faults_flags)' LDFLAGS='-Wl,--gc-sections -Wl,@$(faults_wrap)' INJECTED='$(faults_objects)' \
+	@$(MAKE) --no-print-directory BUILD=$(faults_build) SANITIZE=$(faults_checks) \
+	    CFLAGS='$(faults_flags) -ffunction-sections' \
+	    LDFLAGS='$(faults_links) -Wl,--gc-sections -Wl,@$(faults_wrap)' INJECTED='$(faults_objects)' \
 	    $(addprefix $(faults_build)/,$(SERVERS))
 
 # In the make that faults-servers calls: linked into every server, and linked anew when they change.

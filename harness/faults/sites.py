@@ -14,7 +14,7 @@ from suite.servers import ROOT
 
 # With the headers of C23 or C99 a program calls strtoull by such a name; which functions have one, the libc decides.
 ALIAS = re.compile(r"__isoc\d\d_(\w+)")
-OF_THE_TOOLS = re.compile(r"__(asan|ubsan|sanitizer)|_ITM_|__gmon_start__|_GLOBAL_OFFSET_TABLE_")
+OF_THE_TOOLS = re.compile(r"__(asan|ubsan|sanitizer|gcov)|_ITM_|__gmon_start__|_GLOBAL_OFFSET_TABLE_")
 
 
 class CannotRun(Exception):
