@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
-from suite import servers
+from suite import ending, servers
 
 from bench import cores, quota
 from bench.files import first_line, lines
@@ -372,4 +372,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    ending.run(main, "bench")

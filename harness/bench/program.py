@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
+from suite import ending
+
 from bench.results import BadResults
 from bench.rows import BadRows
 
@@ -54,12 +56,14 @@ def seconds(text: str) -> float:
 
 def failed(error: OSError, hint: str = "") -> int:
     """Says what an error of the system has ended, and how to go on. Returns the exit status."""
+    if error.filename == ending.STANDARD_OUTPUT:
+        ending.drop_output()
     what = f"{error.filename or 'writing results'}: {error.strerror}"
-    if isinstance(error, BrokenPipeError):  # the reader of the output, such as head, has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        what = "nobody reads the output any more" if hint else ""  # where nothing was to be done but to print: no word
-    if what:
-        print(f"bench: {what}{f'; {hint}' if hint else ''}", file=sys.stderr)
+    if ending.is_unread(error):
+        if not hint:  # nothing was to be done but to print
+            return 0
+        what = "nobody reads the output any more"
+    print(f"bench: {what}{f'; {hint}' if hint else ''}", file=sys.stderr)
     return 1
 
 
@@ -72,9 +76,7 @@ def interrupted(hint: str = "") -> int:
 def status_of(step: Callable[[], int]) -> int:
     """What `step` returns, or 1 and one line on standard error when it cannot be done."""
     try:
-        status = step()
-        sys.stdout.flush()
-        return status
+        return ending.status_of(step)
     except (BadResults, BadRows) as error:
         print(f"bench: {error}", file=sys.stderr)
     except OSError as error:
@@ -87,6 +89,7 @@ def run(main: Callable[[], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")
+    ending.name_output()
     try:
         raise SystemExit(status_of(main))
     except KeyboardInterrupt:

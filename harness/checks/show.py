@@ -34,10 +34,17 @@ def main(words: list[str]) -> int:
     root = Path(".")
     try:
         directories = [directory_of(root, each) for each in chosen(root, what, names)]
-        put(compare(root, *directories) if what == "compare" else read(root, directories[0]))
+        text = compare(root, *directories) if what == "compare" else read(root, directories[0])
     except (CannotShow, sources.CannotCheck, OSError) as error:
         print(f"{what}: {error}", file=sys.stderr)
         return 2
+    try:
+        put(text)
+    except OSError as error:
+        silence()
+        if not isinstance(error, BrokenPipeError):  # whoever read has seen enough
+            print(f"{what}: standard output: {error.strerror}", file=sys.stderr)
+            return 1
     return 0
 
 
@@ -146,11 +153,13 @@ def put(text: str) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the pager
         subprocess.run(pager, input=text.encode(), env=environment)
         return
-    try:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:  # whoever read has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def silence() -> None:
+    """What is left in the buffer would be written, and fail, once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

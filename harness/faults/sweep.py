@@ -28,7 +28,7 @@ from pathlib import Path
 from faults import calls, scenario, sites, trial
 from faults.sites import CannotRun, Names, Site
 from faults.trial import Pair, Run
-from suite import servers
+from suite import ending, servers
 
 OPTIONS = ("--sites", "--each")
 COUNTINGS = 2  # timing may hide a site in one run; another run shows it
@@ -333,9 +333,13 @@ def main(arguments: list[str]) -> int:
     return list_sites(names) if option == "--sites" else sweep_all(names, each=option == "--each")
 
 
-if __name__ == "__main__":
+def told(words: list[str]) -> int:
     try:
-        sys.exit(main(sys.argv[1:]))
+        return main(words)
     except CannotRun as reason:
         print(f"faults: {reason}", file=sys.stderr)
-        sys.exit(2 if isinstance(reason, BadUsage) else 1)
+        return 2 if isinstance(reason, BadUsage) else 1
+
+
+if __name__ == "__main__":
+    ending.run(lambda: told(sys.argv[1:]), "faults", unread=1)

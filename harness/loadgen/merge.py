@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Optional, Union
 
+from suite import ending
 from suite.generator import STATUS
 
 from loadgen import histogram, shown
@@ -426,6 +427,6 @@ def main(words: Optional[Sequence[str]] = None) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        ending.run(main, "merge")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite import frames, kernel, servers, waiting
+from suite import ending, frames, kernel, servers, waiting
 from suite.peer import Peer
 from suite.server import Server
 
@@ -236,6 +236,5 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends the servers as well
-        sys.exit(main())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # SIGTERM ends the servers as well
+    ending.run(main, "instructions")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from suite import servers
+from suite import ending, servers
 
 SECONDS = "0.2"  # a measurement
 PATIENCE = 60
@@ -118,6 +118,8 @@ def main() -> int:
         print_tables(APIS, "--api", choices("microbench_wait", "--api"))
         print_tables(POLICIES, "--policy", choices("microbench_calls", "--policy"))
     except OSError as error:
+        if error.filename == ending.STANDARD_OUTPUT:
+            raise
         print(f"microbench: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except (RuntimeError, subprocess.TimeoutExpired) as error:
@@ -128,6 +130,6 @@ def main() -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        ending.run(main, "microbench")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mutants import build, checks, matrix
 from mutants.manifest import MUTANTS, Mutant
-from suite import servers
+from suite import ending, servers
 from tracing import claims
 
 AT_A_TIME = 4  # they mostly wait for something that the planted bug prevents, so more run than there are cores
@@ -247,4 +247,4 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main, "mutants", unread=1)

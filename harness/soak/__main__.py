@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from suite import kernel, preload, servers, waiting
+from suite import ending, kernel, preload, servers, waiting
 from suite.adversaries import Footprint, descriptors
 from suite.server import Server
 
@@ -210,4 +210,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main, "soak", unread=1)

@@ -11,7 +11,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from suite import servers
+from suite import ending, servers
 from suite.script import BadScript, Script, load
 from suite.strace import NO_TRACE
 
@@ -167,4 +167,4 @@ def _accept_steps(script: Script, names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main, "trace")

@@ -1,0 +1,96 @@
+"""What a program in Python says when its output cannot be written: nothing to a pipe whose reader has seen enough, one
+line for a full disk, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from suite import module, needs, servers
+
+HELP = ("--help",)
+PRINTS = [
+    *((name, HELP) for name in (
+        "bench", "bench.charts", "bench.compare", "bench.counts", "bench.fingerprint", "bench.million", "bench.model",
+        "bench.nginx", "bench.report", "bench.shapes", "faults.sweep", "loadgen.merge", "microbench.instructions",
+        "mutants.runner", "soak", "tracing",
+    )),
+    ("bench", ("--list",)),
+    ("bench.compare", ("plots/reference", "plots/reference")),
+    ("bench.fingerprint", ()),
+    ("checks.show", ("read", "poll_srv")),
+    ("tracing", ()),
+]  # fmt: skip
+CALLED = {"faults.sweep": "faults", "loadgen.merge": "merge", "microbench.instructions": "instructions",
+          "mutants.runner": "mutants", "checks.show": "read", "tracing": "trace"}  # fmt: skip
+UNREAD = {"faults.sweep", "mutants.runner", "soak"}  # what they are for is not the output: unread, it is not done
+each = pytest.mark.parametrize("name, words", PRINTS, ids=[" ".join((name, *words)) for name, words in PRINTS])
+needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+
+
+def run(output: int, name: str, *words: str) -> tuple[int, str]:
+    done = subprocess.run(
+        module.command(name, *words), env=module.environment(), cwd=servers.ROOT, stdin=subprocess.DEVNULL,
+        stdout=output, stderr=subprocess.PIPE, text=True, timeout=100,
+    )  # fmt: skip
+    return done.returncode, done.stderr
+
+
+def into_full(name: str, *words: str) -> tuple[int, str]:
+    with open("/dev/full", "w") as full:
+        return run(full.fileno(), name, *words)
+
+
+def into_closed_pipe(name: str, *words: str) -> tuple[int, str]:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return run(writer, name, *words)
+    finally:
+        os.close(writer)
+
+
+@needs_full
+@each
+def test_a_full_disk_is_told_in_a_line(name: str, words: tuple[str, ...]) -> None:
+    said = f"{CALLED.get(name, name.split('.')[0])}: standard output: No space left on device\n"
+    assert into_full(name, *words) == (1, said)
+
+
+@each
+def test_who_has_seen_enough_is_told_nothing(name: str, words: tuple[str, ...]) -> None:
+    assert into_closed_pipe(name, *words) == (int(name in UNREAD), "")
+
+
+@needs_full
+@pytest.mark.skipif(servers.absent("microbench_wait") is not None, reason="needs the programs of make microbench")
+def test_a_table_that_grows_while_it_is_measured() -> None:
+    assert into_full("microbench.table") == (1, "microbench: standard output: No space left on device\n")
+    assert into_closed_pipe("microbench.table") == (0, "")
+
+
+@needs_full
+@needs.to_trace
+def test_a_trace_that_cannot_be_printed() -> None:
+    words = ("one-echo", "--servers", "poll_srv")
+    assert into_full("tracing", *words) == (1, "trace: standard output: No space left on device\n")
+    assert into_closed_pipe("tracing", *words) == (0, "")
+
+
+def test_a_closed_output_is_none() -> None:
+    """`>&-`: nothing is printed, and nothing is said of it."""
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *module.command("tracing")],
+        env=module.environment(), cwd=servers.ROOT, stderr=subprocess.PIPE, text=True, timeout=100,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_an_error_of_something_else_is_not_taken_for_one_of_the_output() -> None:
+    program = "from suite import ending\nimport os\nending.run(lambda: os.mkdir('/'), 'x')"
+    done = subprocess.run([sys.executable, "-c", program], env=module.environment(), capture_output=True, text=True)
+    assert "FileExistsError" in done.stderr and "standard output" not in done.stderr
