@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
@@ -182,15 +183,43 @@ def _explained(compared: list[Comparison]) -> list[str]:
     return lines
 
 
+SAME = "the same machine, build and settings"
+
+
 def differences(before: Results, after: Results) -> list[str]:
-    """What else differs, and may be the cause."""
+    """What else differs, and may be the cause: of the settings, and of what the runs of a pair were made under."""
     settings: list[tuple[str, Any, Any]] = [
         (name, before.settings.get(name), after.settings.get(name))
         for name in ("mode", "pinned", "seed", "descriptors")
     ]
     found = [each for each in settings if each[1] != each[2]]
-    machines = (list(each.origins(each.rows()).values()) for each in (before, after))
-    return [f"{name}: {one} -> {other}" for name, one, other in found] + fingerprint.changes_between(*machines)
+    lines = [f"{name}: {one} -> {other}" for name, one, other in found]
+    pairs = _pairs_with_figures(before, after)
+    counts: Counter[str] = Counter()
+    for origins, count in Counter(_made_under(before, after, pairs)).items():
+        one, other = (each.fingerprints[origin] for each, origin in zip((before, after), origins))
+        counts.update(dict.fromkeys(fingerprint.changes(one, other), count))
+    lines += [line if count == len(pairs) else f"{line} (in {count} of {len(pairs)} pairs)"
+              for line, count in counts.items()]  # fmt: skip
+    rows = zip(*pairs)
+    several = [f"{name} has runs of {count} machines or builds" for name, each, its in zip("AB", (before, after), rows)
+               if (count := len(each.origins(its))) > 1]  # fmt: skip
+    return (lines or [SAME]) + ([f"{', '.join(several)}: each run is compared with its own pair"] if several else [])
+
+
+def _pairs_with_figures(before: Results, after: Results) -> list[tuple[Row, Row]]:
+    others = {row.key: row for row in table.final(after.rows())}
+    pairs = [(row, others[row.key]) for row in table.final(before.rows()) if row.key in others]
+    figures = [(one, other, MAIN_FIGURE.get(one.experiment)) for one, other in pairs]
+    return [(one, other) for one, other, figure in figures
+            if figure and _value(one, figure) is not None and _value(other, figure) is not None]  # fmt: skip
+
+
+def _made_under(before: Results, after: Results, pairs: Sequence[tuple[Row, Row]]) -> Iterator[tuple[str, str]]:
+    """Of each pair the names of both fingerprints, but not where both are one run: a set and its copy have it."""
+    for one, other in pairs:
+        if not (one.started and one == other):
+            yield before.origin(one), after.origin(other)
 
 
 def main() -> int:
@@ -203,7 +232,7 @@ def main() -> int:
     before, after = Results.open(arguments.before), Results.open(arguments.after)
     compared, lone = compare(before.rows(), after.rows()), apart(before.rows(), after.rows())
     print(f"A: {before.path}\nB: {after.path}")
-    for line in differences(before, after) or ["the same machine, build and settings"]:
+    for line in differences(before, after):
         print(f"   {line}")
     print(f"\n{text(compared)}")
     if lone:

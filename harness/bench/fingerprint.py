@@ -14,7 +14,6 @@ import re
 import resource
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Optional
 
@@ -132,11 +131,6 @@ def changes(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 def _without(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name not in (*BESIDE, "programs")}
-
-
-def changes_between(some: Sequence[dict[str, Any]], others: Sequence[dict[str, Any]]) -> list[str]:
-    """As changes(), of each of the ones and each of the others."""
-    return list(dict.fromkeys(line for one in some for other in others for line in changes(one, other)))
 
 
 def remarks(found: dict[str, Any]) -> list[str]:

@@ -157,10 +157,15 @@ class Results:
         empty."""
         return max((since for since in self.later if since <= _moment(row.started)), default="")
 
+    @property
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
+        """All fingerprints, by the name that origin() gives."""
+        return {"": self.fingerprint, **self.later}
+
     def origins(self, rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
         """The fingerprints of these rows, in their order of time. Of no rows it is the first."""
         used = {self.origin(row) for row in rows} or {""}
-        return {since: found for since, found in {"": self.fingerprint, **self.later}.items() if since in used}
+        return {since: found for since, found in self.fingerprints.items() if since in used}
 
     def rows(self) -> list[Row]:
         """All attempts, in the order in which they were made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from bench import compare
+from bench import compare, fingerprint
 from bench.results import BadResults, Results
 from bench.rows import Row
 from bench.statistics import MAIN_FIGURE
-from suite import module
+from suite import module, servers
 
 POINT = "idle=8000 active=8"
 
@@ -172,17 +173,24 @@ def test_an_experiment_without_a_main_figure_is_left_out():
 
 # The program
 
+EARLIER, LATER = "2026-03-01", "2026-03-02"
+
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Results]:
-    """made(rows, seed=1, **machine): a result set on the disk, with this fingerprint."""
+    """made(rows, seed=1, **machine): a result set on the disk, with this fingerprint. A row whose `started` begins with
+    LATER belongs to another machine."""
 
     def make(rows: list[Row], seed: int = 1, **machine: object) -> Results:
-        monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
+        here: dict[str, Any] = {"schema": fingerprint.SCHEMA, **machine}
+        monkeypatch.setattr("bench.results.fingerprints.collect", lambda: here)
         results = Results.create(tmp_path, "full", seed, True, 20000)
         for each in rows:
             results.add(each)
-        return results
+        if any(each.started.startswith(LATER) for each in rows):
+            elsewhere = results.path / f"fingerprint-{LATER.replace('-', '')}T000000Z.json"
+            elsewhere.write_text(json.dumps({**here, "cpu": "another"}))
+        return Results.open(results.path)
 
     return make
 
@@ -215,6 +223,42 @@ def test_the_same_build_is_said_only_where_it_is_known(made):
     assert said(one, one) == "the same machine, build and settings"
     assert said(one, other) == "programs: another build of poll_srv"
     assert said(one, older) == said(older, older) == "programs: whether they are the same is not known"
+
+
+def said_to_differ(one: Results, other: Results) -> list[str]:
+    lines = module.run("bench.compare", one.path, other.path).stdout.splitlines()
+    return [line.strip() for line in lines[2 : lines.index("")]]
+
+
+def of_two_days(**more: Any) -> list[Row]:
+    return [row(repeat, 1.0, started=f"{day}T0{repeat}:00:00Z", **more)
+            for repeat, day in enumerate((EARLIER, EARLIER, LATER, LATER), start=1)]  # fmt: skip
+
+
+TWICE = "A has runs of 2 machines or builds, B has runs of 2 machines or builds: each run is compared with its own pair"
+
+
+def test_a_set_of_two_machines_is_the_same_as_itself(made):
+    """Whatever its fingerprints lack: a run was made by the program that it was made by."""
+    whole, older = made(of_two_days(), cpu="one", programs={"poll_srv": "aa"}), made(of_two_days(), cpu="one")
+    assert said_to_differ(whole, whole) == ["the same machine, build and settings", TWICE]
+    assert said_to_differ(older, older) == ["the same machine, build and settings", TWICE]
+    reference = Results.open(servers.ROOT / "plots/reference")
+    assert compare.differences(reference, reference) == ["the same machine, build and settings", TWICE]
+
+
+def test_what_differs_between_the_runs_of_a_pair_is_told(made):
+    """And only that: which machines there are besides says nothing about these runs."""
+    programs = {"programs": {"poll_srv": "aa"}}
+    before, after = made(of_two_days(), cpu="one", **programs), made(of_two_days(seed=6), cpu="two", **programs)
+    assert said_to_differ(before, after) == ["cpu: one -> two (in 2 of 4 pairs)", TWICE]
+    first = made(of_two_days()[:2], cpu="two", **programs)
+    alone = "B has runs of 2 machines or builds: each run is compared with its own pair"
+    assert said_to_differ(first, after) == ["the same machine, build and settings"]
+    early = made([row(repeat, 1.0, started=f"{EARLIER}T09:00:00Z") for repeat in range(1, 5)], cpu="one", **programs)
+    found = said_to_differ(early, after)
+    assert sorted(found[:2]) == ["cpu: one -> another (in 2 of 4 pairs)", "cpu: one -> two (in 2 of 4 pairs)"]
+    assert found[2:] == [alone]
 
 
 def test_the_program_names_what_it_does_not_compare(made):
