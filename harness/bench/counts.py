@@ -23,7 +23,7 @@ from suite import servers
 
 from bench import experiments, plan, program, rows
 from bench.progress import key_figure
-from bench.results import Results
+from bench.results import ENOUGH, Results
 from bench.rows import Row, point
 
 NAME = "E16"
@@ -170,7 +170,7 @@ def count(boots: Sequence[tuple[int, Sequence[Count]]], image: Path, patience: f
 
 def _create(parent: Path, mode: str, seed: int, guest: dict[str, str]) -> Results:
     # The guest has one processor, so both sides are bound to it, and as many descriptors as the points need.
-    results = Results.create(parent, mode, seed, pinned=True, descriptors=experiments.ENOUGH)
+    results = Results.create(parent, mode, seed, pinned=True, descriptors=ENOUGH)
     results.describe("guest", guest)
     return results
 

@@ -13,12 +13,11 @@ from suite import servers
 from bench import at_once, loop_shapes, loops, measures, microbench, pools, restart_shapes, restarts, techniques
 from bench import tls_shapes, uring_shapes
 from bench.requests import Request, Taken, Times
-from bench.results import MODES
+from bench.results import ENOUGH, MODES
 from bench.rows import factors, point
 from bench.statistics import POLICIES
 
 OWN_DESCRIPTORS = 24  # of a server or a client besides its connections
-ENOUGH = 20000  # descriptors a process: every point can be reached
 WITHOUT_CEILING = servers.five(ceiling="none")
 WITH_MICROBENCH = tuple(kind.name for kind in servers.KINDS if kind.microbench != "none")
 # These declare their interest by a call. A stand-in for kqueue says nothing about kqueue's cost.

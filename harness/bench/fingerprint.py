@@ -26,6 +26,14 @@ SCHEMA = "fingerprint/1"
 CPUS = Path("/sys/devices/system/cpu")
 # What no run depends on: how the fingerprint is written, what draws the pictures.
 BESIDE = ("schema", "gnuplot")
+# What the programs of the bench count on, if it is there.
+KINDS: dict[tuple[type, ...], tuple[str, tuple[str, ...]]] = {
+    (dict,): (
+        "a table", ("caches", "core_kinds", "frequency", "guest", "limits", "mitigations", "programs", "sysctls")
+    ),
+    (int, float): ("a number", ("cpu_quota", "memory_bytes", "cores", "usable_cores")),
+    (str,): ("a text", ("system", "kernel", "machine", "cpu", "cpu_pair", "kqueue", "commit")),
+}
 SYSCTLS = (
     "net.core.somaxconn",
     "net.core.netdev_max_backlog",
@@ -104,6 +112,18 @@ def programs(build: Path) -> dict[str, str]:
         for path in sorted(found)
         if path.is_file() and os.access(path, os.X_OK)
     }
+
+
+def damaged(found: dict[str, Any]) -> str:
+    """What is wrong with a fingerprint that was read; empty if nothing is. Each entry may be null or missing: nobody
+    wrote it down."""
+    if found.get("schema") != SCHEMA:
+        return f"schema {found.get('schema')!r}, expected {SCHEMA!r}"
+    for kind, (said, names) in KINDS.items():
+        for name in names:
+            if type(found.get(name)) not in (*kind, type(None)):  # True is an int to isinstance()
+                return f"{name}: {found[name]!r}, expected {said}"
+    return ""
 
 
 def differences(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -13,8 +13,9 @@ from typing import Optional
 from suite import servers
 
 from bench import experiments, rows, shapes
-from bench.experiments import ENOUGH, OWN_DESCRIPTORS, Experiment
+from bench.experiments import OWN_DESCRIPTORS, Experiment
 from bench.judging import Place, Ratio, Slope
+from bench.results import ENOUGH
 from bench.statistics import POLICIES
 
 BEYOND = tuple(name for name in servers.having(protocol="frames") if name not in servers.FIVE)

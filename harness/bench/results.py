@@ -29,7 +29,9 @@ from bench.rows import BROKEN, Row
 
 SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
+ENOUGH = 20000  # descriptors a process: every point can be reached
 Key = tuple[str, str, str, int]
+STARTED = "%Y-%m-%dT%H:%M:%SZ"
 MOMENT = "%Y%m%dT%H%M%SZ"  # as in the name of a later fingerprint: UTC
 LATER = re.compile(r"fingerprint-(\d{8}T\d{6}Z)\.json$")
 
@@ -98,7 +100,7 @@ class Results:
             "seed": seed,
             "pinned": pinned,
             "descriptors": descriptors,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", now),
+            "started": time.strftime(STARTED, now),
         }
         fingerprint = fingerprints.collect()
         try:
@@ -124,8 +126,10 @@ class Results:
                 f"{path / 'settings.json'}: schema {settings.get('schema')!r}, expected {SCHEMA!r}"
             )
         _check_settings(path / "settings.json", settings)
-        later = {found[1]: _read_json(each) for each in sorted(path.iterdir()) if (found := LATER.match(each.name))}
-        return cls(path, _read_json(path / "fingerprint.json"), settings, _read_rows(path / "runs.csv"), later)
+        named = [(found[1], each) for each in sorted(path.iterdir()) if (found := LATER.match(each.name))]
+        later = {since: _read_fingerprint(each) for since, each in named}
+        first = _read_fingerprint(path / "fingerprint.json")
+        return cls(path, first, settings, _read_rows(path / "runs.csv"), later)
 
     @property
     def newest(self) -> dict[str, Any]:
@@ -251,10 +255,24 @@ def _check_settings(path: Path, settings: dict[str, Any]) -> None:
     for name, kind in kinds.items():
         if type(settings.get(name)) is not kind:  # True is an int to isinstance()
             raise BadResults(f"{path}: {name}: {settings.get(name)!r}, expected {kind.__name__}")
-    if settings["descriptors"] < 1:
-        raise BadResults(f"{path}: descriptors: {settings['descriptors']}, expected 1 or more")
+    if not 1 <= settings["descriptors"] <= ENOUGH:
+        raise BadResults(f"{path}: descriptors: {settings['descriptors']}, expected 1 to {ENOUGH}")
+    try:
+        time.strptime(settings["started"], STARTED)
+    except ValueError:
+        raise BadResults(
+            f"{path}: started: {settings['started']!r}, expected a time such as 2026-11-26T02:08:41Z"
+        ) from None
     if settings["mode"] not in MODES:
         raise BadResults(f"{path}: mode: {settings['mode']!r}, expected one of {', '.join(MODES)}")
+
+
+def _read_fingerprint(path: Path) -> dict[str, Any]:
+    found = _read_json(path)
+    wrong = fingerprints.damaged(found)
+    if wrong:
+        raise BadResults(f"{path}: {wrong}")
+    return found
 
 
 def _read_rows(path: Path) -> list[Row]:

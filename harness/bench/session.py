@@ -18,7 +18,7 @@ from bench.loads import Driver, Failed
 from bench.plan import Run
 from bench.progress import Progress, duration
 from bench.requests import Request, Taken
-from bench.results import BadResults, Results, hold, needs_another
+from bench.results import ENOUGH, BadResults, Results, hold, needs_another
 from bench.rows import Row
 
 PATIENCE = 15.0  # seconds that a program may take to start, answer or stop
@@ -58,7 +58,7 @@ class Session:
         if self.results is not None and pin and not self.cores.pinned:
             raise BadResults(f"{resume}: was made with both sides pinned to cores; here they are {self.cores}")
         self.limit = kernel.raise_descriptor_limit()
-        descriptors = self.results.settings["descriptors"] if self.results else min(self.limit, experiments.ENOUGH)
+        descriptors = self.results.settings["descriptors"] if self.results else min(self.limit, ENOUGH)
         self.runs = plan.ordered(self.mode, self.seed, descriptors, plan.joined(experiments.made(descriptors), only))
         self.descriptors = descriptors
         self.driver = Driver(self.cores, patience)

@@ -20,9 +20,9 @@ from suite import servers
 
 from bench import count_shapes, experiments, files, judging, loop_shapes, pool_shapes, program, restart_shapes
 from bench import technique_shapes, tls_shapes, uring_shapes
-from bench.experiments import ENOUGH, Reach
+from bench.experiments import Reach
 from bench.judging import ENDLESS, OUTCOMES, Judged, Place, Ratio, Slope, Value
-from bench.results import Results
+from bench.results import ENOUGH, Results
 from bench.shape import GOAL, PILOTS, SOURCE, Shape, limits_text
 
 SCHEMA = "verdicts/2"

@@ -61,7 +61,8 @@ def test_a_server_that_does_not_start_is_a_failed_run() -> None:
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {"kqueue": "emulation"})
+    machine = {"schema": "fingerprint/1", "kqueue": "emulation"}
+    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
     return Results.create(tmp_path, "quick", 1, True, 20000)
 
 

@@ -308,7 +308,7 @@ def two_origins(path: Path) -> Results:
     first, then = "2026-11-26T02:00:00Z", "2026-11-27T20:00:00Z"
     machines = [
         {"cpu": "EPYC", "system": "Linux", "kernel": kernel, "virtualisation": "kvm", "kqueue": "emulation",
-         "programs": {"poll_srv": "aa"}}
+         "schema": "fingerprint/1", "programs": {"poll_srv": "aa"}}
         for kernel in ("6.1", "6.2")
     ]  # fmt: skip
     made = Results.create(path, "full", 7, True, 20000)

@@ -307,7 +307,8 @@ def test_the_start_and_the_report_say_it(tmp_path: Path, monkeypatch: pytest.Mon
     pytest.importorskip("jinja2")
     from bench import report, session
 
-    machine = {"cpu_pair": str(cores.choose_cores(True)), "cpu_quota": 0.75, "frequency": FIXED | {"turbo": "on"}}
+    machine = {"schema": fingerprint.SCHEMA, "cpu_pair": str(cores.choose_cores(True)), "cpu_quota": 0.75}
+    machine |= {"frequency": FIXED | {"turbo": "on"}}
     monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
     made = session.Session("smoke", 1, results_in=tmp_path)
     made._begin(made.runs[:1])

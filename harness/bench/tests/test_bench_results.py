@@ -336,7 +336,7 @@ def test_what_is_no_result_set_is_refused(results, tmp_path):
     settings.write_text(kept)
     machine.unlink()
     assert f"{machine}: missing" in refusal()
-    machine.write_text("{}")
+    machine.write_text('{"schema": "fingerprint/1"}')
     (results.path / "runs.csv").write_text("a,b\n1,2\n")
     assert "runs.csv: line 1: the columns are not those of" in refusal()
 
@@ -419,15 +419,40 @@ def test_every_verdict_of_the_load_generator_is_known():
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("descriptors", 0), ("descriptors", -3), ("descriptors", True), ("seed", True), ("pinned", 1)]
+    ("name", "value"),
+    [("descriptors", 0), ("descriptors", -3), ("descriptors", True), ("descriptors", 999999999), ("seed", True),
+     ("pinned", 1), ("started", "yesterday"), ("started", ""), ("started", "2026-11-31T00:00:00Z")],
 )
 def test_settings_without_sense_are_refused(tmp_path, monkeypatch, name, value):
-    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {})
+    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {"schema": "fingerprint/1"})
     path = Results.create(tmp_path, "quick", 1, True, 20000).path
     settings = json.loads((path / "settings.json").read_text())
     (path / "settings.json").write_text(json.dumps(settings | {name: value}))
     with pytest.raises(BadResults, match=f"settings.json: {name}: "):
         Results.open(path)
+
+
+@pytest.mark.parametrize("name", ("fingerprint.json", "fingerprint-20261126T203245Z.json"))
+@pytest.mark.parametrize("found, said", (
+    ({}, "schema None, expected 'fingerprint/1'"),
+    ({"schema": "fingerprint/2"}, "schema 'fingerprint/2', expected 'fingerprint/1'"),
+    ({"schema": "fingerprint/1", "programs": ["aa"]}, "programs: ['aa'], expected a table"),
+    ({"schema": "fingerprint/1", "cpu_quota": "two"}, "cpu_quota: 'two', expected a number"),
+    ({"schema": "fingerprint/1", "kqueue": True}, "kqueue: True, expected a text"),
+))  # fmt: skip
+def test_a_fingerprint_without_sense_is_refused(results, name, found, said):
+    (results.path / name).write_text(json.dumps(found))
+    with pytest.raises(BadResults) as refusal:
+        Results.open(results.path)
+    assert str(refusal.value) == f"{results.path / name}: {said}"
+
+
+def test_what_nobody_wrote_down_may_be_null():
+    """As in the second fingerprint of the reference run."""
+    reference = Results.open(servers.ROOT / "plots/reference")
+    assert [each["programs"] for each in reference.later.values()] == [None]
+    assert not fingerprint.damaged(dict.fromkeys(fingerprint.collect()) | {"schema": fingerprint.SCHEMA})
+    assert not fingerprint.damaged(fingerprint.collect())
 
 
 def test_json_that_is_nested_too_deep_is_refused(tmp_path):

@@ -22,7 +22,8 @@ SOURCES = servers.ROOT / "harness" / "microbench"
 
 @pytest.fixture
 def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Results:
-    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: {"kqueue": "emulation"})
+    machine = {"schema": "fingerprint/1", "kqueue": "emulation"}
+    monkeypatch.setattr("bench.results.fingerprints.collect", lambda: machine)
     return Results.create(tmp_path / "results", "quick", 1, True, 20000)
 
 
