@@ -9,7 +9,8 @@ bench_options = $(bench_mode) $(if $(SEED),--seed $(call quoted,$(SEED))) $(if $
                 $(if $(filter no,$(PIN)),--unpinned) $(if $(ONLY),--only $(call quoted_each,$(ONLY)))
 
 # Every terminal sets TERM; only a TERM on make's command line asks for charts as text.
-ifeq ($(origin TERM),command line)
+chart_term := $(filter command,$(origin TERM))
+ifneq ($(chart_term),)
 chart_options = --term $(call quoted,$(TERM))
 endif
 chart_options += $(if $(PNG),--png)
@@ -26,11 +27,15 @@ bench_refused = { echo $(call quoted,bench: $(1)=$($(1)): it $(2)) >&2; exit 2; 
 bench_unknown = $(foreach each,$(1),$(if $(and $($(each)),$(filter command line,$(origin $(each)))),\
                     $(call bench_refused,$(each),is no option of make $@);)):
 
+bench_seed = $(if $(SEED),case $(call quoted,$(SEED)) in (*[!0-9-]* | ?*-* | - | ???????????????????*) \
+                 $(call bench_refused,SEED,must be a whole number of 18 digits at most) ;; esac,:)
+
 # Checked before anything is built, so that a mistyped word never runs something else. FULL=no would make all runs.
 bench-options:
 	@$(if $(filter-out yes no,$(PIN)),$(call bench_refused,PIN,must be yes or no))
 	@$(foreach each,FULL SMOKE PNG TCP,$(if $(filter-out 1 yes,$($(each))),\
 	    $(call bench_refused,$(each),must be 1 or yes or nothing);)):
+	@$(bench_seed)
 	@$(if $(and $(FULL),$(SMOKE)),echo 'bench: FULL and SMOKE: only one of them' >&2; exit 2,:)
 
 bench: bench-options
@@ -48,15 +53,16 @@ bench-nginx: bench-deps
 	@$(bench_python) -m bench.nginx $(ARGS)
 
 charts: bench-options bench-deps
+	@$(if $(and $(chart_term),$(filter-out dumb,$(TERM))),$(call bench_refused,TERM,must be dumb),:)
 	@$(if $(RESULTS),:,echo 'charts: which results? make charts RESULTS=results/...' >&2; exit 2)
 # The report is written after a failure too: the old one would show a picture that is gone.
 	@$(bench_python) -m bench.charts $(call quoted,$(RESULTS)) $(chart_options) || { status=$$?; \
-	    $(if $(filter command line,$(origin TERM)),,test ! -d $(call quoted,$(RESULTS)/charts) || \
+	    $(if $(chart_term),,test ! -d $(call quoted,$(RESULTS)/charts) || \
 	    $(bench_python) -m bench.report $(call quoted,$(RESULTS));) exit $$status; }
-ifneq ($(origin TERM),command line)
+ifeq ($(chart_term),)
 	@$(bench_python) -m bench.report $(call quoted,$(RESULTS))
 endif
 
 bench-compare: bench-deps
-	@$(if $(filter undefined,$(origin A) $(origin B)),echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2,:)
+	@$(if $(and $(A),$(B)),:,echo 'bench-compare: which? A=results/... B=results/...' >&2; exit 2)
 	@$(bench_python) -m bench.compare $(call quoted,$(A)) $(call quoted,$(B))

@@ -19,6 +19,7 @@ $(BUILD)/guest/%:
 bench-count:
 ifeq ($(SYSTEM),Linux)
 	@$(call bench_unknown,FULL SMOKE ONLY PIN RESUME PNG TCP)
+	@$(bench_seed)
 	@harness/require cc pytest numpy jinja2 gnuplot --optional qemu-system-x86_64
 	@$(guest_make) guest-programs
 	@PYTHONPATH=harness PYTHONDONTWRITEBYTECODE=1 BUILD_DIR=$(guest_build) $$(harness/python) -m bench.counts \

@@ -106,6 +106,31 @@ def test_an_option_of_another_bench_is_refused(target, option):
     assert done.returncode == 2 and f"bench: {option}: it is no option of make {target}" in done.stderr
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="skipped by make elsewhere")
+@pytest.mark.parametrize("target", ("bench", "million", "bench-count"))
+def test_a_seed_is_a_whole_number(target):
+    """Told in the words of make: whoever types SEED= has typed no --seed."""
+    for value in ("abc", "1x", "1.5", "--1", "-", "1 2", "1234567890123456789"):
+        done = make(target, f"SEED={value}")
+        said = f"bench: SEED={value}: it must be a whole number of 18 digits at most\n"
+        assert done.returncode == 2 and done.stderr.startswith(said) and done.stderr.count("\n") == 2, value
+    for value in ("0", "7", "-1", "123456789012345678", ""):
+        assert make("bench-options", f"SEED={value}").returncode == 0
+
+
+def test_charts_are_text_for_one_terminal():
+    done = make("charts", "RESULTS=plots/reference", "TERM=nonsense")
+    assert done.returncode == 2 and done.stderr.startswith("bench: TERM=nonsense: it must be dumb\n")
+    assert "usage" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ((), ("A=",), ("A=plots/reference",), ("A=plots/reference", "B="), ("A=", "B=x")))
+def test_an_empty_name_of_results_is_none(words):
+    """And not the directory that make is called in."""
+    done = make("bench-compare", *words)
+    assert done.returncode == 2 and done.stderr.startswith("bench-compare: which? A=results/... B=results/...\n")
+
+
 QUOTED = "x'y; echo >&2 HACK #"
 
 
