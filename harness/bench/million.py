@@ -232,11 +232,18 @@ def main() -> int:
         return 2
     runs = plan.ordered(session.mode, session.seed, chosen=[experiment(options.kind)])
     try:
+        if session.results and _others(session.results):
+            print(f"note: {session.results.path} has results of make bench; the runs of E15 are added to them")
         return _make(session, reachable([run for run in runs if session.missing(run)], print), options.kind)
     except KeyboardInterrupt:
         return program.interrupted(session.hint("make million"))
     except OSError as error:
         return program.failed(error, session.hint("make million"))
+
+
+def _others(results: Results) -> bool:
+    """Whether there are results of make bench among these."""
+    return bool({row.experiment for row in results.rows()} - {"E15"})
 
 
 def _make(session: Session, runs: list[plan.Run], kind: str) -> int:

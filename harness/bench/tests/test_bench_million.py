@@ -117,6 +117,20 @@ def test_what_is_there_is_not_made_again(build: Path) -> None:
     assert len(rows.final(Results.open(path).rows())) == len(Results.open(path).rows()) == before
 
 
+def test_what_is_added_to_results_of_make_bench_is_said(build: Path) -> None:
+    """As to the reference run: it is meant, and nobody need find it out from the rows."""
+    made = Results.create(build.parent / "results", "smoke", 5, False, 20000)
+    made.add(rows.Row("E1", "poll_srv", "connections=2", 1, 1, 4, "VALID", throughput=1.0))
+    said = f"note: {made.path} has results of make bench; the runs of E15 are added to them"
+    done = module.run("bench.million", "--resume", made.path, BUILD_DIR=str(build))
+    assert done.returncode == 0 and done.stdout.splitlines()[0] == said, done.stdout + done.stderr
+    assert {row.experiment for row in Results.open(made.path).rows()} == {"E1", "E15"}
+    shutil.rmtree(made.path)
+    assert run(build).returncode == 0
+    done = module.run("bench.million", "--resume", found(build).path, BUILD_DIR=str(build))
+    assert "are added" not in done.stdout
+
+
 @pytest.mark.skipif(not kernel.HAS_PROC, reason=kernel.NO_PROC)
 @pytest.mark.parametrize("number", (signal.SIGINT, signal.SIGTERM, signal.SIGKILL), ids=lambda number: number.name)
 def test_a_signal_leaves_no_process(build: Path, number: signal.Signals) -> None:
