@@ -64,7 +64,7 @@ define link
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lm
 endef
 
-.PHONY: help all test test-asan test-deps stranger compare read site compile_commands.json format lint lint-deps \
+.PHONY: help all built test test-asan test-deps stranger compare read site compile_commands.json format lint lint-deps \
         install uninstall clean
 .DEFAULT_GOAL := help
 
@@ -165,6 +165,10 @@ stranger_program := $(BUILD)/stranger/$(notdir $(stranger))
 endif
 endif
 
+# make says of a program that it is up to date, but not of what a target needs.
+built: $(BUILT)
+	@:
+
 # A server is the objects of its directory and what it takes from the archive: an object there is linked only where
 # somebody asks for a function of it that nobody else has.
 # $(1): its name, $(2): its directory, $(3): where its objects go, $(4): what is built.
@@ -220,14 +224,14 @@ test-deps:
 
 # Builds what the directory of a stranger holds.
 stranger:
-	@$(if $(stranger_program),$(MAKE) --no-print-directory $(stranger_program))
-	@$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger))
+	@$(if $(stranger_program),$(MAKE) --no-print-directory built BUILT=$(stranger_program),:)
+	@$(if $(wildcard $(stranger)/Makefile),$(MAKE) -C $(stranger),:)
 
 test: test-deps
 ifneq ($(stranger),)
 	@$(MAKE) --no-print-directory stranger
 else
-	@$(MAKE) --no-print-directory $(if $(SERVER),$(BUILD)/$(SERVER),all)
+	@$(MAKE) --no-print-directory $(if $(SERVER),built BUILT=$(BUILD)/$(SERVER),all)
 ifeq ($(SYSTEM):$(SANITIZE),Linux:)
 	@$(if $(can_sanitize),$(MAKE) --no-print-directory faults-servers,\
 	    echo 'skipped: servers with faults ($(CC) has no AddressSanitizer here)')

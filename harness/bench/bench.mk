@@ -49,7 +49,7 @@ bench-smoke:
 bench-nginx: bench-deps
 	@$(call bench_unknown,FULL SMOKE ONLY PIN RESUME PNG TCP SEED)
 	@harness/require --optional wrk nginx
-	@$(if $(filter http,$(SERVERS)),$(MAKE) --no-print-directory $(BUILD)/http)
+	@$(if $(filter http,$(SERVERS)),$(MAKE) --no-print-directory built BUILT=$(BUILD)/http)
 	@$(bench_python) -m bench.nginx $(ARGS)
 
 charts: bench-options bench-deps

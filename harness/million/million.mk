@@ -14,7 +14,7 @@ $(BUILD)/million: $(million_parts) $(microbench_parts) $(microbench_kqueue) $(mi
 
 million: bench-options bench-deps
 	@$(call bench_unknown,FULL SMOKE ONLY PNG)
-	@$(MAKE) --no-print-directory $(BUILD)/million $(BUILD)/microbench_yardstick
+	@$(MAKE) --no-print-directory built BUILT='$(BUILD)/million $(BUILD)/microbench_yardstick'
 	@$(bench_python) -m bench.million $(if $(TCP),--kind tcp) $(if $(SEED),--seed $(call quoted,$(SEED))) \
 	    $(if $(RESUME),--resume $(call quoted,$(RESUME))) $(if $(filter no,$(PIN)),--unpinned) $(ARGS)
 else

@@ -17,9 +17,9 @@ from suite.servers import ROOT
 
 # Parts of other targets, which nobody calls by name.
 INNER = {
-    "bench-deps", "bench-options", "bench-programs", "faults-servers", "fuzz-targets", "guest-programs", "lab-deps",
-    "lint-c", "lint-deps", "lint-flake8", "lint-layout", "lint-mypy", "lint-shell", "lint-sources", "lint-warnings",
-    "stranger", "test-deps",
+    "bench-deps", "bench-options", "bench-programs", "built", "faults-servers", "fuzz-targets",
+    "guest-programs", "lab-deps", "lint-c", "lint-deps", "lint-flake8", "lint-layout", "lint-mypy",
+    "lint-shell", "lint-sources", "lint-warnings", "stranger", "test-deps",
 }  # fmt: skip
 
 
@@ -79,6 +79,16 @@ def test_make_alone_lists_every_target():
     listed = make().stdout
     missing = [each for each in targets - INNER - {"help"} if not re.search(rf"(^make |make |; ){each}\b", listed)]
     assert not missing
+
+
+def test_what_is_built_already_is_not_told():
+    for words in (("stranger",), ("stranger", "SERVER=poll_srv"), ("built", "BUILT=Makefile")):
+        done = make(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for file in (ROOT / "Makefile", *(ROOT / "harness").rglob("*.mk")):
+        calls = re.findall(r"\$\(MAKE\)(?:.*\\\n)*.*", file.read_text())
+        said = [each for each in calls if re.search(r"ory \$\(\w*(BUILD|build)\)/", each) and ">/dev/null" not in each]
+        assert not said, f"{file}: built BUILT=..., which says nothing"
 
 
 @pytest.mark.parametrize("name", ("FULL", "SMOKE", "PNG", "TCP"))

@@ -10,7 +10,7 @@ trace_words  = $(call quoted_each,$(SCRIPT)) $(if $(S),--servers $(call quoted_e
 trace:
 	@harness/require cc pytest strace
 	@$(MAKE) --no-print-directory all >/dev/null
-	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER=$(call quoted,$(DIR)))
+	@$(if $(DIR),$(MAKE) --no-print-directory stranger SERVER=$(call quoted,$(DIR)) >/dev/null)
 	@SERVER=$(call quoted,$(DIR)) $(trace_python) $(trace_words)
 
 # After a change of the calls that was meant. SCRIPT=one-echo: of that script; BUG=timer-restarted: with that planted bug;
