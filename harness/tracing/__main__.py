@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -39,9 +40,9 @@ def main() -> int:
         return 1
     try:
         if arguments.accept:
-            _accept(names, scripts, _bugs(arguments))
-        else:
-            _show(names, scripts, arguments)
+            named = bool(arguments.scripts or arguments.bug or arguments.servers)
+            return _accept(names, scripts, _bugs(arguments), golden.Accepted(named))
+        _show(names, scripts, arguments)
     except CannotTrace as error:
         print(f"trace: {error}", file=sys.stderr)
         return 1
@@ -148,23 +149,41 @@ def _bugs(arguments: argparse.Namespace) -> list[str]:
     return [] if arguments.scripts else [bug for bug in kept.bugs() if wanted & claims.servers_of(bug)]
 
 
-def _accept(names: list[str], scripts: dict[str, Script], bugs: list[str]) -> None:
+def _accept(names: list[str], scripts: dict[str, Script], bugs: list[str], accepted: golden.Accepted) -> int:
+    """However it ends, it says what was written: all other files are as they were."""
+    status = 130
+    try:
+        _accept_all(names, scripts, bugs, accepted)
+        status = 0
+    except KeyboardInterrupt:
+        print("trace: interrupted; the traces that came behind are as they were", file=sys.stderr)
+    finally:
+        print("\n".join(accepted.said()))
+    return status
+
+
+def _accept_all(names: list[str], scripts: dict[str, Script], bugs: list[str], accepted: golden.Accepted) -> None:
     for word, script in scripts.items():
         for name in names:
-            if name in golden.TRACED:
+            path = golden.path_of(word, name)
+            if name in golden.TRACED and not accepted.leaves(path, word not in golden.RECORDINGS):
                 trace = _record(Program(name, name, servers.build_dir()), script)
-                golden.write(golden.path_of(word, name), trace.steady().text())
+                accepted.take(path, trace.steady().text())
         if word == golden.STEPPED:
-            _accept_steps(script, names)
+            _accept_steps(script, names, accepted)
     for bug, build in built(bugs, names):
-        kept.accept(bug, build, names)
+        kept.accept(bug, build, names, accepted)
 
 
-def _accept_steps(script: Script, names: list[str]) -> None:
+def _accept_steps(script: Script, names: list[str], accepted: golden.Accepted) -> None:
     for name, more in golden.OF_STEPS.items():
         if name in names:
-            golden.write(golden.path_of(golden.STEPPED, name), record(name, script, *more).steady().text())
+            accepted.take(golden.path_of(golden.STEPPED, name), record(name, script, *more).steady().text())
 
 
 if __name__ == "__main__":
-    ending.run(main, "trace")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it has started and made ends with it
+    try:
+        ending.run(main, "trace")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -65,12 +66,19 @@ def _differs(claim: Claim, server: str, text: str) -> list[str]:
     return ["\n".join([f"{name}: another trace than the accepted one (make trace-accept BUG={claim.bug})", *lines])]
 
 
-def accept(bug: str, build: Path, names: Sequence[str]) -> None:
+def _is_shown(claim: Claim, server: str, text: str) -> bool:
+    return claim.shown_by(whole_of(claim, server), text)
+
+
+def accept(bug: str, build: Path, names: Sequence[str], accepted: golden.Accepted) -> None:
     for claim in of_bug(bug):
         for server in sorted({*claim.servers} & {*names}):
+            path, holds = path_of(claim, server), functools.partial(_is_shown, claim, server)
+            if accepted.leaves(path, claim.same_each_time, holds):
+                continue
             with programs_in(build):
                 text = record(server, golden.script(claim.script)).steady().text()
-            golden.write(path_of(claim, server), text)
+            accepted.take(path, text)
 
 
 def main(words: list[str]) -> int:

@@ -323,6 +323,57 @@ def test_the_servers_that_can_be_named_are_named(monkeypatch, tmp_path: Path, ca
     assert said in capsys.readouterr().err
 
 
+def files(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_trace_that_comes_out_differently_is_left_alone_unless_it_is_named(monkeypatch, tmp_path, capsys) -> None:
+    """The reviewer of another change would see it changed, too."""
+    taken = golden.Accepted(named=False)
+    flood, other = golden.path_of("flood", "poll_srv"), tmp_path / "other.txt"
+    assert taken.leaves(flood, same_each_time=False) and not taken.leaves(flood, same_each_time=True)
+    assert not taken.leaves(other, same_each_time=False)
+    assert not taken.leaves(flood, False, lambda text: False), "it does not hold any more"
+    assert not golden.Accepted(named=True).leaves(flood, same_each_time=False)
+    monkeypatch.setattr(golden, "SCRIPTS", {name: golden.SCRIPTS[name] for name in ("flood", "one-echo")})
+    monkeypatch.setattr("tracing.__main__._bugs", lambda _: [])
+    for path in (golden.HERE / "golden").glob("*/*.txt"):
+        copy = tmp_path / path.relative_to(golden.HERE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text("kept\n" if path.parent.name == "flood" else path.read_text())
+    before = files(tmp_path)
+    assert accept(monkeypatch, tmp_path) == 0
+    assert files(tmp_path) == before
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == f"written: 0 traces; the same as before: {len(HERE)}"
+    assert said[1].startswith(f"left alone, as no two runs leave the same: {len(HERE)}; ")
+    assert accept(monkeypatch, tmp_path, "flood", "--servers", "poll_srv") == 0
+    changed = {name for name, text in files(tmp_path).items() if text != before.get(name)}
+    assert changed == {"golden/flood/poll_srv.txt"}
+    assert capsys.readouterr().out.startswith("golden/flood/poll_srv.txt: written\nwritten: 1 ")
+
+
+def test_an_interrupt_leaves_whole_files_and_says_which_are_new(monkeypatch, tmp_path, capsys) -> None:
+    before = {"golden/one-echo/epoll_lt.txt": "old\n", "golden/one-echo/poll_srv.txt": "old\n"}
+    for name, text in before.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    def replace(self: Path, target: Path) -> None:
+        if target.stem == "epoll_lt":
+            raise KeyboardInterrupt
+        target.write_text(self.read_text())
+        self.unlink()
+
+    monkeypatch.setattr(Path, "replace", replace)
+    assert accept(monkeypatch, tmp_path, "one-echo", "--servers", "poll_srv", "epoll_lt") == 130
+    found = files(tmp_path)
+    assert found.keys() == before.keys() and found["golden/one-echo/epoll_lt.txt"] == "old\n"
+    out, errors = capsys.readouterr()
+    assert out == "golden/one-echo/poll_srv.txt: written\nwritten: 1 traces; the same as before: 0\n"
+    assert errors == "trace: interrupted; the traces that came behind are as they were\n"
+
+
 # -- planted bugs ----------------------------------------------------------------------------------
 
 
