@@ -52,7 +52,8 @@ def pages(site: Site) -> Iterator[Page]:
     beyond = [(nearest(site, each), each) for each in site.kinds if each.name not in FIVE]
     at = "pairs/index.html"
     body = site.render("pairs.html", at=at, five=[kinds[name] for name in FIVE], beyond=beyond, path_of=path_of)
-    yield Page(at, "Pairs", "pairs", body, summary="Every two servers side by side, function beside function.")
+    summary = "Every two of the five side by side, and each further server beside its nearest, by function."
+    yield Page(at, "Pairs", "pairs", body, summary=summary)
     for first, second in [*chosen, *beyond]:
         yield pair(site, first, second)
 
