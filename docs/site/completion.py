@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from page import BadSite
+from page import BadSite, sentence
 from readiness import CLOSE, SENDS, Steps
 from stepping import BUFFERS, FILES, KEPT_KERNEL, TABLE, Frame, Place, Rows, Scene
 
@@ -84,7 +84,7 @@ class Ring(Scene):
                 self.done += [(name, "receive, 0 bytes") for name in self.open]
         self.walks = [(name, "its armed entry is done") for name, _ in self.done]
         text = "The kernel does what is armed: it accepts, or copies the bytes into a buffer that the server has"
-        self.show("peers", f"{what[0].upper()}{what[1:]}. {text} provided, and puts a completion into the queue.")
+        self.show("peers", f"{sentence(what)}. {text} provided, and puts a completion into the queue.")
 
     def _woken(self, handed: int) -> None:
         many = {0: "no entry", 1: "1 entry"}.get(handed, f"{handed} entries")
@@ -95,7 +95,7 @@ class Ring(Scene):
             if kind == "accept":
                 self.open.append(result)
                 self.entries.append(f"receive: {result}, stays armed")
-                text += f" {result[0].upper()}{result[1:]} is accepted already. An entry will receive from it."
+                text += f" {sentence(result)} is accepted already. An entry will receive from it."
                 place = ACCEPTING
             elif kind == "receive" and result != "0 bytes":
                 self.entries.append(f"send: {name}, {result}")
@@ -103,7 +103,7 @@ class Ring(Scene):
                 place = SENDING
             elif kind == "receive":
                 self.armed = [each for each in self.armed if each.split(": ")[1].split(",")[0] != name]
-                text += f" {name[0].upper()}{name[1:]} has ended its stream."
+                text += f" {sentence(name)} has ended its stream."
                 place = RECEIVING
             else:
                 text += f" {result} are on their way to {name}."

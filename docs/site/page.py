@@ -23,6 +23,9 @@ HERE = Path(__file__).resolve().parent
 # Documents that docs_pages.py leaves to others, with their first pages
 OF_OTHER_PARTS = {experiment_text.DOCUMENT: experiment_text.INDEX, "docs/glossary.md": "glossary/index.html"}
 
+# Those that a sentence of a trace can begin with.
+FUNCTIONS = "recv|send|accept4?|close|shutdown|p?select|p?poll|epoll_(?:wait|ctl)|kevent|io_uring_enter|fork|execve"
+
 
 @dataclass(frozen=True)
 class Section:
@@ -91,6 +94,7 @@ class Site:
         self._templates.globals["code"] = self.code
         self._templates.globals["site_source"] = self.source
         self._templates.globals["readme"] = self.readme
+        self._templates.globals["sentence"] = sentence
 
     def render(self, template: str, at: str, **values: Any) -> Markup:
         """A template for the page `at`. In it `href("pairs/index.html")` is a link from there."""
@@ -157,6 +161,11 @@ def place_of(document: str, anchor: str = "") -> str:
     if document == experiment_text.DOCUMENT:
         return experiment_text.place(anchor)
     return page_of(document) + (f"#{anchor}" if anchor else "")
+
+
+def sentence(text: str) -> str:
+    """With a capital letter, but not where it begins with the name of a function."""
+    return text if re.match(rf"({FUNCTIONS})\b", text) else f"{text[0].upper()}{text[1:]}"
 
 
 def page_of(document: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from page import BadSite
+from page import BadSite, sentence
 from stepping import BUFFERS, FILES, KEPT_KERNEL, KEPT_USER, TABLE, Frame, Place, Rows, Scene
 
 Steps = dict[tuple[str, int], list[str]]
@@ -109,7 +109,7 @@ class Machine(Scene):
                 raise BadSite(f"steps: nobody knows what happens when '{word}'")
         for name in named:
             self._arrived(name)
-        text = f"{what[0].upper()}{what[1:]}. "
+        text = f"{sentence(what)}. "
         if self.api.keeps:
             text += f"The kernel puts {_and(named)} on the {self.api.queue} and wakes the server."
         else:
@@ -224,7 +224,7 @@ class Machine(Scene):
         self.hands = [(name, self.watched[name])]
         if how == "MOD":
             text = f"{name} is armed again, as the last thing of its turn."
-            self.show("server", text[0].upper() + text[1:], line, self.api.arm)
+            self.show("server", sentence(text), line, self.api.arm)
             return
         if self.api.name == "edge":
             self.ready.append(name)
@@ -236,7 +236,7 @@ class Machine(Scene):
     def _recv(self, line: str, arguments: str, result: str) -> None:
         name = arguments.split(",")[0]
         if result == "0":
-            self.show("server", f"{name[0].upper()}{name[1:]} has ended its stream, and all is read.", line, RECV)
+            self.show("server", f"{sentence(name)} has ended its stream, and all is read.", line, RECV)
             return
         self.peers[name].unread -= int(result)
         self.show("server", f"{result} bytes go from the socket's buffer to the server.", line, RECV)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from page import BadSite, Page, Site, page_of
+from page import BadSite, Page, Site, page_of, sentence
 from suite import servers
 from tracing import golden, planted
 from tracing.claims import CLAIMS, EXTRA, MISSING, Claim, of_bug
@@ -231,4 +231,4 @@ def pages(site: Site) -> Iterator[Page]:
             "trace.html", at=at, name=name, about=about, table=table(columns), page_of=page_of,
             source=site.source, is_recording=name in golden.RECORDINGS,
         )  # fmt: skip
-        yield Page(at, f"Trace: {name}", "traces", body, ("columns.js",), f"{about[0].upper()}{about[1:]}.")
+        yield Page(at, f"Trace: {name}", "traces", body, ("columns.js",), f"{sentence(about)}.")

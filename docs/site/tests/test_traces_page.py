@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import traces
-from page import Site
+from page import Site, sentence
 from suite import servers
 from tracing import golden
 from tracing.claims import CLAIMS, EXTRA, MISSING
@@ -29,6 +29,17 @@ def test_the_call_that_the_page_speaks_of_is_marked(claim: traces.Claim, server:
     lines = [line for cell in [*column.cells.values(), column.counts] for line in cell]
     signs = {MISSING: (MISSING, traces.FEWER), EXTRA: (EXTRA, traces.MORE)}[claim.what]
     assert any(line.is_claim and line.sign in signs for line in lines)
+
+
+def test_a_function_keeps_its_name_at_the_beginning_of_a_sentence() -> None:
+    assert sentence("recv fails with EINTR") == "recv fails with EINTR" and sentence("one peer") == "One peer"
+    assert [sentence(each) for each in ("accept", "accepts", "sender", "epoll_wait")] == [
+        "accept", "Accepts", "Sender", "epoll_wait",
+    ]  # fmt: skip
+    pages = {page.path: page for page in traces.pages(Site(servers.ROOT))}
+    page = pages["traces/calls-that-fail.html"]
+    assert page.summary.startswith("recv fails with EINTR") and "<p>recv fails with EINTR" in page.body
+    assert not any(">Recv " in page.body or ">Send " in page.body for page in pages.values())
 
 
 def test_steps_that_one_column_lacks_have_their_row() -> None:
