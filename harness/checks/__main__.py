@@ -5,18 +5,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from checks import comments, marks, repeats, rooms, sources, text
+from checks import comments, marks, names, repeats, rooms, sources, text
 
-CHECKS = {"marks": marks, "repeats": repeats, "rooms": rooms, "comments": comments, "text": text}
+CHECKS = {"marks": marks, "repeats": repeats, "rooms": rooms, "comments": comments, "text": text, "names": names}
 
 
-def main(names: list[str]) -> int:
-    for name in names:
+def main(asked: list[str]) -> int:
+    for name in asked:
         if name not in CHECKS:
             print(f"check: there is no check '{name}', only {', '.join(CHECKS)}", file=sys.stderr)
             return 2
     found: list[str] = []
-    for name in names or CHECKS:
+    for name in asked or CHECKS:
         try:
             found += [f"{name}: {finding}" for finding in CHECKS[name].check(Path("."))]
         except sources.CannotCheck as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from checks import sources
+from checks import names, sources
+from checks.text import files as files_of
 from suite.servers import ROOT
 
 SHARED = {
@@ -88,13 +90,28 @@ def test_a_tree_in_order_passes(tree):
     assert check(tree) == []
 
 
+@pytest.mark.parametrize("named", ("`serve_one`", "`serve_one()`", "`served()`", "`test_that_is_gone`", "`__all_of`"))
+def test_a_page_names_only_what_is_there(tree, named):
+    page = tree / "docs/mine.md"
+    page.write_text(f"As it is: `int`, `serve`, `poll(2)`, ``x_y``, `a_b c`, `my_srv_CFLAGS`.\nSee {named}.\n")
+    name = named.strip("`()")
+    assert check(tree, "names") == [f"names: docs/mine.md:2: {name}: no source has this name"]
+    (tree / "common/mine.c").write_text(f"static void {name}(void);\n")
+    assert check(tree, "names") == []
+
+
+def test_every_name_from_elsewhere_is_in_a_page():
+    pages = "".join((ROOT / page).read_text(encoding="utf-8") for page in files_of(ROOT) if page.suffix == ".md")
+    assert [name for name in names.ELSEWHERE if not re.search(rf"`{name}(\(\))?`", pages)] == []
+
+
 def test_the_checks_hold_here():
     done = subprocess.run(["harness/check"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_an_unknown_check_is_refused(tree):
-    assert check(tree, "mark") == ["check: there is no check 'mark', only marks, repeats, rooms, comments, text"]
+    assert check(tree, "mark") == ["check: there is no check 'mark', only marks, repeats, rooms, comments, text, names"]
 
 
 # -- marks -----------------------------------------------------------------------------------------
