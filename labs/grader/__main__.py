@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from labkit import lab as labs
-from suite import kernel
+from suite import ending, kernel
 
 from grader import gradescope, level, report_csv, report_junit, report_text, scratch, signals
 from grader.host import HostFault
@@ -254,4 +254,4 @@ def _graded(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "grader", unread=1)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from grader import level, scratch, session, signals
 from labkit import lab as labs
+from suite import ending
 
 from selftest import checks
 from selftest.bench import Bench
@@ -73,4 +74,4 @@ def _number(word: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "selftest", unread=1)
