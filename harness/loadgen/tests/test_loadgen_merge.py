@@ -462,6 +462,7 @@ FIGURES = (
 # What these are damaged to can be: no server was looked at; the host was not known; an older load generator.
 POSSIBLE = {
     ("server", "null"), ("verdict_basis.steal", "negative"), ("verdict_basis.saturation", "deleted"),
+    ("verdict_basis.server_threads", "deleted"), ("verdict_basis.server_preempted", "deleted"),
 }  # fmt: skip
 
 
