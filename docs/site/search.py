@@ -115,7 +115,7 @@ def index(pages: Iterable[Page]) -> tuple[list[list[str]], list[list[object]]]:
 def script(listed: list[list[str]], parts: list[list[object]]) -> bytes:
     """The index as a script: a page from the disk may load no other kind of file. Packed it is a third as large."""
     text = json.dumps({"pages": listed, "parts": parts}, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    packed = base64.b85encode(zlib.compress(text.encode(), 9)).decode()
     return f'const packedIndex = "{packed}";\n'.encode()
 
 

@@ -9,9 +9,21 @@ const count = document.getElementById("count");
 const results = document.getElementById("results");
 let searchIndex, lower;
 
+/* Base 85 (RFC 1924's letters): five of them are four bytes. The last group may be shorter. */
+function bytesOf(text) {
+  const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%&()*+-;<=>?@^_`{|}~";
+  const values = new Map([...letters].map((letter, value) => [letter, value]));
+  const bytes = new Uint8Array(Math.floor(text.length * 4 / 5));
+  for (let at = 0, end = 0; at < text.length; at += 5) {
+    const group = text.slice(at, at + 5);
+    const number = [...group.padEnd(5, "~")].reduce((sum, letter) => sum * 85 + values.get(letter), 0);
+    for (let i = 1; i < group.length; i++) bytes[end++] = Math.min(number, 2 ** 32 - 1) / 2 ** (32 - 8 * i);
+  }
+  return bytes;
+}
+
 async function unpack() {
-  const bytes = Uint8Array.from(atob(packedIndex), (letter) => letter.charCodeAt(0));
-  const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const text = new Blob([bytesOf(packedIndex)]).stream().pipeThrough(new DecompressionStream("deflate"));
   searchIndex = await new Response(text).json();
   lower = searchIndex.parts.map(([page, , heading, text]) =>
     [searchIndex.pages[page][1].toLowerCase(), heading.toLowerCase(), text.toLowerCase()]);
