@@ -423,3 +423,23 @@ def test_the_rounds_before_a_peer_does_something_belong_to_the_step_before() -> 
 def test_rounds_that_end_within_the_step_are_told_once() -> None:
     assert folded(("w " + "w e " * 30 + "w close", True)) == [["w", "w*", "e*", "w", "close"]]
     assert folded(("w " * 19 + "recv", True)) == [["w"] * 19 + ["recv"]]
+
+
+@pytest.mark.parametrize("bug, misses, wrong", (
+    ("edge-forgets-after-pause", 2, 0), ("edge-forgets-after-pause", 3, 1), ("edge-forgets-waiting-peers", 1, 1),
+))  # fmt: skip
+def test_a_trace_that_differs_each_time_may_show_its_bug_at_the_third_attempt(monkeypatch, bug, misses, wrong) -> None:
+    """The kernel may cut a flood so that the bug does not show. All other traces show it each time."""
+    (claim,) = planted.of_bug(bug)
+    kept, whole = planted.path_of(claim, "epoll_et").read_text(), planted.whole_of(claim, "epoll_et")
+    texts = iter([whole] * misses + [kept] * 4)
+
+    class Recorded:
+        def steady(self) -> Recorded:
+            return self
+
+        def text(self) -> str:
+            return next(texts)
+
+    monkeypatch.setattr(planted, "record", lambda *_: Recorded())
+    assert len(planted.again(bug, Path())) == wrong
