@@ -22,8 +22,8 @@ struct inherited {
  * closes the pipe. Whoever waits then finds a process that has ended, and its exit status. */
 int inherited_find(struct inherited *inherited, struct error *error);
 
-/* Tells the one who waits, if somebody does, that this server listens, and closes the pipe. Returns
- * 0, or -1 with error filled: nobody waits any more. */
+/* For a server that somebody waits for: inherited->ready is a descriptor. Tells that this server
+ * listens, and closes the pipe. Returns 0, or -1 with error filled: nobody waits any more. */
 int inherited_tell(struct inherited *inherited, struct error *error);
 
 #endif
