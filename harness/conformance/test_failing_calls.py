@@ -22,7 +22,7 @@ from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.server import Server
 
-from suite.strace import UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of, failing
 from test_descriptors import limit_to, needs_proc
 
 pytestmark = pytest.mark.skipif(
@@ -69,11 +69,6 @@ def number_of(calls: list[tuple[str, str, int, str]], name: str, pattern: str = 
     raise AssertionError(f"no {name} with {pattern!r} among {sorted({each[0] for each in calls})}")
 
 
-def makes(call: str, error: str, when: int) -> list[str]:
-    """A wrapper under which the call of that number fails."""
-    return ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"]
-
-
 def wait_call(name: str) -> str:
     """The system call by which a server waits, as the C library makes it here."""
     known = ("io_uring_enter", "pselect6", "ppoll", "poll", "epoll_wait", "epoll_pwait", "epoll_pwait2")
@@ -118,7 +113,7 @@ def test_one_line_when_it_cannot_start(server_name, call, pattern, error, line, 
     if servers.OF[server_name].stand_in and call == "epoll_create1" and provider(server_name) != "emulation":
         pytest.skip("kqueue is a system call here")
     number = number_of(usual_calls(server_name), call, pattern)
-    assert_refuses_to_start(server_name, makes(call, error, number), line)
+    assert_refuses_to_start(server_name, failing(call, error, number), line)
 
 
 def provider(name: str) -> str:
@@ -142,7 +137,7 @@ def assert_refuses_to_start(name: str, wrapper: list[str], line: str, *options: 
 @pytest.mark.cause("without IPV6_V6ONLY an IPv6 listener takes IPv4 peers on some systems and not on others")
 def test_ipv6_only_cannot_be_had(server_name):
     number = number_of(usual_calls(server_name, "--bind", "::1"), "setsockopt", "IPV6_V6ONLY")
-    wrapper = makes("setsockopt", "ENOPROTOOPT", number)
+    wrapper = failing("setsockopt", "ENOPROTOOPT", number)
     assert_refuses_to_start(server_name, wrapper, "setsockopt IPV6_V6ONLY [::1]:0: ", "--bind", "::1")
 
 
@@ -151,7 +146,8 @@ def test_ipv6_only_cannot_be_had(server_name):
 @pytest.mark.cause("a descriptor of the loop's own is not watched, and nobody notices")
 @pytest.mark.parametrize("number", (1, 2, 3), ids=("signals", "timer", "listener"))
 def test_the_loop_cannot_watch_its_own(server_name, number):
-    assert_refuses_to_start(server_name, makes("epoll_ctl", "ENOSPC", number), "epoll_ctl EPOLL_CTL_ADD: No space left")
+    wrapper = failing("epoll_ctl", "ENOSPC", number)
+    assert_refuses_to_start(server_name, wrapper, "epoll_ctl EPOLL_CTL_ADD: No space left")
 
 
 @needs_strace
@@ -161,7 +157,7 @@ def test_kqueue_cannot_watch_a_signal(server_name):
     if provider(server_name) != "emulation":
         pytest.skip("kevent is one system call here")
     numbers = sum(call == "signalfd4" for call, _, _, _ in usual_calls(server_name))
-    wrapper = makes("signalfd4", "EINVAL", numbers)
+    wrapper = failing("signalfd4", "EINVAL", numbers)
     assert_refuses_to_start(server_name, wrapper, "kevent EVFILT_SIGNAL: Invalid argument")
 
 
@@ -180,7 +176,7 @@ def test_the_signal_pipe_cannot_be_had(server_name, call, pattern, line):
         pytest.skip("built with ppoll, which needs no pipe")
     name = pipe if call == "pipe2?" else call
     number = number_of(calls, name, pattern, after=None if name == pipe else pipe)
-    assert_refuses_to_start(server_name, makes(name, "EMFILE", number), line)
+    assert_refuses_to_start(server_name, failing(name, "EMFILE", number), line)
 
 
 @needs_strace
@@ -189,7 +185,7 @@ def test_the_signal_pipe_cannot_be_had(server_name, call, pattern, line):
 def test_the_descriptor_limit_cannot_be(start, server_name, pattern):
     """Not to be asked for: accept(2) will tell. Not to be raised: it stays as it is."""
     number = number_of(usual_calls(server_name), "prlimit64", pattern)
-    server = start(wrapper=makes("prlimit64", "EPERM", number))
+    server = start(wrapper=failing("prlimit64", "EPERM", number))
     first = server.connect()
     first.echo(b"served")
     second = server.connect()
@@ -203,7 +199,7 @@ def test_the_descriptor_limit_cannot_be(start, server_name, pattern):
 @counted
 @pytest.mark.cause("a wait that fails for good is tried for ever, or forgets the connections")
 def test_gives_up_when_it_cannot_wait(start, server_name):
-    server = start(wrapper=makes(wait_call(server_name), "ENOMEM", 12))
+    server = start(wrapper=failing(wait_call(server_name), "ENOMEM", 12))
     peer = server.connect()
     try:
         while server.process.poll() is None:  # each frame is a wake-up, the twelfth at the latest the last
@@ -222,7 +218,7 @@ def test_gives_up_when_it_cannot_wait(start, server_name):
 @pytest.mark.cause("between poll(2), which refused the array, and getrlimit(2) the limit was raised again")
 def test_a_refused_array_is_offered_again(start, server_name):
     """The limit of descriptors is high enough here whenever the server looks: only poll(2) has refused."""
-    server = start(wrapper=makes(wait_call(server_name), "EINVAL", 12))
+    server = start(wrapper=failing(wait_call(server_name), "EINVAL", 12))
     peer = server.connect()
     for _ in range(20):
         peer.echo(b"one more")
@@ -233,7 +229,7 @@ def test_a_refused_array_is_offered_again(start, server_name):
 @pytest.mark.only(timeouts="timerfd")
 @pytest.mark.cause("without its timer a server sleeps past every timeout")
 def test_gives_up_when_it_cannot_set_its_timer(start, server_name):
-    server = start("--idle-timeout", "60", wrapper=makes("timerfd_settime", "EINVAL", 1))
+    server = start("--idle-timeout", "60", wrapper=failing("timerfd_settime", "EINVAL", 1))
     server.connect().expect_gone()
     assert server.wait_exit() == 1
     assert server.errors()[0].endswith(": Invalid argument")
@@ -244,7 +240,7 @@ def test_gives_up_when_it_cannot_set_its_timer(start, server_name):
 @pytest.mark.cause("a connection that cannot be watched is kept, or its descriptor leaks")
 def test_a_connection_that_cannot_be_watched_is_refused(start, server_name):
     number = number_of(usual_calls(server_name), "epoll_ctl", "EPOLL_CTL_ADD", after="accept4")
-    server = start(wrapper=makes("epoll_ctl", "ENOSPC", number))
+    server = start(wrapper=failing("epoll_ctl", "ENOSPC", number))
     server.connect("refused").expect_gone()
     # libkqueue says EFAULT, whatever the reason of epoll_ctl was.
     reason = "Bad address" if server.implementation == "libkqueue" else "No space left on device"
@@ -264,7 +260,7 @@ def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, 
     calls = usual_calls(server_name)
     last_echo = max(i for i, each in enumerate(calls) if each[0] == "sendto")
     before = sum(each[0] == "epoll_ctl" for each in calls[:last_echo])
-    server = start(wrapper=makes("epoll_ctl", "ENOMEM", before + 1 + which))
+    server = start(wrapper=failing("epoll_ctl", "ENOMEM", before + 1 + which))
     other = server.connect("other")
     other.echo(b"x")
     flood = Flood(server, server.connect("victim", receive_buffer=4096), payload(50_000))
@@ -292,7 +288,7 @@ def test_a_connection_whose_interest_cannot_be_changed_ends(start, server_name, 
     ("sendto", "ENETDOWN", "error"), ("sendto", "ENOBUFS", "error"), ("sendto", "EPIPE", "reset"),
 ))
 def test_a_transfer_that_fails_ends_one_connection(start, call, error, reason):
-    server = start(wrapper=makes(call, error, 2))
+    server = start(wrapper=failing(call, error, 2))
     other = server.connect("other")
     other.echo(b"x")
     victim = server.connect("victim")
@@ -309,7 +305,7 @@ def test_a_transfer_that_fails_ends_one_connection(start, call, error, reason):
 @pytest.mark.parametrize("error", ("EINTR", "ECONNABORTED", "EPROTO", "ENETDOWN", "EHOSTUNREACH", "EOPNOTSUPP"))
 def test_an_accept_that_fails_for_one_peer(start, error):
     """The peer is still in the queue here, since the call was not made; the next one takes it."""
-    server = start(wrapper=makes("accept4", error, 1))
+    server = start(wrapper=failing("accept4", error, 1))
     for _ in range(2):
         server.connect().echo(b"x")
     statistics = server.stop()
@@ -319,7 +315,7 @@ def test_an_accept_that_fails_for_one_peer(start, error):
 @needs_strace
 @pytest.mark.cause("a FIN that cannot be sent is waited for")
 def test_a_shutdown_that_fails_ends_the_connection(start):
-    server = start("--drain-timeout", "3600", wrapper=makes("shutdown", "ENOTCONN", 1))
+    server = start("--drain-timeout", "3600", wrapper=failing("shutdown", "ENOTCONN", 1))
     peer = server.connect()
     peer.send(header(0xFFFFFFFF))
     server.wait_statistics(lambda s: s["connections"] == 0, "the connection closed at once")
@@ -329,7 +325,7 @@ def test_a_shutdown_that_fails_ends_the_connection(start):
 @needs_strace
 @pytest.mark.cause("a peer that is gone before it is named takes the server with it")
 def test_a_peer_without_a_name(start):
-    server = start(wrapper=makes("getpeername", "ENOTCONN", 1))
+    server = start(wrapper=failing("getpeername", "ENOTCONN", 1))
     peer = server.connect()
     peer.send(header(0xFFFFFFFF))
     peer.expect_end()
@@ -344,7 +340,7 @@ def test_a_peer_without_a_name(start):
 @pytest.mark.cause("the spare descriptor, when it cannot be had again, is taken for descriptor -1, or tried for ever")
 def test_the_spare_descriptor_is_lost(start, server_name):
     number = number_of(usual_calls(server_name), "openat", "/dev/null")
-    server = start(wrapper=makes("openat", "ENFILE", number + 1))
+    server = start(wrapper=failing("openat", "ENFILE", number + 1))
     limit_to(server, 1)
     fits = server.connect("fits")
     fits.echo(b"x")  # a full table, though nobody waits: the spare is given up in vain, and leaves its place
@@ -372,7 +368,7 @@ def test_statistics_whose_file_cannot_be_closed(start, server_name, tmp_path):
     opened = next(i for i, each in enumerate(calls) if each[0] == "openat" and str(path) in each[1])
     number = number_of(calls[opened:], "close", f"^{calls[opened][2]}$")
     number += sum(each[0] == "close" for each in calls[:opened])
-    server = start("--stats", str(path), wrapper=makes("close", "EIO", number))
+    server = start("--stats", str(path), wrapper=failing("close", "EIO", number))
     for _ in range(2):
         server.connect().echo(b"x")
     server._close_peers()

@@ -47,6 +47,12 @@ def faults(script: Script) -> tuple[str, ...]:
     return tuple(found)
 
 
+def failing(call: str, error: str, when: int | str = 1) -> list[str]:
+    """The words before a program under which the call of that number fails; "1+": each (strace(1), inject=)."""
+    inject = f"inject={call}:error={error}:when={when}"
+    return ["strace", "-f", "-o", os.devnull, "-e", f"trace={call}", "-e", inject]
+
+
 def whole_lines(lines: Iterable[str]) -> Iterator[str]:
     """Each call and signal as one piece of text, without the number of its thread, in the order of their ends. One that
     was interrupted, by a signal or because another thread made a call meanwhile, is put together again: so a wait

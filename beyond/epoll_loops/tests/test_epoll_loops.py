@@ -20,7 +20,7 @@ from suite.frames import payload
 from suite.peer import Peer
 from suite.replaced import StandIn
 from suite.server import Server
-from suite.strace import UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of, failing
 from suite.supervisor import supervisor
 
 pytestmark = [pytest.mark.only(name="epoll_loops"), pytest.mark.inside]
@@ -109,8 +109,7 @@ def test_a_port_that_is_in_use_is_an_error(start):
 @pytest.mark.cause("without SO_REUSEPORT the second loop cannot listen, and the line does not say why")
 @pytest.mark.parametrize("when", (4, 6), ids=("first", "second"))
 def test_a_system_without_reuseport(when):
-    inject = f"inject=setsockopt:error=ENOPROTOOPT:when={when}"  # among four calls for each listener
-    wrapper = ["strace", "-f", "-o", "/dev/null", "-e", "trace=setsockopt", "-e", inject]
+    wrapper = failing("setsockopt", "ENOPROTOOPT", when)  # among four calls for each listener
     with pytest.raises(AssertionError, match="setsockopt SO_REUSEPORT.*Protocol not available"):
         Server("epoll_loops", *options("reuseport"), wrapper=wrapper)
 

@@ -11,7 +11,7 @@ import pytest
 from suite import needs, servers
 from suite.frames import frame, payload
 from suite.server import Server
-from suite.strace import UNDER_STRACE
+from suite.strace import UNDER_STRACE, failing
 
 NAME = "epoll_oneshot"
 WAYS = (
@@ -79,9 +79,8 @@ def test_nobody_would_wait() -> None:
 @needs.to_trace
 def test_no_second_epoll() -> None:
     """With --wait shared the loop has an epoll of its own."""
-    fails = ["strace", "-f", "-o", "/dev/null", "-e", "inject=epoll_create1:error=EMFILE:when=2"]
     done = subprocess.run(
-        [*fails, servers.program(NAME), "--port", "0", "--wait", "shared"],
+        [*failing("epoll_create1", "EMFILE", 2), str(servers.program(NAME)), "--port", "0", "--wait", "shared"],
         capture_output=True, text=True, env=UNDER_STRACE,
     )  # fmt: skip
     said = [line for line in done.stderr.splitlines() if not line.startswith("{")]

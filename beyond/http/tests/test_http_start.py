@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from suite import needs, servers
-from suite.strace import UNDER_STRACE
+from suite.strace import UNDER_STRACE, failing
 
 pytestmark = [
     needs.to_trace,
@@ -16,15 +15,11 @@ pytestmark = [
 ]
 
 
-def failing(call: str, error: str, when: int) -> list[str | Path]:
-    return ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={when}"]
-
-
-def said(wrapper: list[str | Path]) -> list[str]:
+def said(wrapper: list[str]) -> list[str]:
     """By a server that ends with status 1. It must not be ready before."""
     if reason := servers.absent("http"):
         pytest.skip(f"http: {reason}")
-    command = [*wrapper, servers.program("http"), "--port", "0"]
+    command = [*wrapper, str(servers.program("http")), "--port", "0"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20, env=dict(UNDER_STRACE))
     assert (result.returncode, result.stdout) == (1, ""), result
     return [line for line in result.stderr.splitlines() if not line.startswith("{")]

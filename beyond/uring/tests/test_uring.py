@@ -14,7 +14,7 @@ import pytest
 from faults.scenario import Subject
 from suite import kernel, needs, preload, servers, waiting
 from suite.frames import payload
-from suite.strace import UNDER_STRACE, calls_of
+from suite.strace import UNDER_STRACE, calls_of, failing
 
 pytestmark = [
     pytest.mark.only(trigger="completion"),
@@ -32,9 +32,8 @@ pytestmark = [
     ("io_uring_setup", "EINVAL", "Linux 6.1 or newer"),
 ))
 def test_one_line_says_why_there_is_no_ring(server_name, call, error, why):
-    inject = ["strace", "-f", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={error}"]
     done = subprocess.run(
-        [*inject, str(servers.program(server_name)), "--port", "0"],
+        [*failing(call, error, "1+"), str(servers.program(server_name)), "--port", "0"],
         capture_output=True, text=True, timeout=waiting.PATIENCE, env=UNDER_STRACE,
     )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if not line.startswith("{")]
