@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grader.cases import BadCase
-from grader.local import LocalHost
 from grader.host import Launch
+from grader.local import LocalHost
 from labkit import lab as labs
 from labkit import modules, tree
 from suite.protocol import ECHO

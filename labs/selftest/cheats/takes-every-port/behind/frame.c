@@ -1,7 +1,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/wait.h>
 
 static int bound(void)
 {
