@@ -23,6 +23,7 @@ enum { ATTEMPTS = 8 };
 static int open_step(int at, const char *path, size_t length, bool is_last)
 {
     char name[NAME_MAX + 1];
+    int fd;
 
     if (length >= sizeof name || (length == 2 && memcmp(path, "..", 2) == 0)) {
         errno = ENOENT;
@@ -30,8 +31,11 @@ static int open_step(int at, const char *path, size_t length, bool is_last)
     }
     memcpy(name, path, length);
     name[length] = '\0';
-    return openat(at, name,
-                  is_last ? FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    do {
+        fd = openat(at, name,
+                    is_last ? FLAGS | O_NOFOLLOW : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 /* Without openat2: one name at a time, and none may be a symbolic link. So this refuses a link that
@@ -123,14 +127,17 @@ static const char *type_of(const char *path)
 /* fstat(2) on what was opened, not stat(2) on the name: the name may mean another file by now. */
 static int look_at(struct file *file)
 {
-    struct stat status;
+    struct stat about;
+    int status = 404;
 
-    if (fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode)) {
-        file->size = status.st_size;
+    if (fstat(file->fd, &about) < 0) {
+        status = status_of(errno);
+    } else if (S_ISREG(about.st_mode)) {
+        file->size = about.st_size;
         return 0;
     }
     (void)close(file->fd);
-    return 404;
+    return status;
 }
 
 int files_open(struct file *file, int root, const char *path)
