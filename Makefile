@@ -75,7 +75,7 @@ help:
 	@echo '                  the same of one server, which may be yours: docs/adding-a-server.md'
 	@echo 'make test-asan    the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'make test-tsan    the load generator, which has threads, with ThreadSanitizer; SERVER=...: a server'
-	@echo 'make faults       every call of a server, but http, fails once in every way (docs/faults.md)'
+	@echo 'make faults       every call of a server fails once in every way (docs/faults.md)'
 	@echo 'make mutants      planted bugs: each must be noticed by the tests that are named for it'
 	@echo 'make fuzz         fuzz common/ for SECONDS=600 a target; fuzz-smoke: a minute in all'
 	@echo 'make fuzz-merge, make fuzz-coverage'

@@ -18,6 +18,7 @@
 
 struct itimerspec;
 struct pollfd;
+struct stat;
 
 enum { REGISTERED = 4096, VARIABLES = 1000 };
 
@@ -82,6 +83,18 @@ WRAP(ssize_t, send, int fd, const void *bytes, size_t size, int flags)
     if (fault.is_short)
         owe_edge(fd);
     return count;
+}
+
+/* SIGPIPE as with send: no flag can prevent it here. */
+WRAP(ssize_t, sendfile, int to, int from, off_t *at, size_t size)
+{
+    struct fault fault = FAULT_OF("sendfile");
+
+    if (fault.fails && fault.number == EPIPE)
+        (void)raise(SIGPIPE);
+    if (fault.fails)
+        return fail_at(&fault, to);
+    return __real_sendfile(to, from, at, fault.is_short && size > 0 ? 1 : size);
 }
 
 WRAP(ssize_t, read, int fd, void *bytes, size_t size)
@@ -208,6 +221,32 @@ WRAP(int, open, const char *path, int flags, ...)
     va_end(arguments);
     return fault.fails ? fault_fail(&fault)
                        : ledger_take_descriptor(__real_open(path, flags, mode), fault.path);
+}
+
+WRAP(int, openat, int at, const char *path, int flags)
+{
+    struct fault fault = FAULT_OF("openat");
+
+    return fault.fails ? fault_fail(&fault)
+                       : ledger_take_descriptor(__real_openat(at, path, flags), fault.path);
+}
+
+/* The servers make only one call in this way: glibc has no function for openat2. */
+WRAP(long, syscall, long number, int at, const char *path, const void *how, size_t size)
+{
+    struct fault fault = FAULT_OF("openat2");
+
+    if (fault.fails)
+        return fault_fail(&fault);
+    long fd = __real_syscall(number, at, path, how, size);
+    return ledger_take_descriptor((int)fd, fault.path);
+}
+
+WRAP(int, fstat, int fd, struct stat *status)
+{
+    struct fault fault = FAULT_OF("fstat");
+
+    return fault.fails ? fault_fail(&fault) : __real_fstat(fd, status);
 }
 
 WRAP(int, fcntl, int fd, int command, ...)

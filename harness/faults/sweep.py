@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from faults import calls, scenario, sites, trial
+from faults import calls, scenarios, sites, trial
 from faults.sites import CannotRun, Names, Site
 from faults.trial import Pair, Run
 from suite import ending, servers
@@ -114,7 +114,7 @@ def _not_built(path: Path) -> CannotRun:
     return CannotRun(f"{shown} does not exist; run: make faults-servers")
 
 
-def count(server: str, scenarios: Iterable[str] = (), times: int = COUNTINGS) -> Map:
+def count(server: str, only: Iterable[str] = (), times: int = COUNTINGS) -> Map:
     """Runs the scenarios without a fault: all that concern the server, if none is named. Raises CannotRun if something
     goes wrong even so."""
     program = trial.program_of(server)
@@ -122,7 +122,7 @@ def count(server: str, scenarios: Iterable[str] = (), times: int = COUNTINGS) ->
         raise _not_built(program)
     found: dict[Site, Reached] = {}
     runs: list[tuple[str, Run]] = []
-    for each in scenarios or scenario.of(server):
+    for each in only or scenarios.of(server):
         for _ in range(times):
             run = trial.play(program, each)
             runs.append((each, run))
@@ -322,14 +322,14 @@ def main(arguments: list[str]) -> int:
         if each.startswith("-"):
             why = f"only one of {' and '.join(OPTIONS)}, before the servers" if each in OPTIONS else "no such option"
             raise BadUsage(f"'{each}': {why}; see --help")
-    if len(names) > 1 and ">" in names[1] and names[0] in servers.FRAMES:
+    if len(names) > 1 and ">" in names[1] and names[0] in servers.WHOLE:
         if option or len(names) % 3 != 1:
             raise BadUsage("to repeat a pair takes SERVER and three words for each site, SITE FAULT N; see --help")
         return repeat(names[0], names[1:])
     for each in names:
-        if each not in servers.FRAMES:
-            raise BadUsage(f"'{each}': expected a server ({', '.join(servers.FRAMES)}); see --help")
-    names = names or [each for each in servers.FRAMES if servers.absent(each) is None]
+        if each not in servers.WHOLE:
+            raise BadUsage(f"'{each}': expected a server ({', '.join(servers.WHOLE)}); see --help")
+    names = names or [each for each in servers.WHOLE if servers.absent(each) is None]
     return list_sites(names) if option == "--sites" else sweep_all(names, each=option == "--each")
 
 

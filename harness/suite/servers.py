@@ -105,6 +105,7 @@ FRAMES = tuple(
     kind.name for kind in KINDS
     if kind.protocol == "frames" and (not kind.draft or os.environ.get("SERVER") == kind.name)
 )  # fmt: skip
+WHOLE = (*FRAMES, *(kind.name for kind in KINDS if kind.protocol == "http"))  # all that can be tested
 OF = {kind.name: kind for kind in KINDS}
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from faults import calls, scenario, sites, sweep, trial
+from faults import calls, scenario, scenarios, sites, sweep, trial
 from faults.sites import CannotRun, Site
 from suite import servers, tls
 
@@ -141,15 +141,13 @@ class FewDescriptors(scenario.Traffic):
     """The steps in which the server has no descriptor for one more peer."""
 
     def run(self) -> None:
-        for step in (self.out_of_descriptors, self.lowered_limit, self.stop):
-            self.server.step(step.__doc__ or step.__name__)
-            step()
+        self.run_steps(self.out_of_descriptors, self.lowered_limit, self.stop)
 
 
 @pytest.mark.cause("the scenario asks for a successor of the one that was cut off, and there is no descriptor for it")
 @pytest.mark.parametrize("nth", range(1, 8))
 def test_any_peer_may_be_cut_off_while_no_descriptor_is_free(poll, monkeypatch, nth):
-    monkeypatch.setitem(scenario.SCENARIOS, "traffic", FewDescriptors)
+    monkeypatch.setitem(scenarios.ALL, "traffic", FewDescriptors)
     pair = replace(some_pair(poll, "send", "ECONNRESET", "serve"), nth=nth)
     run = trial.try_pair(pair)
     assert not sweep.missed(pair, run)
