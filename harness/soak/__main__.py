@@ -1,7 +1,7 @@
-"""Puts M minutes of mixed load on each server, one server after the other. The load is three loadgens at once,
-each of which checks every echo, and two threads of peers that break the rules. Once a minute the load stops and
-starts again. In between, the server must hold no more connections, buffers and descriptors than at the start,
-and no more memory in use than after the first minute. `make soak MINUTES=M` calls it.
+"""Puts M minutes of mixed load on each server, one server after the other. The load is three loadgens at once (for
+HTTP three http_load.py), each of which checks every echo, and two threads of peers that break the rules. Once a
+minute the load stops and starts again. In between, the server must hold no more connections, buffers and descriptors
+than at the start, and no more memory in use than after the first minute. `make soak MINUTES=M` calls it.
 
 Exit status: 0, or 1 if something was lost, wrong or kept, or 130 after an interrupt.
 """
@@ -15,13 +15,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from suite import ending, kernel, preload, servers, waiting
 from suite.adversaries import Footprint, descriptors
 from suite.server import Server
 
-from soak import load
+from soak import http_load, load
 from soak.rude import Rude
 
 ROUND_SECONDS = 60.0
@@ -59,8 +60,8 @@ class Sample:
 class Result:
     name: str
     samples: list[Sample] = dataclasses.field(default_factory=list)
-    echoes: int = 0  # checked by loadgen
-    visits: int = 0  # by rude peers
+    echoes: int = 0  # checked by the load
+    visits: Counter[str] = dataclasses.field(default_factory=Counter)  # by rude peers, of each kind
     wrong: list[str] = dataclasses.field(default_factory=list)
     interrupted: bool = False
 
@@ -77,6 +78,12 @@ class Result:
             self.wrong.append(f"resident memory: {resident} bytes more than after the first (limit {RESIDENT_SLACK})")
         if len({sample.descriptors for sample in self.samples}) > 1:
             self.wrong.append("the number of open descriptors did not stay the same")
+
+    def judge_end(self, final: dict) -> None:
+        """HTTP counts a request that it refuses as an error."""
+        closed, refused = final["closed"], self.visits["refused"]
+        if closed["error"] != refused or sum(closed.values()) != final["accepted"]:
+            self.wrong.append(f"connections closed by an error ({refused} had to be), or not counted: {closed}")
 
 
 class Counted(Server):
@@ -118,7 +125,7 @@ def one_round(server: Server, result: Result, seconds: float, seed: int) -> None
     for each in rude:
         each.start()
     try:
-        checked, wrong = load.finish(loads, seconds)
+        checked, wrong = load.finish(server, loads, seconds)
         result.echoes += checked
         result.wrong += wrong
     finally:
@@ -148,12 +155,13 @@ def soak(server: Counted, result: Result, minutes: float) -> None:
 def run(name: str, minutes: float) -> Result:
     result = Result(name)
     try:
-        with Counted(name, "--drain-timeout", "2") as server:
-            soak(server, result, minutes)
-            if server.process.poll() is None:
-                final = server.stop()
-                if final["closed"]["error"] or sum(final["closed"].values()) != final["accepted"]:
-                    result.wrong.append(f"connections closed by an error, or not counted: {final['closed']}")
+        with tempfile.TemporaryDirectory(prefix="soak-") as root:
+            http_load.make_root(Path(root))
+            of_http = ("--root", root) if servers.OF[name].protocol == "http" else ()
+            with Counted(name, "--drain-timeout", "2", *of_http) as server:
+                soak(server, result, minutes)
+                if server.process.poll() is None:
+                    result.judge_end(server.stop())
     except (AssertionError, OSError, subprocess.SubprocessError) as error:
         result.wrong.append(str(error))
     except KeyboardInterrupt:
@@ -166,7 +174,7 @@ def summary(results: list[Result]) -> None:
     print()
     for result in results:
         outcome = "WRONG" if result.wrong else "nothing lost or kept"
-        print(f"{result.name}: {result.echoes:,} echoes checked, {result.visits:,} visits by rude peers, "
+        print(f"{result.name}: {result.echoes:,} echoes checked, {result.visits.total():,} visits by rude peers, "
               f"{len(result.samples)} rounds, memory {result.grown / 1024:+,.0f} KiB since the first: {outcome}"
               f"{', interrupted' if result.interrupted else ''}")
         for each in result.wrong:
@@ -176,13 +184,13 @@ def summary(results: list[Result]) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="soak", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5.0, help="minutes for each server (default 5)")
-    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.FRAMES))
+    parser.add_argument("servers", nargs="*", metavar="SERVER", help=", ".join(servers.WHOLE))
     given = parser.parse_args()
     if not 0.1 <= given.minutes <= 100_000:
         parser.error(f"--minutes {given.minutes:g}: expected a number from 0.1 to 100000")
     for name in given.servers:
-        if name not in servers.FRAMES:
-            parser.error(f"{name}: no such server; choose from {', '.join(servers.FRAMES)}")
+        if name not in servers.WHOLE:
+            parser.error(f"{name}: no such server; choose from {', '.join(servers.WHOLE)}")
     return given
 
 
@@ -192,7 +200,7 @@ def main() -> int:
         print(f"soak: cannot count memory in use: {reason}", file=sys.stderr)
         return 1
     waiting.PATIENCE = 60.0
-    names = [name for name in given.servers or servers.FRAMES if servers.absent(name) is None]
+    names = [name for name in given.servers or servers.WHOLE if servers.absent(name) is None]
     missing = [name for name in (*names, "loadgen") if not servers.program(name).exists()]
     if missing:
         print(f"soak: not built: {', '.join(missing)}; run: make all", file=sys.stderr)

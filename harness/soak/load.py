@@ -1,10 +1,12 @@
-"""The loads that loadgen puts on a server. Several run at once, and each checks every echo."""
+"""The loads on a server, by loadgen or, for HTTP, by http_load.py. Several run at once. Each checks every echo."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 
+from soak import http_load
 from suite import servers, tls
 from suite.server import Server
 
@@ -31,29 +33,42 @@ def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
     """Starts every load in a session of its own, so that Ctrl-C at the terminal reaches only us."""
     return [
         subprocess.Popen(
-            [str(servers.program("loadgen")), "--port", str(server.address[1]), "--duration", f"{seconds:.1f}",
-             "--warmup", "0", "--drain", "30", "--seed", str(seed), "--quiet", "--json", "-", *options,
-             *tls.of_loadgen(server.name)],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )
-        for options in LOADS.values()
+        for command in commands(server, f"{seconds:.1f}", str(seed))
     ]
 
 
-def finish(loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
+def speaks_http(server: Server) -> bool:
+    return servers.OF[server.name].protocol == "http"
+
+
+def commands(server: Server, seconds: str, seed: str) -> list[list[str]]:
+    port = str(server.address[1])
+    if speaks_http(server):
+        return [[sys.executable, "-m", "soak.http_load", port, seconds, seed, load] for load in http_load.LOADS]
+    always = [
+        str(servers.program("loadgen")), "--port", port, "--duration", seconds, "--warmup", "0", "--drain", "30",
+        "--seed", seed, "--quiet", "--json", "-", *tls.of_loadgen(server.name),
+    ]  # fmt: skip
+    return [[*always, *options] for options in LOADS.values()]
+
+
+def finish(server: Server, loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
     """Waits until the loads end. Returns how many echoes they checked, and what was wrong."""
     checked = 0
     wrong = []
-    for name, process in zip(LOADS, loads):
+    names = list(http_load.LOADS) if speaks_http(server) else list(LOADS)
+    for name, process in zip(names, loads):
         try:
             out, errors = process.communicate(timeout=seconds + 120)
         except subprocess.TimeoutExpired:
             process.kill()
-            wrong.append(f"loadgen ({name}): it did not end: {process.communicate()[1].strip()}")
+            wrong.append(f"load ({name}): it did not end: {process.communicate()[1].strip()}")
             continue
         if process.returncode in (CANNOT_RUN, BAD_OPTION) or process.returncode < 0:
-            wrong.append(f"loadgen ({name}): exit status {process.returncode}: {errors.strip()}")
+            wrong.append(f"load ({name}): exit status {process.returncode}: {errors.strip()}")
             continue
         report = json.loads(out)
         checked += report["counts"]["answered"]
@@ -61,7 +76,7 @@ def finish(loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str
         if report["counts"]["unanswered"]:
             counted["unanswered"] = report["counts"]["unanswered"]
         if counted or process.returncode == ERRORS:
-            wrong.append(f"loadgen ({name}): {counted} {report['error_examples']}")
+            wrong.append(f"load ({name}): {counted} {report['error_examples']}")
     return checked, wrong
 
 
