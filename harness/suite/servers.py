@@ -148,6 +148,13 @@ def compiler() -> list[str]:
     return words[: words.index(STANDARD)] if STANDARD in words else ["cc"]
 
 
+@functools.cache
+def warnings() -> list[str]:
+    """What the compiler warns of in all that is built: STRICT in the Makefile, without -Werror."""
+    strict = re.findall(r"^STRICT(?:.*\\\n)*.*", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    return [word for word in strict[0].split() if word.startswith("-W")]
+
+
 def _any_program() -> Path | None:
     return next((path for name in ALL if (path := build_dir() / name).exists()), None)
 

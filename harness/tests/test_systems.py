@@ -24,9 +24,6 @@ SYSTEMS = {
     "openbsd": "SYSTEM_OPENBSD",
     "macos": "SYSTEM_MACOS",
 }
-# STRICT in the Makefile.
-WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes",
-            "-Wno-psabi")
 STAND_INS = ROOT / "harness/tests/systems"
 FOLDERS = (
     "common",
@@ -42,7 +39,7 @@ def compile_for(system: str, compiler: str, *sources: Path) -> subprocess.Comple
         pytest.skip(f"{compiler} is not installed")
     return subprocess.run(
         [
-            *(compiler, "-fsyntax-only", "-std=c17", "-Werror", *WARNINGS),
+            *(compiler, "-fsyntax-only", "-std=c17", "-Werror", *servers.warnings()),
             *("-D_GNU_SOURCE", "-U__linux__", "-U__linux", '-DKQUEUE_IMPLEMENTATION="native"'),
             *(f"-D{SYSTEMS[system]}", "-include", STAND_INS / "types.h", f"-I{STAND_INS}"),
             *sources,

@@ -22,6 +22,7 @@ from labkit import lab as labs
 from labkit import modules, tree
 from labkit.lab import LABS, ROOT, BadLab, Lab
 from labkit.protocol import digest, of_word
+from suite import servers
 from suite.protocol import Protocol
 
 PITFALLS = ROOT / "docs" / "pitfalls"
@@ -203,7 +204,7 @@ def _makefile(lab: Lab) -> str:
         files=of_files,
         given=[f"given/{path}" for path in tree.source_files(lab) if path not in handed_in],
         flags=shlex.join(tree.COMMON_FLAGS),
-        warnings=shlex.join(tree.WARNINGS),
+        warnings=shlex.join(servers.warnings()),
         link=shlex.join(tree.LINK_FLAGS),
         libraries=shlex.join(tree.LIBRARIES),
         extra=f" {shlex.join(extra)}" if extra else "",

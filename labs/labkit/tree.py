@@ -31,10 +31,6 @@ COMMON_FLAGS = (
     *("-std=c17", "-O2", "-g", "-fstack-protector-strong", "-fPIE", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=2"),
     "-D_GNU_SOURCE",
 )
-WARNINGS = (
-    *("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"),
-    "-Wno-psabi",
-)
 LINK_FLAGS = ("-pie", "-Wl,-z,relro,-z,now")
 LIBRARIES = ("-lm", "-pthread")
 
@@ -274,7 +270,7 @@ def compile_commands(lab: Lab, given: str, submission: str, out: str) -> list[li
     for each in lab.files:
         objects.append(f"{out}/{each.path.removesuffix('.c')}.o")
         beside = PurePosixPath(each.source).parent
-        flags = [*COMMON_FLAGS, *WARNINGS, f"-I{given}/{beside}", *extra_flags(lab, given)]
+        flags = [*COMMON_FLAGS, *servers.warnings(), f"-I{given}/{beside}", *extra_flags(lab, given)]
         commands.append([*COMPILER, *flags, "-c", "-o", objects[-1], f"{submission}/{each.path}"])
     link = [*COMPILER, *LINK_FLAGS, "-o", f"{out}/{lab.program}", *objects, f"{given}/given.a", *LIBRARIES]
     return [*commands, link]

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from labkit import tree
 from labkit.protocol import KEYS, SHAPES, of_word
 from labkit.sources import shape, text
+from suite import servers
 from suite.protocol import ECHO, LENGTHS, ORDERS, TRANSFORMS, Protocol
 
-STRICT = ("-std=c17", "-O1", *tree.WARNINGS)
+STRICT = ("-std=c17", "-O1", *servers.warnings())
 MAX_FRAME = 300  # small, so that a made-up number is as often too long as not
 
 

@@ -21,9 +21,10 @@ from labkit import tree
 from labkit.protocol import SHAPES, of_word
 from labkit.sources import text
 from selftest import bench, cheats, checks, frames, solutions
+from suite import servers
 from suite.protocol import ECHO, Protocol
 
-STRICT = ("-std=c17", "-O1", *tree.WARNINGS)
+STRICT = ("-std=c17", "-O1", *servers.warnings())
 CHEATS = cheats.all_of_them()
 LABS = [labs.read(path) for path in labs.directories()]
 

@@ -13,6 +13,7 @@ from labkit import lab as labs
 from labkit import tree
 from labkit.lab import ROOT, BadLab, Bug
 from labkit.protocol import of_word
+from suite import servers
 
 WORD = "tree"
 
@@ -28,7 +29,7 @@ def test_the_flags_are_those_of_the_makefile():
     compiles = next(words for words in commands if words[-1] == "epoll_lt/server.c")
     links = next(words for words in commands if words[words.index("-o") + 1] == "build/epoll_lt")
     flags = {word for word in compiles if word.startswith("-")} - {"-MMD", "-MP", "-c", "-o", "-Werror"}
-    assert flags == {*tree.COMMON_FLAGS, *tree.WARNINGS}
+    assert flags == {*tree.COMMON_FLAGS, *servers.warnings()}
     assert set(tree.LINK_FLAGS) | {"-lm"} <= set(links)
 
 
