@@ -16,6 +16,8 @@ import textwrap
 from importlib.util import find_spec
 from pathlib import Path
 
+from suite import ending
+
 from checks import sources
 
 VARIABLES = {"compare": ("A", "B"), "read": ("S",)}
@@ -38,13 +40,7 @@ def main(words: list[str]) -> int:
     except (CannotShow, sources.CannotCheck, OSError) as error:
         print(f"{what}: {error}", file=sys.stderr)
         return 2
-    try:
-        put(text)
-    except OSError as error:
-        silence()
-        if not isinstance(error, BrokenPipeError):  # whoever read has seen enough
-            print(f"{what}: standard output: {error.strerror}", file=sys.stderr)
-            return 1
+    put(text)
     return 0
 
 
@@ -157,10 +153,5 @@ def put(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def silence() -> None:
-    """What is left in the buffer would be written, and fail, once more at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "".join(sys.argv[1:2]))

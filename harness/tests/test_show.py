@@ -47,7 +47,8 @@ def tree(tmp_path: Path) -> Path:
     (tmp_path / "harness").mkdir()
     for name in ("show", "python"):
         shutil.copy(ROOT / "harness" / name, tmp_path / "harness")
-    shutil.copytree(ROOT / "harness/checks", tmp_path / "harness/checks")
+    for name in ("checks", "suite"):
+        shutil.copytree(ROOT / "harness" / name, tmp_path / "harness" / name)
     return tmp_path
 
 
