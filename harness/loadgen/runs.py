@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Optional, Union
+from typing import Any, NoReturn, Optional
 
 from loadgen import histogram
 from loadgen.histogram import Histogram
@@ -113,16 +113,18 @@ def not_a_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
-def plain(word: str) -> Union[int, float]:
-    """The same for 500, 500.0 and 5e2. Raises OverflowError for what becomes infinite."""
-    value = float(word)
-    return int(value) if value == int(value) else value
+def plain(value: Any) -> Any:
+    """The same for 500, 500.0 and 5e2. Raises OverflowError for what is infinite."""
+    if isinstance(value, float):
+        return int(value) if value == int(value) else value
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return {name: plain(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
-def digest_of(data: bytes) -> str:
+def digest_of(members: Any) -> str:
     """Of what is said, not of how it is written: other indentation, order or digits make no other run of it."""
-    members = json.loads(data, parse_float=plain, parse_constant=not_a_number)
-    return hashlib.sha256(json.dumps(members, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(plain(members), sort_keys=True).encode()).hexdigest()
 
 
 def load(path: str) -> tuple[dict[str, Any], str]:
@@ -132,7 +134,8 @@ def load(path: str) -> tuple[dict[str, Any], str]:
     except OSError as error:
         refuse(path, str(error.strerror))
     try:
-        members, digest = json.loads(data, parse_constant=not_a_number), digest_of(data)
+        members = json.loads(data, parse_constant=not_a_number)
+        digest = digest_of(members)
     except json.JSONDecodeError as error:
         refuse(path, f"not JSON, from line {error.lineno}, column {error.colno} on")
     except (ValueError, OverflowError, RecursionError):  # not UTF-8, NaN, 1e999, or nested without end
