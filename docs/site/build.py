@@ -21,6 +21,7 @@ import story
 import traces
 from brief import brief
 from page import HERE, SECTIONS, BadSite, Page, Site
+from suite import ending
 from suite.servers import ROOT, build_dir
 
 LIST = ".files"  # what a build has written, a path a line: the next one removes no other file
@@ -143,4 +144,4 @@ def check_links(site: Site, written: dict[str, bytes]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "site", unread=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from suite import ending
+
 from checks import comments, marks, names, repeats, rooms, sources, text
 
 CHECKS = {"marks": marks, "repeats": repeats, "rooms": rooms, "comments": comments, "text": text, "names": names}
@@ -27,4 +29,4 @@ def main(asked: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "check")

@@ -155,4 +155,7 @@ def go(names: list[str], command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.path.append(str(ROOT / "harness"))  # a PYTHONPATH would be the command's, too
+    from suite import ending
+
+    ending.run(lambda: main(sys.argv[1:]), "elsewhere")

@@ -4,6 +4,7 @@ line for a full disk, and never a traceback."""
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 from suite import module, needs, servers
 
 HELP = ("--help",)
+PATHS = f"{servers.ROOT}/harness:{servers.ROOT}/labs"
 PRINTS = [
     *((name, HELP) for name in (
         "bench", "bench.charts", "bench.compare", "bench.counts", "bench.fingerprint", "bench.million", "bench.model",
         "bench.nginx", "bench.report", "bench.shapes", "faults.sweep", "loadgen.merge", "microbench.instructions",
-        "mutants.runner", "soak", "tracing",
+        "mutants.runner", "soak", "tracing", "suite.elsewhere", "labkit.check", "labkit.kit", "grader", "selftest",
     )),
     ("bench", ("--list",)),
     ("bench.compare", ("plots/reference", "plots/reference")),
@@ -26,16 +28,18 @@ PRINTS = [
     ("tracing", ()),
 ]  # fmt: skip
 CALLED = {"faults.sweep": "faults", "loadgen.merge": "merge", "microbench.instructions": "instructions",
-          "mutants.runner": "mutants", "checks.show": "read", "tracing": "trace"}  # fmt: skip
-UNREAD = {"faults.sweep", "mutants.runner", "soak"}  # what they are for is not the output: unread, it is not done
+          "mutants.runner": "mutants", "checks.show": "read", "tracing": "trace",
+          "suite.elsewhere": "elsewhere", "labkit.check": "check", "labkit.kit": "kit"}  # fmt: skip
+# What they are for is not the output: unread, it is not done.
+UNREAD = {"faults.sweep", "mutants.runner", "soak", "labkit.check", "labkit.kit", "grader", "selftest"}
 each = pytest.mark.parametrize("name, words", PRINTS, ids=[" ".join((name, *words)) for name, words in PRINTS])
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 
 
 def run(output: int, name: str, *words: str) -> tuple[int, str]:
     done = subprocess.run(
-        module.command(name, *words), env=module.environment(), cwd=servers.ROOT, stdin=subprocess.DEVNULL,
-        stdout=output, stderr=subprocess.PIPE, text=True, timeout=100,
+        module.command(name, *words), env=module.environment(PYTHONPATH=PATHS), cwd=servers.ROOT,
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True, timeout=100,
     )  # fmt: skip
     return done.returncode, done.stderr
 
@@ -94,3 +98,14 @@ def test_an_error_of_something_else_is_not_taken_for_one_of_the_output() -> None
     program = "from suite import ending\nimport os\nending.run(lambda: os.mkdir('/'), 'x')"
     done = subprocess.run([sys.executable, "-c", program], env=module.environment(), capture_output=True, text=True)
     assert "FileExistsError" in done.stderr and "standard output" not in done.stderr
+
+
+def test_every_program_ends_so() -> None:
+    """Those of the tests are their own business."""
+    scripts = [servers.ROOT / "harness" / name for name in ("coverage", "compile-commands")]
+    paths = (path for top in ("harness", "labs", "docs/site") for path in servers.ROOT.glob(f"{top}/**/*.py"))
+    texts = {str(path): path.read_text() for path in (*scripts, *paths) if "tests" not in path.parts}
+    programs = {path: text.partition("\nif __name__ ==")[2] for path, text in texts.items()}
+    ends = re.compile(r"\b(ending|program)\.run\(")
+    assert len([end for end in programs.values() if end]) > 20
+    assert [path for path, end in programs.items() if end and not ends.search(end)] == []

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from suite import ending
+
 from tracing import golden
 from tracing.claims import CLAIMS, Claim, of_bug
 from tracing.record import record
@@ -102,4 +104,4 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    ending.run(lambda: main(sys.argv[1:]), "planted", unread=1)

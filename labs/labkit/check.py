@@ -20,6 +20,7 @@ from grader.host import HostFault, Launch
 from grader.local import LocalHost
 from grader.result import Item, Outcome
 from labkit import calls, modules
+from suite import ending
 from suite.protocol import Protocol
 from suite.script import MOST_WAITING_OF_ALL, OF_LABS, BadScript
 from suite.script import load as load_script
@@ -286,4 +287,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main, "check", unread=1)

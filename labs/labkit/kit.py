@@ -22,7 +22,7 @@ from labkit import lab as labs
 from labkit import modules, tree
 from labkit.lab import LABS, ROOT, BadLab, Lab
 from labkit.protocol import digest, of_word
-from suite import servers
+from suite import ending, servers
 from suite.protocol import Protocol
 
 PITFALLS = ROOT / "docs" / "pitfalls"
@@ -301,4 +301,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ending.run(main, "kit", unread=1)
