@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 from typing import Optional
 
@@ -14,7 +15,9 @@ from bench.cores import Cores
 from bench.loads import Failed
 from bench.requests import Request, Taken
 
-LIMIT = 5.0  # percent of its time that a program may be without a CPU; the load generator has the same for its threads
+# Percent of its time that a program may be without a CPU: what the load generator allows its threads.
+VERDICT = (servers.ROOT / "harness" / "loadgen" / "verdict.h").read_text(encoding="utf-8")
+LIMIT = float(re.findall(r"X\(preempted, ([\d.]+),", VERDICT)[0])
 
 
 def one_wait(request: Request) -> Taken:
