@@ -1,5 +1,7 @@
 /* Where the results go. Everything is opened before the run, because a wrong path must not cost a
- * measurement. One output that fails at the end costs no other. */
+ * measurement. One output that fails at the end costs no other. A file is written in place, and so
+ * a full disk costs its old contents: what a new one beside it would be renamed to may be no file
+ * (/dev/stdout), or stand in a directory that cannot be written. */
 #ifndef LOADGEN_OUTPUTS_H
 #define LOADGEN_OUTPUTS_H
 
