@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench import plan, program, rows
@@ -42,12 +43,7 @@ def main() -> int:
     except (BadResults, plan.BadChoice) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
-    try:
-        return _make(session, runs)
-    except KeyboardInterrupt:
-        return program.interrupted(session.hint("make bench"))
-    except OSError as error:
-        return program.failed(error, session.hint("make bench"))
+    return program.resumable(lambda: make(session, runs, finish), lambda: session.hint("make bench"))
 
 
 def _parse() -> argparse.Namespace:
@@ -80,7 +76,8 @@ def _list(session: Session, runs: list[plan.Run]) -> int:
     return 0
 
 
-def _make(session: Session, runs: list[plan.Run]) -> int:
+def make(session: Session, runs: list[plan.Run], take: Callable[[Results], int], nothing: int = 0) -> int:
+    """Makes the runs, and hands all results to `take`. `nothing`: the exit status where there are none."""
     try:
         session.make(runs)
     except BadResults as error:  # there is no place for the results
@@ -88,8 +85,8 @@ def _make(session: Session, runs: list[plan.Run]) -> int:
         return 2
     if session.results is None:
         print("nothing was run, so there is nothing to draw", file=sys.stderr)
-        return 0
-    return finish(session.results)
+        return nothing
+    return take(session.results)
 
 
 def finish(results: Results) -> int:

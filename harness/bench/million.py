@@ -231,14 +231,7 @@ def main() -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     runs = plan.ordered(session.mode, session.seed, chosen=[experiment(options.kind)])
-    try:
-        if session.results and _others(session.results):
-            print(f"note: {session.results.path} has results of make bench; the runs of E15 are added to them")
-        return _make(session, reachable([run for run in runs if session.missing(run)], print), options.kind)
-    except KeyboardInterrupt:
-        return program.interrupted(session.hint("make million"))
-    except OSError as error:
-        return program.failed(error, session.hint("make million"))
+    return program.resumable(lambda: _make(session, runs, options.kind), lambda: session.hint("make million"))
 
 
 def _others(results: Results) -> bool:
@@ -247,23 +240,22 @@ def _others(results: Results) -> bool:
 
 
 def _make(session: Session, runs: list[plan.Run], kind: str) -> int:
-    try:
-        session.make(runs)
-    except BadResults as error:  # there is no place for the results
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    if session.results is None:
-        print("nothing was run, so there is nothing to draw", file=sys.stderr)
-        return 1
+    if session.results and _others(session.results):
+        print(f"note: {session.results.path} has results of make bench; the runs of E15 are added to them")
+    missing = reachable([run for run in runs if session.missing(run)], print)
+    return bench.make(session, missing, lambda results: _finish(results, kind, session.limit), nothing=1)
+
+
+def _finish(results: Results, kind: str, limit: int) -> int:
     # What it prints is about the other experiments too.
     with contextlib.redirect_stdout(io.StringIO()):
-        status = bench.finish(session.results)
+        status = bench.finish(results)
     from bench import shapes  # here, because numpy starts threads, which would disturb the runs
 
-    print(table(session.results, kind))
-    print(f"select ends at FD_SETSIZE, {plan.FD_SETSIZE}; poll at the descriptor limit of one process, {session.limit}")
-    print(shapes.text([each for each in shapes.judge(session.results) if each.experiment == "E15"]))
-    print(f"report: {session.results.path / 'report.html'}")
+    print(table(results, kind))
+    print(f"select ends at FD_SETSIZE, {plan.FD_SETSIZE}; poll at the descriptor limit of one process, {limit}")
+    print(shapes.text([each for each in shapes.judge(results) if each.experiment == "E15"]))
+    print(f"report: {results.path / 'report.html'}")
     return status
 
 

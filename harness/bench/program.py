@@ -73,6 +73,16 @@ def interrupted(hint: str = "") -> int:
     return 130
 
 
+def resumable(step: Callable[[], int], hint: Callable[[], str]) -> int:
+    """What `step` returns; or says what has ended it, and how to go on."""
+    try:
+        return step()
+    except KeyboardInterrupt:
+        return interrupted(hint())
+    except OSError as error:
+        return failed(error, hint())
+
+
 def status_of(step: Callable[[], int]) -> int:
     """What `step` returns, or 1 and one line on standard error when it cannot be done."""
     try:
