@@ -425,7 +425,4 @@ def main(words: Optional[Sequence[str]] = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        ending.run(main, "merge")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    ending.run(main, "merge")

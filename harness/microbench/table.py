@@ -129,7 +129,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        ending.run(main, "microbench")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    ending.run(main, "microbench")

@@ -69,7 +69,7 @@ def status_of(step: Callable[[], int]) -> int:
 
 def run(main: Callable[[], int], name: str, unread: int = 0) -> NoReturn:
     """Calls `main` and exits with its status. A reader that closes the pipe ends it in silence: `unread` is 1 where
-    more was to be done than to print."""
+    more was to be done than to print. So does Ctrl-C: 130."""
     name_output()
     try:
         raise SystemExit(status_of(main))
@@ -77,3 +77,5 @@ def run(main: Callable[[], int], name: str, unread: int = 0) -> NoReturn:
         if error.filename != STANDARD_OUTPUT:
             raise
         raise SystemExit(of_output(error, name, unread)) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

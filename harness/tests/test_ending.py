@@ -100,6 +100,12 @@ def test_an_error_of_something_else_is_not_taken_for_one_of_the_output() -> None
     assert "FileExistsError" in done.stderr and "standard output" not in done.stderr
 
 
+def test_an_interrupt_is_no_traceback() -> None:
+    program = "from suite import ending\nimport signal\nending.run(lambda: signal.raise_signal(signal.SIGINT), 'x')"
+    done = subprocess.run([sys.executable, "-c", program], env=module.environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_every_program_ends_so() -> None:
     """Those of the tests are their own business."""
     scripts = [servers.ROOT / "harness" / name for name in ("coverage", "compile-commands")]

@@ -183,7 +183,4 @@ def _accept_steps(script: Script, names: list[str], accepted: golden.Accepted) -
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what it has started and made ends with it
-    try:
-        ending.run(main, "trace")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    ending.run(main, "trace")
