@@ -10,8 +10,12 @@
 /* SUBMISSIONS: entries that one call can submit: a wake-up makes at most one for each completion,
  * and mostly there are fewer than landings. COMPLETIONS: one wake-up can bring a landing each, a
  * send each, and the ends of receives. What does not fit, the kernel keeps in a list of its own;
- * but a multishot ends when its completion has no room, and has to be armed again. */
-enum { SUBMISSIONS = 1024, COMPLETIONS = 4096 };
+ * but a multishot ends when its completion has no room, and has to be armed again. A test builds
+ * with small ones. */
+#ifndef COMPLETIONS
+#define SUBMISSIONS 1024
+#define COMPLETIONS 4096
+#endif
 
 /* SINGLE_ISSUER: only this thread submits, so the kernel takes no lock for that.
  * DEFER_TASKRUN: what is left to do for a receive is done when this thread calls and asks for it,
@@ -169,11 +173,19 @@ bool ring_in_flight(const struct ring *ring)
     return ring->is_open && ring->flying > io_uring_sq_ready(&ring->uring);
 }
 
+/* What had no room in the queue comes into it only with a call (io_uring_setup(2),
+ * IORING_FEAT_NODROP). Those bytes are older than what recv(2) brings now, so they come first. */
+static bool is_empty(struct ring *ring)
+{
+    return io_uring_cq_ready(&ring->uring) == 0 &&
+           (!io_uring_cq_has_overflow(&ring->uring) || ring_submit(ring) <= 0);
+}
+
 bool ring_completion(struct ring *ring, struct completion *completion)
 {
     struct io_uring_cqe *entry;
 
-    if (io_uring_cq_ready(&ring->uring) == 0 || io_uring_peek_cqe(&ring->uring, &entry) != 0)
+    if (is_empty(ring) || io_uring_peek_cqe(&ring->uring, &entry) != 0)
         return false;
     *completion = (struct completion){
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the ring's words are numbers */

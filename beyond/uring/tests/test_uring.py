@@ -8,12 +8,13 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
 from faults.scenario import Subject
 from suite import kernel, needs, preload, servers, waiting
-from suite.frames import payload
+from suite.frames import frame, payload
 from suite.strace import UNDER_STRACE, calls_of, failing
 
 pytestmark = [
@@ -106,3 +107,41 @@ def test_a_server_that_leaves_has_been_woken_for_a_peer(start, library):
         waiting.until(lambda: kernel.waiting_peers(server.address[1]) == 0,
                       "every peer accepted, though no further one connects")
     server.connect().echo(b"after")
+
+
+@pytest.fixture(scope="module")
+def small_queues(tmp_path_factory) -> str:
+    """The server with room for four completions: what else one wake-up brings stays in a list of the kernel."""
+    build = tmp_path_factory.mktemp("small")
+    room = "CPPFLAGS=-DSUBMISSIONS=4 -DCOMPLETIONS=4"
+    command = ["make", "-s", "-C", str(servers.ROOT), f"BUILD={build}", room, f"CC={servers.compiler()[0]}"]
+    done = subprocess.run([*command, f"{build}/uring"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return f"{build}/uring"
+
+
+@pytest.mark.skipif(servers.sanitizer() is not None, reason="it is built without")
+@pytest.mark.cause("the last turn receives what is in the socket, and older bytes are in the kernel's list")
+@pytest.mark.parametrize("why", ("lifetime", "stop"))
+def test_the_last_turn_takes_what_had_no_room_in_the_queue(start, small_queues, why):
+    other = ["sh", "-c", f'shift; exec {small_queues} "$@"', "sh"]  # in place of the usual program
+    options = ("--max-lifetime", "1.5") if why == "lifetime" else ()
+    server = start(*options, wrapper=other)
+    peers = [server.connect() for _ in range(12)]
+    for peer in peers:
+        peer.echo(b"before")
+    with server.frozen():
+        for peer in peers:
+            peer.send(b"".join(frame(payload(900, i)) for i in range(60)))
+        for peer in peers:
+            peer.wait_delivered()
+        if why == "stop":
+            server.signal(signal.SIGTERM)
+        else:
+            time.sleep(1.8)
+    for peer in peers:
+        for i in range(60):
+            peer.expect_frame(payload(900, i))
+        peer.expect_end()
+        peer.close()
+    assert server.wait_exit() == 0 if why == "stop" else server.stop()["closed"]["lifetime"] == 12
