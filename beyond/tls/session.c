@@ -4,6 +4,7 @@
 #include "wire.h"
 
 #include <openssl/err.h>
+#include <stdlib.h>
 
 _Static_assert(sizeof(struct connection) % _Alignof(struct session) == 0,
                "a session stands right behind its connection");
@@ -13,6 +14,7 @@ const size_t extra_bytes = sizeof(struct session);
 void extra_end(struct connection *connection)
 {
     SSL_free(session_of(connection)->ssl);
+    free(session_of(connection)->kept);
 }
 
 bool session_begin(struct session *session, struct context *context)
@@ -44,6 +46,8 @@ unsigned session_read_interest(struct session *session, unsigned wants)
         return session_connection(session)->state == CONNECTION_LINGERING ? READABLE : NOTHING;
     if (session->fin)
         return NOTHING;
+    if (session->kept_bytes > 0)
+        return WRITABLE;
     return session->read_waits != NOTHING ? session->read_waits : READABLE;
 }
 
@@ -56,20 +60,21 @@ unsigned session_write_interest(const struct session *session, unsigned wants)
 
 /* SSL_shutdown(3) puts close_notify into a record of its own. It sends it behind what is left of a
  * record that has begun. It returns 0 when the peer's close_notify has not come yet: that is no
- * error. A second call would wait for it. */
+ * error. A second call would wait for it. FIN must not get before what the session keeps, and that
+ * may be an alert of a session that is broken. */
 bool session_close_notify(struct session *session)
 {
-    session->close_waits = NOTHING;
-    if (session->closed || session->broken || !session->shaken)
-        return true;
-    ERR_clear_error();
-    int result = SSL_shutdown(session->ssl);
-    if (result < 0 && session->number == 0 && SSL_want_write(session->ssl)) {
-        session->close_waits = WRITABLE;
-        return false;
+    bool waits = false;
+
+    if (!session->closed && !session->broken && session->shaken) {
+        ERR_clear_error();
+        int result = SSL_shutdown(session->ssl);
+        waits = result < 0 && session->number == 0 && SSL_want_write(session->ssl);
+        session->closed = !waits;
+        if (result >= 0 && session->kept_bytes == 0)
+            session->context->stats->bytes_out += session->begun;
     }
-    if (result >= 0)
-        session->context->stats->bytes_out += session->begun;
-    session->closed = true;
-    return true;
+    waits = waits || (!wire_flush(session) && session->number == 0);
+    session->close_waits = waits ? WRITABLE : NOTHING;
+    return !waits;
 }

@@ -34,6 +34,8 @@ struct session {
     bool broken;         /* a fatal alert was sent or has come: OpenSSL must not be called again */
     bool closed;         /* close_notify was sent, or never will be */
     bool timed;          /* stands in the queue of handshakes */
+    uint32_t kept_bytes; /* to OpenSSL they are sent, but the socket has had no room: wire.c */
+    uint8_t *kept;
     uint64_t began_ns;
     TAILQ_ENTRY(session) by_age; /* in mux.handshakes, oldest first */
 };
@@ -76,7 +78,7 @@ static inline unsigned session_interest(struct session *session, unsigned wants)
 static inline bool session_has_bytes(const struct session *session, unsigned wants)
 {
     return session->shaken && !session_deaf(session) && (wants & READABLE) &&
-           session->read_waits == NOTHING;
+           session->read_waits == NOTHING && session->kept_bytes == 0;
 }
 
 /* KeyUpdate has come and asks for an answer, which cannot leave yet: a record is half sent, and it
@@ -87,8 +89,8 @@ static inline bool session_owes_answer(const struct session *session)
     return session->begun > 0 && SSL_get_key_update_type(session->ssl) != SSL_KEY_UPDATE_NONE;
 }
 
-/* Sends close_notify once, if the session is in a state for it. Returns false, with close_waits
- * set, when the kernel has no room for it. */
+/* Sends close_notify once, if the session is in a state for it, and what is kept. Returns false,
+ * with close_waits set, when the kernel has no room for that. */
 bool session_close_notify(struct session *session);
 
 #endif

@@ -8,6 +8,7 @@
 #include "../../common/log.h"
 #include "certificates.h"
 #include "session.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -116,7 +117,7 @@ static int read_records(struct connection *connection, uint8_t *into, size_t roo
         if (result == 1)
             *total += count;
     } while (result == 1 && *total < room && SSL_has_pending(session->ssl) &&
-             !session_owes_answer(session));
+             session->kept_bytes == 0 && !session_owes_answer(session));
     return result;
 }
 
@@ -132,9 +133,12 @@ enum transport_result transport_read(struct connection *connection, struct conte
 
     if (session_deaf(session))
         return discard(connection, context);
-    if (session_owes_answer(session)) {
+    if (session_owes_answer(session) || !wire_flush(session)) {
         session->read_waits = WRITABLE;
-        return TRANSPORT_WOULD_BLOCK;
+        if (session->number == 0)
+            return TRANSPORT_WOULD_BLOCK;
+        connection_failed(connection, session->number);
+        return TRANSPORT_END;
     }
     uint8_t *into = connection_room(connection, context, &room);
     if (into == NULL || (session->ssl == NULL && !session_begin(session, context))) {

@@ -1,12 +1,13 @@
 /* OpenSSL sends and receives through a BIO: an object with functions for both. SSL_set_fd(3) would
- * give it one that calls read(2) and write(2). This one differs in three things:
+ * give it one that calls read(2) and write(2). This one differs in four things:
  *
  * - it counts calls, and calls again after EINTR, as transport.c does;
  * - it makes no recv(2) that can only return EAGAIN. After a record OpenSSL always asks for more.
  *   A short read has shown that the socket is empty: then it is told so without a call, and a
  *   message costs one recv(2) and one send(2);
  * - it keeps FIN and errors to itself, and says "nothing now" for both. OpenSSL takes FIN without
- *   close_notify for a fatal error, and would refuse to send the echoes that are still due.
+ *   close_notify for a fatal error, and would refuse to send the echoes that are still due;
+ * - it never leaves OpenSSL with a part of an alert: see transmit().
  *
  * The price is kernel TLS, which OpenSSL has for its own BIO only. */
 #include "wire.h"
@@ -14,11 +15,16 @@
 #include "session.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
-enum { SMALL_BYTES = 512 }; /* a record of a handshake, if no certificate is in it */
+enum {
+    SMALL_BYTES = 512, /* a record of a handshake, if no certificate is in it */
+    ALERT_BYTES = 128, /* the record of an alert, with any cipher */
+};
 
-static int failed(BIO *bio, struct session *session, uint8_t direction)
+static void failed(struct session *session, uint8_t direction)
 {
     struct watch *watch = &session_connection(session)->watch;
 
@@ -29,11 +35,6 @@ static int failed(BIO *bio, struct session *session, uint8_t direction)
     } else {
         session->number = errno;
     }
-    if (direction == READABLE)
-        BIO_set_retry_read(bio);
-    else
-        BIO_set_retry_write(bio);
-    return 0;
 }
 
 /* One recv(2) a turn, as in common/level.c. A small one is the exception: in a handshake OpenSSL
@@ -62,10 +63,10 @@ static int receive(BIO *bio, char *into, size_t size, size_t *received)
         session->context->stats->reads++;
         count = recv(watch->fd, into, size, 0);
     } while (count < 0 && errno == EINTR);
+    session->fin = count == 0;
     if (count < 0)
-        return failed(bio, session, READABLE);
-    if (count == 0) {
-        session->fin = true;
+        failed(session, READABLE);
+    if (count <= 0) {
         BIO_set_retry_read(bio);
         return 0;
     }
@@ -77,33 +78,78 @@ static int receive(BIO *bio, char *into, size_t size, size_t *received)
     return 1;
 }
 
-static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
+/* One send(2). Returns how many bytes the socket has taken, 0 when it is full or the call fails. */
+static size_t put(struct session *session, const void *bytes, size_t size)
 {
-    struct session *session = BIO_get_data(bio);
     struct connection *connection = session_connection(session);
     ssize_t count;
 
-    *sent = 0;
-    BIO_clear_retry_flags(bio);
-    if (session->number != 0) {
-        BIO_set_retry_write(bio);
-        return 0;
-    }
-    if (connection->state == CONNECTION_LINGERING) { /* FIN is sent: an answer to KeyUpdate */
-        *sent = size;
-        return 1;
-    }
     do {
         session->context->stats->writes++;
         count = send(connection->watch.fd, bytes, size, 0);
     } while (count < 0 && errno == EINTR);
-    if (count < 0)
-        return failed(bio, session, WRITABLE);
+    if (count < 0) {
+        failed(session, WRITABLE);
+        return 0;
+    }
     if ((size_t)count < size)
         session->context->stats->partial_writes++;
     connection->activity_ns = session->context->now_ns;
-    *sent = (size_t)count;
-    return 1;
+    return (size_t)count;
+}
+
+bool wire_flush(struct session *session)
+{
+    if (session->kept_bytes == 0)
+        return true;
+    if (session->number != 0)
+        return false;
+    size_t count = put(session, session->kept, session->kept_bytes);
+    session->kept_bytes -= (uint32_t)count;
+    if (session->kept_bytes > 0) {
+        memmove(session->kept, session->kept + count, session->kept_bytes);
+        return false;
+    }
+    free(session->kept);
+    session->kept = NULL;
+    return true;
+}
+
+static bool keep(struct session *session, const char *bytes, size_t size)
+{
+    uint8_t *room = realloc(session->kept, session->kept_bytes + size);
+
+    if (room == NULL) {
+        session->number = ENOMEM;
+        return false;
+    }
+    memcpy(room + session->kept_bytes, bytes, size);
+    session->kept = room;
+    session->kept_bytes += (uint32_t)size;
+    return true;
+}
+
+/* SSL_read refuses renegotiation by an alert, and does not look whether it has left. What the
+ * socket does not take of it OpenSSL forgets, or takes for a record that SSL_write has begun. The
+ * peer then finds the next record in the middle of this one. So the end of a record, if it is as
+ * small as an alert, is always taken. What does not fit is kept, and leaves before anything else.
+ * While something is kept nothing more is received, so one recv(2) bounds it. Test: test_tls.py */
+static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
+{
+    struct session *session = BIO_get_data(bio);
+    bool is_small = size > 0 && size <= ALERT_BYTES;
+
+    *sent = 0;
+    BIO_clear_retry_flags(bio);
+    if (session->number == 0 && session_connection(session)->state == CONNECTION_LINGERING)
+        *sent = size; /* FIN is sent: an answer to KeyUpdate */
+    else if (session->number == 0 && !(is_small && session->kept_bytes > 0) && wire_flush(session))
+        *sent = put(session, bytes, size);
+    if (*sent == 0 && session->number == 0 && is_small && keep(session, bytes, size))
+        *sent = size;
+    if (*sent == 0)
+        BIO_set_retry_write(bio);
+    return *sent > 0;
 }
 
 /* OpenSSL asks for a flush after each flight: every send(2) is one already. It knows nothing else

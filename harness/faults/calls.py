@@ -174,6 +174,7 @@ NOT_REACHED: dict[tuple[str, str], str] = {
     ("move_out", "malloc"): "the kernel lends memory only to a server by completion: test_completion.py",
     ("read_wanted", "mmap"): "is the injector's own, made before it can count",
     ("pipe_space", "ioctl"): "the server watches no pipe for writing",
+    ("keep", "realloc"): "OpenSSL sends an alert, and the socket is full: beyond/tls/tests",
     ("bind_and_listen", "setsockopt"): "sets SO_REUSEPORT for --listen reuseport: beyond/epoll_loops/tests",
 }
 # Nor does a server reach these that does not restart (servers.toml).

@@ -18,6 +18,7 @@ from suite.flood import Flood
 from suite.frames import frame, header, payload
 from suite.peer import Peer
 
+import renegotiation
 from key_updates import Client
 
 pytestmark = [pytest.mark.only(transport="tls"), pytest.mark.inside]
@@ -398,6 +399,43 @@ def test_a_key_update_while_the_server_lingers(start, trigger):
     server.wait_statistics(lambda s: s["connections"] == 0, "the end noticed")
     closed = server.stop()["closed"]
     assert closed["oversize"] == 1 and sum(closed.values()) == 1
+
+
+@pytest.mark.cause("renegotiation is let in, or ends the connection")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_renegotiation_is_refused(start, tmp_path, trigger):
+    server = start("--trigger", trigger)
+    client = renegotiation.Client(server.address, 65536, waiting.PATIENCE, tmp_path / "keys")
+    for i in range(3):
+        client.renegotiate(1)
+        assert client.receive() == (renegotiation.ALERT, renegotiation.NO_RENEGOTIATION)
+        client.send(frame(payload(100, i)))
+        assert client.receive() == (renegotiation.DATA, frame(payload(100, i)))
+    client.plain.close()
+
+
+@pytest.mark.cause("an alert is sent in part, the rest is forgotten, and the next record follows behind it")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.skipif(not program_of("tls").exists(), reason="a small send buffer needs the servers of harness/faults")
+def test_alerts_that_meet_a_full_socket(start, tmp_path, monkeypatch, trigger):
+    """OpenSSL sends them inside SSL_read, and does not look whether they have left. The peer reads nothing until it has
+    sent all: the alerts fill the socket."""
+    monkeypatch.setattr(servers, "program", program_of)
+    server = start("--trigger", trigger, environment={"FAULT": "none:*:0:1", "FAULT_SEND_BUFFER": "16384"})
+    client = renegotiation.Client(server.address, 4096, waiting.PATIENCE, tmp_path / "keys")
+    for _ in range(3):
+        full = server.statistics()["would_block"]
+        client.renegotiate(3000)
+        client.send(frame(b"behind the alerts"))
+        server.wait_statistics(lambda s: s["would_block"] > full, "a full socket")
+        server.at_rest()
+        alerts = 0
+        while (came := client.receive()) == (renegotiation.ALERT, renegotiation.NO_RENEGOTIATION):
+            alerts += 1
+        assert came == (renegotiation.DATA, frame(b"behind the alerts"))
+        assert alerts == 3000
+    client.plain.close()
+    assert server.stop()["closed"]["error"] == 0
 
 
 @pytest.mark.cause("tickets are not given out, or not taken")
