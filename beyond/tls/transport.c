@@ -111,6 +111,7 @@ static int read_records(struct connection *connection, uint8_t *into, size_t roo
     int result;
 
     session->receives = RECEIVES_A_TURN;
+    session->reads = true;
     do {
         ERR_clear_error();
         result = SSL_read_ex(session->ssl, into + *total, room - *total, &count);
@@ -118,6 +119,7 @@ static int read_records(struct connection *connection, uint8_t *into, size_t roo
             *total += count;
     } while (result == 1 && *total < room && SSL_has_pending(session->ssl) &&
              session->kept_bytes == 0 && !session_owes_answer(session));
+    session->reads = false;
     return result;
 }
 

@@ -20,6 +20,7 @@ void serve(struct loop *loop, struct connection *connection)
     struct session *session = session_of(connection);
     bool edge = tls_options.trigger == TRIGGER_EDGE;
 
+    session->answers = ANSWERS_A_TURN;
     for (int budget = edge ? READS_A_TURN : 1; budget > 0; budget--) {
         unsigned wants = connection_wants(connection);
         if ((watch_worth_trying(watch) & session_read_interest(session, wants)) ||
@@ -29,8 +30,8 @@ void serve(struct loop *loop, struct connection *connection)
         if (watch_worth_trying(watch) & session_write_interest(session, wants))
             (void)transport_write(connection, &loop->context);
         wants = connection_wants(connection);
-        if (!(watch->ready & session_interest(session, wants)) &&
-            !session_has_bytes(session, wants))
+        if (session->answers == 0 || (!(watch->ready & session_interest(session, wants)) &&
+                                      !session_has_bytes(session, wants)))
             break;
         connection_settle(connection, &loop->context); /* before the next read */
     }

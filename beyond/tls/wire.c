@@ -15,6 +15,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -129,26 +130,44 @@ static bool keep(struct session *session, const char *bytes, size_t size)
     return true;
 }
 
+/* Does SSL_read send this record by its state machine, which repeats it? In TLS 1.3 that is so for
+ * all but the alert of an error. */
+static bool goes_on(const struct session *session)
+{
+    return SSL_version(session->ssl) == TLS1_3_VERSION && ERR_peek_error() == 0;
+}
+
 /* SSL_read refuses renegotiation by an alert, and does not look whether it has left. What the
  * socket does not take of it OpenSSL forgets, or takes for a record that SSL_write has begun. The
  * peer then finds the next record in the middle of this one. So the end of a record, if it is as
  * small as an alert, is always taken. What does not fit is kept, and leaves before anything else.
- * While something is kept nothing more is received, so one recv(2) bounds it. Test: test_tls.py */
+ * While something is kept nothing more is received, so one recv(2) bounds it. Test: test_tls.py
+ *
+ * One recv(2) can bring a thousand KeyUpdates, each of which costs new keys and an answer, and all
+ * within one SSL_read. So a turn has a number of answers. When it is used up SSL_read is told that
+ * the socket is full, and goes on from there in the next turn: watch->ready, or epoll, says that
+ * there is room. It would not go on with an alert. So that is kept. */
 static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
 {
     struct session *session = BIO_get_data(bio);
     bool is_small = size > 0 && size <= ALERT_BYTES;
+    bool over = session->reads && session->answers == 0;
 
     *sent = 0;
     BIO_clear_retry_flags(bio);
-    if (session->number == 0 && session_connection(session)->state == CONNECTION_LINGERING)
+    BIO_set_retry_write(bio);
+    if (session->number != 0 || (over && goes_on(session)))
+        return 0;
+    if (session->reads && !over)
+        session->answers--;
+    if (session_connection(session)->state == CONNECTION_LINGERING)
         *sent = size; /* FIN is sent: an answer to KeyUpdate */
-    else if (session->number == 0 && !(is_small && session->kept_bytes > 0) && wire_flush(session))
+    else if (!over && !(is_small && session->kept_bytes > 0) && wire_flush(session))
         *sent = put(session, bytes, size);
     if (*sent == 0 && session->number == 0 && is_small && keep(session, bytes, size))
         *sent = size;
-    if (*sent == 0)
-        BIO_set_retry_write(bio);
+    if (*sent > 0)
+        BIO_clear_retry_flags(bio);
     return *sent > 0;
 }
 

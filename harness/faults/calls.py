@@ -123,7 +123,7 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
         "BIO_clear_flags", "BIO_get_data", "BIO_set_data", "BIO_set_flags", "BIO_set_init", "BIO_meth_set_ctrl",
         "BIO_meth_set_read_ex", "BIO_meth_set_write_ex", "SSL_CTX_ctrl", "SSL_CTX_set_default_passwd_cb",
         "SSL_CTX_set_default_read_buffer_len", "SSL_CTX_set_options", "SSL_get_error", "SSL_get_key_update_type",
-        "SSL_has_pending", "SSL_is_init_finished", "SSL_set_accept_state", "SSL_set_bio", "SSL_want",
+        "SSL_has_pending", "SSL_is_init_finished", "SSL_set_accept_state", "SSL_set_bio", "SSL_version", "SSL_want",
         "TLS_server_method",
     ),
     "looks at OpenSSL's errors, or empties them": ("ERR_clear_error", "ERR_peek_error", "ERR_reason_error_string"),

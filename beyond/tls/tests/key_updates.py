@@ -69,6 +69,13 @@ class Client:
         """KeyUpdate, which asks for one of the server's; it leaves with the next send."""
         assert self._call("SSL_key_update", self._ssl, ASKS_FOR_ANSWER) == 1
 
+    def updates_alone(self, count: int) -> None:
+        """KeyUpdates without data between them. No library sends them."""
+        for _ in range(count):
+            self.update()
+            assert self._call("SSL_do_handshake", self._ssl) == 1
+        self._flush()
+
     def send(self, data: bytes) -> None:
         for start in range(0, len(data), 1 << 14):
             piece = data[start : start + (1 << 14)]

@@ -401,6 +401,25 @@ def test_a_key_update_while_the_server_lingers(start, trigger):
     assert closed["oversize"] == 1 and sum(closed.values()) == 1
 
 
+@pytest.mark.cause("KeyUpdates that came with one recv are answered in one turn, and all others wait")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_a_turn_answers_so_many_key_updates_and_no_more(start, trigger):
+    server = start("--trigger", trigger)
+    client = Client(server.address, 65536, waiting.PATIENCE)
+    client.send(frame(b"before"))
+    assert client.receive(10) == frame(b"before")
+    before = server.statistics()
+    with server.frozen():
+        client.updates_alone(2000)
+        client.send(frame(b"behind"))
+    assert client.receive(10) == frame(b"behind")
+    assert client.updates == 2000
+    after = server.statistics()
+    assert after["writes"] - before["writes"] >= 2000
+    assert after["waits"] - before["waits"] >= 2000 / 18, "too few turns: each has 16 answers and an echo"
+    client.close()
+
+
 @pytest.mark.cause("renegotiation is let in, or ends the connection")
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_renegotiation_is_refused(start, tmp_path, trigger):
@@ -423,12 +442,13 @@ def test_alerts_that_meet_a_full_socket(start, tmp_path, monkeypatch, trigger):
     monkeypatch.setattr(servers, "program", program_of)
     server = start("--trigger", trigger, environment={"FAULT": "none:*:0:1", "FAULT_SEND_BUFFER": "16384"})
     client = renegotiation.Client(server.address, 4096, waiting.PATIENCE, tmp_path / "keys")
-    for _ in range(3):
-        full = server.statistics()["would_block"]
+    for turn in range(3):
+        before = server.statistics()
         client.renegotiate(3000)
         client.send(frame(b"behind the alerts"))
-        server.wait_statistics(lambda s: s["would_block"] > full, "a full socket")
+        server.wait_statistics(lambda s: s["writes"] > before["writes"], "alerts sent")
         server.at_rest()
+        assert server.statistics()["frames"] == turn, "the alerts have not filled the socket"
         alerts = 0
         while (came := client.receive()) == (renegotiation.ALERT, renegotiation.NO_RENEGOTIATION):
             alerts += 1
