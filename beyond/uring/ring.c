@@ -168,6 +168,11 @@ int ring_submit(struct ring *ring)
     return done(ring, io_uring_submit_and_get_events(&ring->uring));
 }
 
+int ring_try(struct ring *ring, struct error *error)
+{
+    return ring_submit(ring) < 0 && errno != EINTR ? cannot(error, "io_uring_enter", errno) : 0;
+}
+
 bool ring_in_flight(const struct ring *ring)
 {
     return ring->is_open && ring->flying > io_uring_sq_ready(&ring->uring);

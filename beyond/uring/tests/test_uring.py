@@ -31,6 +31,8 @@ pytestmark = [
     ("io_uring_setup", "ENOSYS", "this kernel has no io_uring"),
     ("io_uring_setup", "ENOMEM", "locked memory"),
     ("io_uring_setup", "EINVAL", "Linux 6.1 or newer"),
+    ("io_uring_enter", "EPERM", "kernel.io_uring_disabled"),
+    ("io_uring_enter", "ENOSYS", "this kernel has no io_uring"),
 ))
 def test_one_line_says_why_there_is_no_ring(server_name, call, error, why):
     done = subprocess.run(
