@@ -139,9 +139,10 @@ static bool goes_on(const struct session *session)
 
 /* SSL_read refuses renegotiation by an alert, and does not look whether it has left. What the
  * socket does not take of it OpenSSL forgets, or takes for a record that SSL_write has begun. The
- * peer then finds the next record in the middle of this one. So the end of a record, if it is as
- * small as an alert, is always taken. What does not fit is kept, and leaves before anything else.
- * While something is kept nothing more is received, so one recv(2) bounds it. Test: test_tls.py
+ * peer then finds the next record in the middle of this one. So what SSL_read sends, and an alert
+ * that SSL_write sends first, is always taken. What does not fit is kept, and leaves before all
+ * else. SSL_write repeats its own records. While something is kept nothing more is received, so one
+ * recv(2) bounds it. Test: test_tls.py
  *
  * One recv(2) can bring a thousand KeyUpdates, each of which costs new keys and an answer, and all
  * within one SSL_read. So a turn has a number of answers. When it is used up SSL_read is told that
@@ -150,7 +151,8 @@ static bool goes_on(const struct session *session)
 static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
 {
     struct session *session = BIO_get_data(bio);
-    bool is_small = size > 0 && size <= ALERT_BYTES;
+    bool is_small =
+        size > 0 && size <= ALERT_BYTES && (session->reads || bytes[0] == SSL3_RT_ALERT);
     bool over = session->reads && session->answers == 0;
 
     *sent = 0;
