@@ -1,20 +1,18 @@
 """What loadgen is to the servers of docs/protocol.md, for HTTP: one load, each of whose replies is checked.
 
-usage: python -m soak.http_load PORT SECONDS SEED LOAD
-
 Prints what load.finish() reads of loadgen's results. Exit status: 0, or 3 if a reply was wrong or did not come."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
-import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from suite import steps
+from suite import ending, steps
 from suite.http_peer import HttpPeer, chunks, get, post, post_chunked
 
 ERRORS = 3
@@ -98,9 +96,15 @@ class Peers(threading.Thread):
         peer.close()
 
 
-def main(port: str, seconds: str, seed: str, load: str) -> int:
-    until = time.monotonic() + float(seconds)
-    peers = [Peers(int(port), until, f"{seed}/{i}", load) for i in range(PEERS)]
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="http_load", description=__doc__)
+    parser.add_argument("port", type=int)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("seed")
+    parser.add_argument("load", choices=LOADS)
+    given = parser.parse_args()
+    until = time.monotonic() + given.seconds
+    peers = [Peers(given.port, until, f"{given.seed}/{i}", given.load) for i in range(PEERS)]
     for each in peers:
         each.start()
     for each in peers:
@@ -114,4 +118,4 @@ def main(port: str, seconds: str, seed: str, load: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    ending.run(main, "http_load", unread=1)
