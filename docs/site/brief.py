@@ -1,5 +1,5 @@
 """Shorter pages that say the same: without the tags and the quotes of attributes that HTML lets one leave out, and with
-quotes as they are in text.
+quotes and ">" as they are in text.
 
 A table cell and an item of a list end where the next one begins, or their parent ends; so does a paragraph where any
 block begins, and a caption where the rows begin. Behind a caption, the first row begins the body of the table (HTML
@@ -20,7 +20,7 @@ _AROUND = "(?:div|section|main|details|figure|nav|blockquote|li|td|dd)"  # a par
 _PARAGRAPH = re.compile(rf"\s*</p>(\s*)(?=<(?:{_BLOCKS}\b|/{_AROUND}>))")
 _TAG = re.compile(r"<[a-z][^<>]*>")
 _QUOTED = re.compile(r'="([\w.,/#:%-]+)"(?=[\s>])')
-_TEXT = re.compile(r">[^<>]*&#3[49];[^<>]*<")
+_TEXT = re.compile(r">[^<>]*&(?:#3[49]|gt);[^<>]*<")
 
 
 def brief(html: str) -> str:
@@ -30,4 +30,8 @@ def brief(html: str) -> str:
     html = _BODY.sub(r"\1", html)
     html = _PARAGRAPH.sub(lambda end: "\n" if end[1] else "", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)
-    return _TEXT.sub(lambda text: text[0].replace("&#34;", '"').replace("&#39;", "'"), html)
+    return _TEXT.sub(_as_in_text, html)
+
+
+def _as_in_text(text: re.Match[str]) -> str:
+    return text[0].replace("&#34;", '"').replace("&#39;", "'").replace("&gt;", ">")
