@@ -77,6 +77,13 @@ static int open_landings(struct ring *ring, struct error *error)
     return 0;
 }
 
+/* A filter of system calls may let a program make a ring and then refuse this call. It is made here,
+ * without an entry, so that the server says so before it says that it listens. */
+static int try_to_enter(struct ring *ring, struct error *error)
+{
+    return ring_submit(ring) < 0 && errno != EINTR ? cannot(error, "io_uring_enter", errno) : 0;
+}
+
 /* CLAMP is not asked for: a limit that cuts the queues should be heard of. SUBMIT_ALL: an entry
  * that is refused costs a completion with an error, and those behind it are submitted all the same.
  * A registered descriptor of the ring saves looking it up in every call. */
@@ -92,7 +99,7 @@ int ring_open(struct ring *ring, struct error *error)
         return cannot(error, "io_uring_setup", -result);
     ring->is_open = true;
     (void)io_uring_register_ring_fd(&ring->uring);
-    return open_landings(ring, error);
+    return open_landings(ring, error) < 0 ? -1 : try_to_enter(ring, error);
 }
 
 void ring_close(struct ring *ring)
@@ -166,11 +173,6 @@ int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns)
 int ring_submit(struct ring *ring)
 {
     return done(ring, io_uring_submit_and_get_events(&ring->uring));
-}
-
-int ring_try(struct ring *ring, struct error *error)
-{
-    return ring_submit(ring) < 0 && errno != EINTR ? cannot(error, "io_uring_enter", errno) : 0;
 }
 
 bool ring_in_flight(const struct ring *ring)

@@ -81,10 +81,6 @@ int ring_wait(struct ring *ring, uint64_t deadline_ns, uint64_t now_ns);
 /* The same without waiting. */
 int ring_submit(struct ring *ring);
 
-/* The first submission, while the server starts: a filter of system calls may let a program make a
- * ring and then refuse io_uring_enter(2). Returns 0, or -1 with error filled. */
-int ring_try(struct ring *ring, struct error *error);
-
 /* Does the kernel have an entry whose last completion has not come? */
 bool ring_in_flight(const struct ring *ring);
 

@@ -55,7 +55,7 @@ int mux_open(struct loop *loop, struct error *error)
         return -1;
     if (signal_reading_begin(&mux->signals, &mux->ring) < 0)
         return error_set(error, "io_uring_enter", "", errno);
-    return ring_try(&mux->ring, error);
+    return 0;
 }
 
 static void unqueue(struct mux *mux, struct watch *watch)
