@@ -77,8 +77,8 @@ static int open_landings(struct ring *ring, struct error *error)
     return 0;
 }
 
-/* A filter of system calls may let a program make a ring and then refuse this call. It is made here,
- * without an entry, so that the server says so before it says that it listens. */
+/* A filter of system calls may let a program make a ring and then refuse this call. It is made
+ * here, without an entry, so that the server says so before it says that it listens. */
 static int try_to_enter(struct ring *ring, struct error *error)
 {
     return ring_submit(ring) < 0 && errno != EINTR ? cannot(error, "io_uring_enter", errno) : 0;
