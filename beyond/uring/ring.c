@@ -181,18 +181,13 @@ bool ring_in_flight(const struct ring *ring)
 }
 
 /* What had no room in the queue comes into it only with a call (io_uring_setup(2),
- * IORING_FEAT_NODROP). Those bytes are older than what recv(2) brings now, so they come first. */
-static bool is_empty(struct ring *ring)
-{
-    return io_uring_cq_ready(&ring->uring) == 0 &&
-           (!io_uring_cq_has_overflow(&ring->uring) || ring_submit(ring) <= 0);
-}
-
+ * IORING_FEAT_NODROP). liburing makes it when the queue is empty. Those bytes are older than what
+ * recv(2) brings now, so they come first. */
 bool ring_completion(struct ring *ring, struct completion *completion)
 {
     struct io_uring_cqe *entry;
 
-    if (is_empty(ring) || io_uring_peek_cqe(&ring->uring, &entry) != 0)
+    if (io_uring_peek_cqe(&ring->uring, &entry) != 0)
         return false;
     *completion = (struct completion){
         /* NOLINTNEXTLINE(performance-no-int-to-ptr): the ring's words are numbers */
