@@ -24,6 +24,7 @@ from suite.server import Server
 
 from soak import http_load, load
 from soak.rude import Rude
+from soak.rude_http import RudeHttp
 
 ROUND_SECONDS = 60.0
 LEAST_ROUNDS = 3  # the others are compared with the first
@@ -121,11 +122,12 @@ def sample(server: Counted, began: float) -> Sample:
 def one_round(server: Server, result: Result, seconds: float, seed: int) -> None:
     """Runs load and rude peers for `seconds`, and waits until all of them have gone."""
     loads = load.start(server, seconds, seed)
-    rude = [Rude(server, seed * RUDE_PEERS + i) for i in range(RUDE_PEERS)]
+    kind = RudeHttp if load.speaks_http(server.name) else Rude
+    rude = [kind(server, seed * RUDE_PEERS + i) for i in range(RUDE_PEERS)]
     for each in rude:
         each.start()
     try:
-        checked, wrong = load.finish(server, loads, seconds)
+        checked, wrong = load.finish(loads, seconds)
         result.echoes += checked
         result.wrong += wrong
     finally:
@@ -156,8 +158,9 @@ def run(name: str, minutes: float) -> Result:
     result = Result(name)
     try:
         with tempfile.TemporaryDirectory(prefix="soak-") as root:
-            http_load.make_root(Path(root))
-            of_http = ("--root", root) if servers.OF[name].protocol == "http" else ()
+            of_http = ("--root", root) if load.speaks_http(name) else ()
+            if of_http:
+                http_load.make_root(Path(root))
             with Counted(name, "--drain-timeout", "2", *of_http) as server:
                 soak(server, result, minutes)
                 if server.process.poll() is None:

@@ -29,38 +29,37 @@ LOADS: dict[str, tuple[str, ...]] = {
 CANNOT_RUN, BAD_OPTION, ERRORS = 1, 2, 3
 
 
-def start(server: Server, seconds: float, seed: int) -> list[subprocess.Popen]:
-    """Starts every load in a session of its own, so that Ctrl-C at the terminal reaches only us."""
-    return [
-        subprocess.Popen(
+def start(server: Server, seconds: float, seed: int) -> dict[str, subprocess.Popen]:
+    """Starts every load in a session of its own, so that Ctrl-C at the terminal reaches only us. By their names."""
+    return {
+        name: subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
         )
-        for command in commands(server, f"{seconds:.1f}", str(seed))
-    ]
+        for name, command in commands(server, f"{seconds:.1f}", str(seed)).items()
+    }
 
 
-def speaks_http(server: Server) -> bool:
-    return servers.OF[server.name].protocol == "http"
+def speaks_http(name: str) -> bool:
+    return servers.OF[name].protocol == "http"
 
 
-def commands(server: Server, seconds: str, seed: str) -> list[list[str]]:
+def commands(server: Server, seconds: str, seed: str) -> dict[str, list[str]]:
     port = str(server.address[1])
-    if speaks_http(server):
-        return [[sys.executable, "-m", "soak.http_load", port, seconds, seed, load] for load in http_load.LOADS]
+    if speaks_http(server.name):
+        return {load: [sys.executable, "-m", "soak.http_load", port, seconds, seed, load] for load in http_load.LOADS}
     always = [
         str(servers.program("loadgen")), "--port", port, "--duration", seconds, "--warmup", "0", "--drain", "30",
         "--seed", seed, "--quiet", "--json", "-", *tls.of_loadgen(server.name),
     ]  # fmt: skip
-    return [[*always, *options] for options in LOADS.values()]
+    return {name: [*always, *options] for name, options in LOADS.items()}
 
 
-def finish(server: Server, loads: list[subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
+def finish(loads: dict[str, subprocess.Popen], seconds: float) -> tuple[int, list[str]]:
     """Waits until the loads end. Returns how many echoes they checked, and what was wrong."""
     checked = 0
     wrong = []
-    names = list(http_load.LOADS) if speaks_http(server) else list(LOADS)
-    for name, process in zip(names, loads):
+    for name, process in loads.items():
         try:
             out, errors = process.communicate(timeout=seconds + 120)
         except subprocess.TimeoutExpired:
@@ -80,8 +79,8 @@ def finish(server: Server, loads: list[subprocess.Popen], seconds: float) -> tup
     return checked, wrong
 
 
-def end(loads: list[subprocess.Popen]) -> None:
-    for process in loads:
+def end(loads: dict[str, subprocess.Popen]) -> None:
+    for process in loads.values():
         if process.poll() is None:
             process.kill()
         process.communicate()

@@ -7,11 +7,9 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 
-from soak import rude_http
-from suite import servers, steps
+from suite import steps
 from suite.adversaries import garbage, what_is_due
 from suite.frames import frame, header
-from suite.http_peer import HttpPeer
 from suite.peer import Peer
 from suite.server import Server
 
@@ -89,6 +87,9 @@ WAYS: tuple[Callable[[Peer, random.Random], int], ...] = (
 class Rude(threading.Thread):
     """Comes and goes until somebody calls end(). `failure` is what it found wrong, or None. `visits`: by way."""
 
+    peer: type[Peer] = Peer
+    ways: tuple[Callable, ...] = WAYS
+
     def __init__(self, server: Server, seed: int):
         super().__init__(daemon=True)
         self.server = server
@@ -99,14 +100,11 @@ class Rude(threading.Thread):
         self.failure: str | None = None
 
     def run(self) -> None:
-        http = servers.OF[self.server.name].protocol == "http"
-        kind: type[Peer] = HttpPeer if http else Peer
-        ways: tuple[Callable, ...] = rude_http.WAYS if http else WAYS
         while not self.over.is_set():
-            way = self.dice.choice(ways)
+            way = self.dice.choice(self.ways)
             receive_buffer = self.dice.choice((None, 4096))  # a small buffer makes the server's sends short
             try:
-                self.checked += way(kind(self.server.address, way.__name__, receive_buffer), self.dice)
+                self.checked += way(self.peer(self.server.address, way.__name__, receive_buffer), self.dice)
                 self.visits[way.__name__] += 1
             except (AssertionError, OSError) as error:
                 self.failure = f"a rude peer ({way.__name__}): {error}"

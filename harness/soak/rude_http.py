@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from soak.http_load import BODIES
+from soak.rude import Rude, leave_at_once
 from suite.http_peer import HttpPeer, chunks, get, post, post_chunked
 
 
@@ -79,14 +80,11 @@ def reset_with_replies_unread(peer: HttpPeer, dice: random.Random) -> int:
     return 0
 
 
-def leave_at_once(peer: HttpPeer, dice: random.Random) -> int:
-    if dice.random() < 0.5:
-        peer.reset()
-    else:
-        peer.close()
-    return 0
-
-
 WAYS: tuple[Callable[[HttpPeer, random.Random], int], ...] = (
     half_close, read_late, refused, oversize, reset_in_a_request, reset_with_replies_unread, leave_at_once,
 )
+
+
+class RudeHttp(Rude):
+    peer = HttpPeer
+    ways = WAYS

@@ -13,12 +13,13 @@ import pytest
 
 from soak import http_load, rude_http
 from soak.__main__ import Result
+from soak.rude import leave_at_once
 from suite import servers
 from suite.http_peer import HttpPeer
 from suite.server import Server
 
 ALL = (*http_load.LOADS.values(), *rude_http.WAYS)
-LEAVE = (rude_http.reset_in_a_request, rude_http.reset_with_replies_unread, rude_http.leave_at_once)
+LEAVE = (rude_http.reset_in_a_request, rude_http.reset_with_replies_unread, leave_at_once)
 
 
 @pytest.mark.parametrize("way", ALL, ids=lambda way: way.__name__)
