@@ -33,6 +33,7 @@ class Requests(Traffic):
 
     options = (*Traffic.options, "--root", "{root}")
     errors = 1  # the peer that sends a bad request
+    prepare = staticmethod(make_root)
 
     def run(self) -> None:
         self.run_steps(
@@ -81,19 +82,13 @@ class Requests(Traffic):
 
     def _stuck_file(self, name: str) -> Client:
         """A peer that asks for a large file and for an echo behind it, and does not read until the server waits."""
-        before = self.server.statistics()
-        ended_before = sum(before["closed"].values()) + before["refused"]
-        client = self.server.connect(name, receive_buffer=4096)
         echo = self.server.wire.reply(b"behind")
         refusals = tuple(each + echo for each in REFUSALS)
-        client.ask(get("/large") + post(b"behind"), reply_of(LARGE) + echo, refusals)
 
-        def over(statistics: dict) -> bool:
-            ended = sum(statistics["closed"].values()) + statistics["refused"] > ended_before
-            return ended or statistics["interest_changes"] > before["interest_changes"] or self._is_refused(client)
+        def ask(client: Client) -> None:
+            client.ask(get("/large") + post(b"behind"), reply_of(LARGE) + echo, refusals)
 
-        self.server.wait_statistics(over, "a file that is stuck")
-        return client
+        return self._not_reading(name, ask, "interest_changes", self._is_refused)
 
     @staticmethod
     def _is_refused(client: Client) -> bool:
@@ -137,6 +132,7 @@ class Stages(Timeouts):
         *("--root", "{root}"),
         *(("--bind", "::1") if not kernel.NO_IPV6 else ()),
     )
+    prepare = staticmethod(make_root)
 
     def run(self) -> None:
         server = self.server

@@ -288,6 +288,10 @@ class Scenario:
         server.address = (said[1], int(said[2]))
 
     @staticmethod
+    def prepare(root: Path) -> None:
+        """Makes the files that the server serves."""
+
+    @staticmethod
     def first(server: Subject) -> str:
         """The server's first line, or "" if it ended without one."""
         return server.ready_line()
@@ -371,19 +375,27 @@ class Traffic(Scenario):
         client.half_close()
         client.collect_end()
 
+    def _not_reading(
+        self, name: str, send: Callable[[Client], None], count: str, over: Callable[[Client], bool] = lambda _: False
+    ) -> Client:
+        """A peer that sends and does not read, until the server has counted that, or a connection has ended."""
+        before = self.server.statistics()
+        client = self.server.connect(name, receive_buffer=4096)
+        send(client)
+
+        def ended(statistics: dict) -> int:
+            return sum(statistics["closed"].values()) + statistics["refused"]
+
+        def noticed(statistics: dict) -> bool:
+            return statistics[count] > before[count] or ended(statistics) > ended(before) or over(client)
+
+        self.server.wait_statistics(noticed, f"a peer that does not read, in {count}")
+        return client
+
     def _flood(self, name: str) -> Client:
         """A peer that sends and does not read, until the server pauses reading from it."""
-        before = self.server.statistics()
-        ended_before = sum(before["closed"].values()) + before["refused"]
-        client = self.server.connect(name, receive_buffer=4096)
-        client.send_frames(*(payload(10_000, (name, i)) for i in range(20)))
-
-        def over(statistics: dict) -> bool:
-            ended = sum(statistics["closed"].values()) + statistics["refused"]
-            return statistics["pauses"] > before["pauses"] or ended > ended_before
-
-        self.server.wait_statistics(over, "a pause")
-        return client
+        frames = [payload(10_000, (name, i)) for i in range(20)]
+        return self._not_reading(name, lambda client: client.send_frames(*frames), "pauses")
 
     def back_pressure(self) -> None:
         """a peer that first does not read and then reads everything: pause and resume"""

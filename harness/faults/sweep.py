@@ -186,6 +186,18 @@ def sweep(where: Map, pool: ProcessPoolExecutor) -> Tally:
     return tally
 
 
+def share(where: Map, first: int, each: int) -> list[str]:
+    """Runs and judges every `each`-th pair from the `first` on, of the first call at each site. Returns what broke."""
+    pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
+    assert len(pairs) > 100
+    findings = []
+    for pair, run in map(visit, pairs[first::each]):
+        _, wrong = trial.judge(run, where.names, pair.scenario, pair)
+        if wrong:
+            findings.append(describe(Finding.of(where, pair, run, wrong)))
+    return findings
+
+
 def repeat_command(pair: Pair) -> str:
     words: list[str] = []
     each: Pair | None = pair

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from faults import calls, requests, scenarios, sites, wire
+from faults import calls, scenarios, sites, wire
 from faults.scenario import Broken, Gone, Scenario, Subject
 from faults.sites import Report, Site
 from suite import servers, tls
@@ -87,7 +87,7 @@ def play(program: Path, scenario: str, fault: str = "") -> Run:
         paths = {"stats": directory / "stats", "root": directory / "root"}
         options = [*secure, *(each.format(**paths) for each in played.options)]
         options += played.over_tls if secure else ()
-        requests.make_root(paths["root"])
+        played.prepare(paths["root"])
         environment = {
             "FAULT": fault or "none:*:0:1",
             "FAULT_REPORT": str(directory / "report"),

@@ -21,13 +21,7 @@ def test_a_share_of_the_sweep() -> None:
         pytest.skip(f"http: {reason}")
     sweep.check_complete(["http"])
     where = sweep.count("http", ["requests"], times=1)
-    pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
-    findings = []
-    for pair, run in map(sweep.visit, pairs[::SHARE]):
-        _, wrong = trial.judge(run, where.names, pair.scenario, pair)
-        if wrong:
-            findings.append(sweep.describe(sweep.Finding.of(where, pair, run, wrong)))
-    assert len(pairs) > 100
+    findings = sweep.share(where, 0, SHARE)
     assert not findings, "\n".join(["", *findings])
 
 

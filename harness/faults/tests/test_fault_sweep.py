@@ -61,14 +61,7 @@ def some_pair(where: sweep.Map, call: str, fault: str, function: str) -> trial.P
 
 @pytest.mark.cause("a call's failure is not looked at, or handled wrongly: the finding says which")
 def test_a_share_of_the_sweep(where, server_name):
-    pairs = [pair for site in where.sites for pair in where.pairs(site, each_call=False)]
-    findings = []
-    for pair in pairs[servers.FRAMES.index(server_name) :: SHARE]:
-        pair, run = sweep.visit(pair)
-        _, wrong = trial.judge(run, where.names, pair.scenario, pair)
-        if wrong:
-            findings.append(sweep.describe(sweep.Finding.of(where, pair, run, wrong)))
-    assert len(pairs) > 100
+    findings = sweep.share(where, servers.FRAMES.index(server_name), SHARE)
     assert not findings, "\n".join(["", *findings])
 
 
