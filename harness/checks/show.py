@@ -129,8 +129,12 @@ def highlighted(text: str) -> str:
 # -- where it is shown -----------------------------------------------------------------------------
 
 
+def on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None: closed
+
+
 def colourful() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
+    return on_terminal() and os.environ.get("TERM") != "dumb" and "NO_COLOR" not in os.environ
 
 
 def columns() -> int | None:
@@ -138,19 +142,20 @@ def columns() -> int | None:
     asked = os.environ.get("COLUMNS", "")
     if asked.isdecimal() and int(asked) > 0:
         return int(asked)
-    return os.get_terminal_size(sys.stdout.fileno()).columns or 80 if sys.stdout.isatty() else None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or 80 if on_terminal() else None
 
 
 def put(text: str) -> None:
     """Through a pager on a terminal (less leaves at once what fits on the screen), else as it is."""
     pager = shlex.split(os.environ.get("PAGER") or "less")
-    if sys.stdout.isatty() and shutil.which(pager[0]):
+    if on_terminal() and shutil.which(pager[0]):
         environment = {"LESS": "FRX", "LESSCHARSET": "utf-8", **os.environ}
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the pager
         subprocess.run(pager, input=text.encode(), env=environment)
         return
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+    if sys.stdout is not None:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

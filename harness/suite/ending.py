@@ -22,8 +22,19 @@ class _Output(io.FileIO):
             raise
 
 
+def fill_streams() -> None:
+    """Puts /dev/null where a standard stream was closed, or the next file that is opened would get its number and what
+    a child prints. As common/standard_streams.c does: only for reading, so that nobody who writes there believes it."""
+    for stream in range(3):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDONLY), True)  # the lowest free number: this one
+
+
 def name_output() -> None:
     """From here on an error of standard output says that it is one."""
+    fill_streams()
     out = sys.stdout
     if not isinstance(out, io.TextIOWrapper):  # closed, or a test has taken its place
         return

@@ -85,13 +85,39 @@ def test_a_trace_that_cannot_be_printed() -> None:
     assert into_closed_pipe("tracing", *words) == (0, "")
 
 
-def test_a_closed_output_is_none() -> None:
-    """`>&-`: nothing is printed, and nothing is said of it."""
+def closed(streams: str, *command: str) -> tuple[int, str]:
     done = subprocess.run(
-        ["sh", "-c", 'exec "$@" >&-', "sh", *module.command("tracing")],
-        env=module.environment(), cwd=servers.ROOT, stderr=subprocess.PIPE, text=True, timeout=100,
+        ["sh", "-c", f'exec "$@" {streams}', "sh", *command], env=module.environment(PYTHONPATH=PATHS),
+        cwd=servers.ROOT, stderr=subprocess.PIPE, text=True, timeout=100,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (2, "")
+    return done.returncode, done.stderr
+
+
+@each
+def test_a_closed_output_is_none(name: str, words: tuple[str, ...]) -> None:
+    """`>&-`: nothing is printed, and nothing is said of it. Python's argparse tells its help on standard error then."""
+    usage = 2 if name == "tracing" and not words else 0  # which scripts there are
+    status, said = closed(">&-", *module.command(name, *words))
+    assert status == usage
+    assert not said or words == HELP and said.startswith("usage:")
+
+
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_stream(streams: str, tmp_path: Path) -> None:
+    """Nor does what a child prints end up in a file that was opened later."""
+    opened = tmp_path / "opened"
+    program = (
+        "from suite import ending\nimport os, subprocess\n"
+        "def main():\n"
+        f"    with open({str(opened)!r}, 'w') as file:\n"
+        "        file.write(str(file.fileno()))\n"
+        "        file.flush()\n"
+        "        return subprocess.run(['sh', '-c', 'echo printed; echo told >&2'], stderr=None).returncode and 0\n"
+        "ending.run(main, 'x')"
+    )
+    status, _ = closed(streams, sys.executable, "-c", program)
+    assert status == 0
+    assert opened.read_text().isdigit() and int(opened.read_text()) > 2
 
 
 def test_an_error_of_something_else_is_not_taken_for_one_of_the_output() -> None:
