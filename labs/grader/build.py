@@ -37,7 +37,9 @@ PATIENCE = 600.0  # seconds, on a machine that does nothing for us
 MOST_LINES = 12  # of the compiler, that are shown
 DIRECTIVE = re.compile(rb"^[ \t\f\v]*(?:#|%:)[ \t\f\v]*(line\b|pragma\b(?![ \t\f\v]+once\b)|\d+)", re.MULTILINE)
 PRAGMA = re.compile(r"^#pragma (?!once\b|STDC\b)", re.MULTILINE)
-MARKER = re.compile(r'^# \d+ "([^"]*)"')
+MARKER = re.compile(r'^# \d+ "([^"]*)"((?: \d)*)')
+BEFORE = ("<command-line>", "<command line>")  # the last that the preprocessor reads before the file itself
+ENTERS, RETURNS, OF_THE_SYSTEM = "1", "2", " 3"  # flags of a marker; what a macro of <stddef.h> has left is " 3 4"
 
 
 @dataclass
@@ -201,6 +203,8 @@ def _silences(submission: Submission, lab: Lab, preprocessed: Mapping[str, bytes
         text = preprocessed[_preprocessed(each)].decode(errors="replace")
         if any(PRAGMA.search(part) for part in _own_parts(text)):
             return f"{each.path}: _Pragma can switch warnings off, so it may not be there"
+        if _poses(text):
+            return f"{each.path}: it says that it is another file, or a header of the system, where warnings are off"
     return ""
 
 
@@ -211,6 +215,26 @@ def _plain(source: bytes) -> bytes:
     joined = re.sub(rb"\\[ \t\f\v]*\n", b"", source)
     strings_or_comments = rb"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
     return re.sub(strings_or_comments, lambda m: b" " if m[0][:1] == b"/" else m[0], joined, flags=re.DOTALL)
+
+
+def _poses(preprocessed: str) -> bool:
+    """_plain() is not the compiler: in `__has_include(</*>)` no comment begins. So what a directive has done is looked
+    for in the markers, too: where the preprocessor enters no file and returns to none, the name stays."""
+    at: list[str] = []
+    begun = False
+    for name, flags in (found.groups() for found in map(MARKER.match, preprocessed.split("\n")) if found):
+        handed = "/handed/" in name
+        if not at:
+            at, begun = ([name] if begun and handed else []), begun or name in BEFORE
+        elif ENTERS in flags:
+            at.append(name)
+        elif RETURNS in flags:
+            at.pop()
+        elif name != at[-1]:
+            return True
+        if handed and len(at) > 1 and flags == OF_THE_SYSTEM:  # the first file cannot say so of itself
+            return True
+    return False
 
 
 def _own_parts(preprocessed: str) -> Iterator[str]:

@@ -37,6 +37,25 @@ ESCAPES = r"""
 #define PASTE(a, b) a##b
 PASTE(_Pra, gma)("GCC diagnostic ignored \"-Wconversion\"")
 """
+# No comment begins in a header's name. Whoever takes comments out by hand sees nothing up to the last line.
+UNSEEN = """
+#if __INCLUDE_LEVEL__ == 0 && !__has_include(</*>)
+#include "frame.c"
+#endif
+#if __INCLUDE_LEVEL__
+#pragma GCC system_header
+int hidden(long x);
+int hidden(long x) { return x; }
+#endif
+// */
+"""
+UNSEEN_LINE = """
+#if !__has_include(</*>)
+#line 1 "/usr/include/stdio.h"
+_Pragma("GCC diagnostic ignored \\"-Wconversion\\"")
+#endif
+// */
+"""
 
 
 def take(path: Path) -> submission.Submission:
@@ -276,10 +295,16 @@ def test_the_solution_compiles_without_a_word(of, right):
     ("\nextern int x;\r#pragma GCC diagnostic ignored \"-Wall\"\n", "'#pragma' can switch warnings off"),
     ("\n\f#line 1 \"/usr/include/stdio.h\"\n", "'#line' can switch warnings off"),
     (ESCAPES, "_Pragma can switch warnings off"),
+    (UNSEEN_LINE, "it says that it is another file"),
 ))  # fmt: skip
 def test_a_warning_costs_the_points_of_the_build_and_no_trick_hides_it(more, came, right):
     item, program = built(right + more)
     assert item.points == 0 and came in item.came and program is not None
+
+
+def test_a_file_that_includes_itself_as_a_header_of_the_system(right):
+    item, program = built("#if __INCLUDE_LEVEL__ == 0\n" + right + "#endif\n" + UNSEEN)
+    assert item.points == 0 and "it says that it is another file" in item.came and program is not None
 
 
 def test_a_directive_behind_a_byte_order_mark_is_one(right):
