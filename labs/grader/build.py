@@ -21,6 +21,7 @@ from labkit.lab import PARTS, HandIn, Lab
 from labkit.protocol import Protocol
 from suite import kernel
 
+from grader import scratch
 from grader.host import HostFault, Launch
 from grader.level import Level
 from grader.profile import COMPILER
@@ -115,6 +116,8 @@ def _compile(lab: Lab, given: Path, handed: Path, level: Level, place: Path) -> 
             raise _Failed(f"the compiler was stopped: {compiler.killed_because}")
         out, err = compiler.output()
     said = err.decode(errors="replace")
+    if status != 0 and level.why_weak:  # otherwise it writes to memory
+        scratch.must_hold(place, COMPILER.folder)
     if status != 0:
         raise _Failed(_shown(said) or f"the compiler ended with status {status}, without a word")
     return _unpacked(out, lab), said

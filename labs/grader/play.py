@@ -19,7 +19,7 @@ from suite.protocol import ECHO, Protocol
 from suite.script import OF_LABS, Action, Script, load
 from suite.strace import faults
 
-from grader import telling
+from grader import scratch, telling
 from grader.host import Host, HostFault, Launch, Refused
 from grader.result import Outcome
 from grader.stillness import SILENCE, STOPPED, Stillness, cpu_seconds, rests, stays_asleep, stopped
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 # A program that has answered all, and has then used so many seconds of processor time, or made calls that strace needs
 # so many bytes for, or slept and woken up again so many times, does not fall asleep.
 BUSY, TRACED, RESTLESS = 0.3, 1 << 20, 50
+TRACE = 64 << 10  # bytes that must be left when strace has written its lines
 KNOWN = 10  # once that is known, a part of it is enough
 MUCH_TRACE = 5 << 20  # bytes of strace's lines while something is due, and nothing moves
 LONGEST = 4  # times the patience with one wait, for all waits of a script
@@ -470,7 +471,10 @@ def play_script(
     with tempfile.TemporaryDirectory(prefix="play-") as folder:
         trace = Path(folder) / "trace" if traced(script) else None
         launch = Launch((*options(script, protocol), *more), trace, faults(script))
-        return _played(host, program, script, protocol, launch)
+        outcome = _played(host, program, script, protocol, launch)
+        if trace is not None:  # strace drops in silence what it cannot write
+            scratch.must_hold(trace.parent, TRACE)
+        return outcome
 
 
 class _NoPort(Exception):

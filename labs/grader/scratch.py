@@ -13,8 +13,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from grader.host import HostFault
+
 PREFIX = "lab-grader-"
 LOCK = "lock"
+
+
+def must_hold(folder: Path, needed: int) -> None:
+    """Whoever writes there and says nothing of errors may have lost what it wrote."""
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < needed:
+        raise HostFault(f"{tempfile.gettempdir()}: no space is left on the device")
 
 
 @contextlib.contextmanager

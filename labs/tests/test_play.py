@@ -200,6 +200,15 @@ def test_a_fault_is_found(server, tmp_path, fault, actions, expected, came):
 
 
 @needs.to_trace
+def test_a_trace_that_the_disk_had_no_room_for_is_no_servers_fault(server, tmp_path, monkeypatch):
+    """strace says nothing of what it cannot write, so calls would be missing."""
+    full = os.statvfs_result((4096, 4096, 9, 9, 0, 9, 9, 9, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: full)
+    assert played(server("none"), tmp_path, ONE).passed
+    with pytest.raises(HostFault, match="no space is left"):
+        played(server("none"), tmp_path, [*ONE, {"do": "expect_calls", "name": "recv", "least": 1}])
+
+
 def test_who_stops_itself_under_strace_is_found(server, tmp_path):
     outcome = played(server("stops"), tmp_path, [*ONE, {"do": "count"}])
     assert not outcome.passed and "it has stopped itself" in outcome.came and not outcome.noisy, outcome
