@@ -97,7 +97,7 @@ def _grade(options: argparse.Namespace) -> int:
     lab = labs.load(options.lab)
     why = _not_gradable(options.dir)
     if why:
-        print(f"DIR={options.dir}: {why}", file=sys.stderr)
+        print(report_text.in_a_line(f"DIR={options.dir}: {why}"), file=sys.stderr)
         return 2
     order = _order(lab, options, options.dir, options.out)
     began = time.monotonic()
@@ -135,7 +135,7 @@ def _grade_all(options: argparse.Namespace) -> int:
     orders = [_order(lab, options, source, out / submission_name(source)) for source in sources]
     why = _collision(orders, out) if orders else "there is nothing to grade"
     if why:
-        print(f"DIRS={options.dirs}: {why}", file=sys.stderr)
+        print(report_text.in_a_line(f"DIRS={options.dirs}: {why}"), file=sys.stderr)
         return 2
     found = level.find()
     print(f"{len(orders)} submissions, {options.jobs} at a time; sandbox: {found.name}", flush=True)
@@ -143,7 +143,7 @@ def _grade_all(options: argparse.Namespace) -> int:
     def one(order: Order) -> Result:
         result = run(order, found)
         points = f"not graded: {result.fault}" if result.fault else f"{result.points} of 100"
-        print(f"{order.name}: {points}", flush=True)
+        print(report_text.in_a_line(f"{order.name}: {points}"), flush=True)
         return result
 
     with ThreadPoolExecutor(options.jobs) as pool:
@@ -163,8 +163,7 @@ def _sources(pattern: str) -> list[Path]:
     for path in map(Path, sorted(glob.glob(pattern))):
         why = _not_gradable(path)
         if why:
-            shown = report_text.plain(str(path)).replace("\n", r"\n")
-            print(f"{shown}: skipped: {why}", file=sys.stderr)
+            print(f"{report_text.in_a_line(str(path))}: skipped: {why}", file=sys.stderr)
         else:
             found.append(path)
     return found

@@ -25,6 +25,11 @@ def plain(text: str) -> str:
     return CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
+def in_a_line(text: str) -> str:
+    """A name must not look like a line of the grader's either."""
+    return plain(text).replace("\n", r"\n")
+
+
 def line(item: Item) -> str:
     title = textwrap.shorten(f"{item.name}: {item.title}", WIDTH, placeholder=" …")
     return f"{'pass' if item.passed else 'FAIL'}  {item.points:>3} of {item.of:<3} {title}"
@@ -33,12 +38,13 @@ def line(item: Item) -> str:
 def report(result: Result) -> str:
     """The table of the items, why each of them failed, and the table of the parts."""
     head = f"Lab {result.lab}, {result.title}: {result.submission}"
-    lines = [plain(head + (f", variant {result.variant}" if result.variant else "")), f"sandbox: {result.sandbox}", ""]
+    variant = f", variant {result.variant}" if result.variant else ""
+    lines = [in_a_line(head + variant), f"sandbox: {result.sandbox}", ""]
     for part, name in WORDS.items():
         items = [item for item in result.items if item.part == part]
         lines += [name, *(f"  {line(item)}" for item in items), ""] if items else []
     lines += [text for item in result.items if not item.passed for text in failure(item)]
-    lines += [*(f"note: {plain(note)}" for note in result.notes), ""] if result.notes else []
+    lines += [*(f"note: {in_a_line(note)}" for note in result.notes), ""] if result.notes else []
     if result.fault:
         lines += [f"NOT GRADED: {result.fault}", "No points are taken: this is not the submission's fault."]
         return "\n".join(lines)
