@@ -44,6 +44,11 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        if error.filename == ending.STANDARD_OUTPUT:
+            raise
+        print(report_text.in_a_line(f"{error.filename}: {error.strerror}"), file=sys.stderr)
+        return 1
     except signals.Ended as ended:
         print(ended, file=sys.stderr)
         return ended.status
@@ -117,9 +122,12 @@ def _order(lab: labs.Lab, options: argparse.Namespace, source: Path, out: Path |
 
 def _not_gradable(source: Path) -> str:
     """Why not; empty if it can be graded."""
-    if source.is_dir() or source.is_file() and is_archive(source.name):
-        return ""
-    return f"is neither a directory nor one of {', '.join(ARCHIVES)}" if source.exists() else "is not there"
+    try:
+        if source.is_dir() or source.is_file() and is_archive(source.name):
+            return ""
+        return f"is neither a directory nor one of {', '.join(ARCHIVES)}" if source.exists() else "is not there"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
 
 
 # -- a class ---------------------------------------------------------------------------------------------------
@@ -151,7 +159,8 @@ def _grade_all(options: argparse.Namespace) -> int:
     _write(out / "class.csv", report_csv.convert(results))
     _write(out / "junit.xml", report_junit.convert(results))
     for order, result in zip(orders, results):
-        _write(order.out / "report.txt", report_text.report(result) + "\n")
+        if order.out.is_dir():  # otherwise its fault says why there is none
+            _write(order.out / "report.txt", report_text.report(result) + "\n")
     faults = sum(bool(result.fault) for result in results)
     print(f"{out}/class.csv" + (f"; {faults} not graded" if faults else ""))
     return 1 if faults else 0

@@ -83,8 +83,12 @@ class Result:
         """Whoever reads it finds the one before or this one, never a part."""
         new = folder / f"{FILE}.new"
         text = json.dumps(self.as_json(), indent=1, ensure_ascii=False)
-        new.write_text(text.encode("utf-8", "backslashreplace").decode() + "\n", encoding="utf-8")
-        os.replace(new, folder / FILE)
+        try:
+            new.write_text(text.encode("utf-8", "backslashreplace").decode() + "\n", encoding="utf-8")
+            os.replace(new, folder / FILE)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(folder / FILE)) from None
 
 
 class BadResult(Exception):

@@ -45,8 +45,12 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
     """The result is in order.out, too. What the grader itself prints goes to standard error."""
     if signals.came:  # meanwhile, in another thread
         raise signals.Ended(signals.came[0])
-    order.out.mkdir(parents=True, exist_ok=True)
-    (order.out / FILE).unlink(missing_ok=True)
+    try:
+        order.out.mkdir(parents=True, exist_ok=True)
+        (order.out / FILE).unlink(missing_ok=True)
+    except OSError as error:  # the others of the class are graded nevertheless
+        fault = f"{error.filename}: {error.strerror}"
+        return Result(order.lab.number, order.word, order.name, level.name, title=order.lab.title, fault=fault)
     command = [
         *level.network, sys.executable, "-m", "grader", "cell", *(["--progress"] if progress else []),
         "--", str(order.lab.number), order.word, str(order.source),  # a name may begin with '-'
@@ -59,11 +63,19 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
         result = Result(order.lab.number, order.word, order.name, level.name, title=order.lab.title)
     if not result.complete and not result.fault:
         result.fault = f"the grader ended with status {status}: {lines[-1] if lines else 'it said nothing'}"
-        result.save(order.out)
+        _save(result, order.out)
     if result.fault and lines:
         sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()
     return result
+
+
+def _save(result: Result, out: Path) -> None:
+    """If there is no room for it: a part of a result, which has points and no fault, is no result."""
+    try:
+        result.save(out)
+    except OSError:
+        (out / FILE).unlink(missing_ok=True)
 
 
 def _cell(command: list[str]) -> tuple[int, list[str]]:

@@ -21,6 +21,8 @@ from typing import IO, Any
 
 from labkit.lab import Lab
 
+from grader.host import HostFault
+
 ANSWERS = "answers.toml"
 OWN = "own"
 MOST_SCRIPTS = 12
@@ -51,6 +53,10 @@ class _Refused(Exception):
 
 
 def take(source: Path, lab: Lab) -> Submission:
+    try:
+        os.close(os.open(source, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:  # whoever grades has no right to it, or has moved it: that is no 0
+        raise HostFault(f"{source}: {error.strerror}") from None
     taken = Submission()
     wanted = {each.path for each in lab.files} | {ANSWERS}
     try:

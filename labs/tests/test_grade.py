@@ -450,6 +450,7 @@ def run(*words: str) -> subprocess.CompletedProcess:
     (("grade", "--lab", "1", "--dir", "/etc/passwd"), "DIR=/etc/passwd: is neither a directory nor one of .zip,"),
     (("grade", "--lab", "99", "--dir", "/tmp"), "LAB=99: there is no such lab"),
     (("grade", "--lab", "x", "--dir", "/tmp"), "LAB='x': a lab has a number"),
+    (("grade", "--lab", "1", "--dir", "a" * 300), "cannot be looked at: File name too long"),
     (("grade-all", "--lab", "1", "--dirs", "/nowhere/*"), "DIRS=/nowhere/*: there is nothing to grade"),
     (("grade-all", "--lab", "1", "--dirs", "/tm*", "--jobs", "0"), "JOBS=0: at least 1"),
 ))  # fmt: skip
@@ -467,6 +468,51 @@ def test_a_grader_that_dies_is_a_fault_and_no_0(tmp_path):
     result = session.run(one, level.Level("", ("sh", "-c", "echo out of memory >&2; exit 137", "--")))
     assert result.fault == "the grader ended with status 137: out of memory" and one.word == "autumn-alice"
     assert json.loads((one.out / FILE).read_text())["points"] is None
+
+
+@pytest.mark.parametrize("out", ("/dev/full", "/dev/full/x", "/proc/x"))
+def test_a_place_that_takes_no_result_is_told_without_a_traceback(out, tmp_path):
+    done = run("grade", "--lab", "1", "--dir", str(tmp_path), "--out", out)
+    assert done.returncode == 1 and done.stderr.startswith(f"{out}/junit.xml: ") and done.stderr.count("\n") == 1
+    assert f"NOT GRADED: {out}: " in done.stdout
+
+
+def test_a_class_goes_on_though_one_result_has_no_place(tmp_path, capsys):
+    for name in ("alice", "bob"):
+        (tmp_path / "class" / name).mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "alice").symlink_to("/nowhere/alice")
+    words = ["--dirs", f"{tmp_path}/class/*", "--out", str(tmp_path / "out")]
+    assert command.main(["grade-all", "--lab", "1", *words]) == 1
+    said = capsys.readouterr().out
+    assert f"alice: not graded: {tmp_path}/out/alice: " in said and "bob: 0 of 100\n" in said
+    assert (tmp_path / "out" / "class.csv").read_text().count("\n") == 3
+    assert (tmp_path / "out" / "bob" / "report.txt").exists()
+
+
+def test_a_full_disk_leaves_no_part_of_a_result(tmp_path, monkeypatch):
+    """A part has points, and no fault."""
+    one = order(tmp_path)
+    Result(1, "", "alice", "bubblewrap", [Item("x", "build", "x", 5, 5, True)]).save(tmp_path)
+
+    def cell(_: object) -> tuple[int, list[str]]:
+        os.replace(tmp_path / FILE, one.out / FILE)
+        monkeypatch.setattr(Path, "write_text", no_space)
+        return 1, ["OSError: No space left on device"]
+
+    def no_space(path: Path, *_: object, **__: object) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(session, "_cell", cell)
+    result = session.run(one, FOUND)
+    assert result.fault == "the grader ended with status 1: OSError: No space left on device"
+    assert not list(one.out.iterdir())
+
+
+def test_what_cannot_be_opened_is_no_0(tmp_path):
+    result = session.run(order(tmp_path), FOUND)
+    assert result.fault == f"{tmp_path}/alice: No such file or directory" and not result.items
 
 
 def test_a_class_goes_on_after_a_fault(tmp_path, monkeypatch, capsys):
@@ -522,8 +568,11 @@ def test_a_place_for_results_that_is_taken_is_told_before_anything_is_graded(tmp
     assert f"{tmp_path}/out/class.csv: is a directory" in capsys.readouterr().err
 
 
-def test_names_of_any_bytes(tmp_path, monkeypatch):
+def test_names_of_any_bytes(tmp_path, monkeypatch, capsys):
     assert class_of(tmp_path, monkeypatch, b"-bob", b"no\xffutf8", b"line\r\nend", b"\t=1+1") == 0
+    said = capsys.readouterr().out
+    assert said.count("\n") == 6 and "line\\r\\nend: 5 of 100" in said  # nobody's name is a line of another
+    assert (tmp_path / "out" / "line\r\nend" / "report.txt").read_text().startswith("Lab 1, : line\\r\\nend")
     rows = (tmp_path / "out" / "class.csv").read_bytes().split(b"\n")
     names = [row.split(b",")[0] for row in rows[1:-1]]
     assert sorted(names) == [b"'-bob", b"'\\t=1+1", b"line\\r\\nend", b"no\\udcffutf8"]
