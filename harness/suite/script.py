@@ -86,7 +86,9 @@ MOST_ACTIONS = 300
 MOST_PEERS = 256
 MOST_BYTES = 32 << 20  # that all peers send
 MOST_SECONDS = 5.0
-MOST_WAITING = 12.0  # seconds that a script waits for timeouts, in all
+SLEEPS = 0.1  # seconds that it takes to see that the server sleeps
+SEE_THAT_IT_SLEEPS = ("count", "expect_asleep", "expect_calls")
+MOST_WAITING = 12.0  # seconds that a script waits, in all
 MOST_WAITING_OF_ALL = 24.0  # and that all own tests of a student wait: each is played on some ten programs
 SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGCHLD", "SIGURG", "SIGWINCH")
 ERRORS = (
@@ -165,9 +167,10 @@ class Script:
 
     @property
     def waits(self) -> float:
-        """Seconds, for timeouts."""
-        times = sum(action.do in ("stall", "idle") for action in self.actions)
-        return times * max(self.idle_timeout, self.max_lifetime)
+        """Seconds, for timeouts and until the server sleeps."""
+        timeouts = sum(action.do in ("stall", "idle") for action in self.actions)
+        sleeps = sum(action.do in SEE_THAT_IT_SLEEPS for action in self.actions)
+        return timeouts * max(self.idle_timeout, self.max_lifetime) + sleeps * SLEEPS
 
     def text(self) -> str:
         """As a JSON file; an action a line."""
@@ -267,7 +270,7 @@ class _Reader:
             raise self.bad(f"the peers send {sent:,} bytes; {MOST_BYTES:,} are the most")
         if script.waits > MOST_WAITING:
             most = f"{MOST_WAITING:g} are the most"
-            raise self.bad(f"'stall' and 'idle' wait for {script.waits:g} seconds in all; {most}")
+            raise self.bad(f"the actions wait for {script.waits:g} seconds in all; {most}")
         fail: set[str] = set()
         for number, action in enumerate(script.actions, 1):
             self.where = f"action {number}: "

@@ -79,7 +79,7 @@ def _graded(bug: Bug, by: str, count: int) -> Item:
 
 def of_waiting(seconds: float) -> str:
     most = f"{MOST_WAITING_OF_ALL:g} seconds are the most"
-    return f"with this test, your tests wait for timeouts for {seconds:g} seconds in all; {most}"
+    return f"with this test, your tests wait for {seconds:g} seconds in all; {most}"
 
 
 class Judge:

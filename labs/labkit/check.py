@@ -211,7 +211,7 @@ def own(kit: Kit, names: list[str]) -> int:
     waits = _waits(kit, paths[:MOST_OWN])
     if waits > MOST_WAITING_OF_ALL:
         most = f"{MOST_WAITING_OF_ALL:g} seconds are the most"
-        print(f"Your tests wait for timeouts for {waits:g} seconds in all; {most}.")
+        print(f"Your tests wait for {waits:g} seconds in all; {most}.")
     print(
         "The grader plays them on right programs, where each must pass, and then on programs with planted bugs.\n"
         "A test scores for each bug with which it fails. If one of your tests fails on a right program, none scores."

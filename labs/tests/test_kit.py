@@ -212,7 +212,7 @@ def test_a_student_builds_checks_and_hands_in(student):
         path.write_text(json.dumps({"schema": "script/2", "idle_timeout": 5, "actions": waits}))
     slow = student.make("own", "T=example")
     assert slow.returncode == 2 and "Next: let them wait for less." in slow.stdout
-    assert "Your tests wait for timeouts for 30 seconds in all; 24 seconds are the most." in slow.stdout
+    assert "Your tests wait for 30 seconds in all; 24 seconds are the most." in slow.stdout
     for path in long:
         path.unlink()
 

@@ -102,7 +102,7 @@ def test_tests_that_wait_too_long_together_are_refused_by_what_they_say(grade, m
     waits = {"schema": "script/2", "idle_timeout": 5, "actions": [{"do": "stall"}, {"do": "idle"}]}
     assert all("seconds" not in item.came for item in grade(a=waits, b=waits, c=WHOLE).values())
     for item in grade(a=waits, b=waits, c=waits, d=WHOLE).values():
-        told = "with this test, your tests wait for timeouts for 30 seconds in all; 24 seconds are the most"
+        told = "with this test, your tests wait for 30 seconds in all; 24 seconds are the most"
         assert item.points == 0 and item.came == f"c.json: {told}"
 
 

@@ -330,7 +330,9 @@ def test_a_program_that_is_not_there_is_the_graders_fault(tmp_path):
         ([{"do": "inject", "call": "recv", "error": "EINTR", "times": 60000, "every": 2}], "counted up to 65,535"),
         ([{"do": "expect_calls", "name": "recv"}], "needs a 'least' or a 'most'"),
         ([{"do": "expect_calls", "name": "recv", "least": 3, "most": 2}], "'least' is 3 and 'most' is 2"),
-        ([{"do": "stall"}] * 3 + [{"do": "settle"}], "'stall' and 'idle' wait for 15 seconds in all; 12 are the most"),
+        ([{"do": "stall"}] * 3 + [{"do": "settle"}], "the actions wait for 15 seconds in all; 12 are the most"),
+        ([{"do": "expect_asleep"}] * 121, "the actions wait for 12.1 seconds in all; 12 are the most"),
+        ([{"do": "count"}, {"do": "expect_calls", "name": "recv", "most": 0}] * 61, "wait for 12.2 seconds in all"),
         (
             [{"do": "settle"}, {"do": "replace"}],
             "action 2: 'replace' is for traces: a test cannot replace the program of the server",
