@@ -7,9 +7,26 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/select.h>
 #include <unistd.h>
 
 enum { LINES_A_SECOND = 10 };
+
+/* When RLIMIT_NOFILE is 0, poll(2) refuses even one descriptor (EINVAL), and somebody may lower the
+ * limit that far (prlimit(2)). select(2) does not look at it. What select cannot name has no room:
+ * to leave a line out is better than to wait for a reader. */
+static bool can_write_by_select(int fd, int milliseconds)
+{
+    struct timeval patience = {.tv_sec = milliseconds / 1000,
+                               .tv_usec = milliseconds % 1000 * 1000L};
+    fd_set question;
+
+    if (fd < 0 || fd >= FD_SETSIZE)
+        return false;
+    FD_ZERO(&question);
+    FD_SET(fd, &question);
+    return select(fd + 1, NULL, &question, NULL, &patience) > 0;
+}
 
 /* poll(2) and not O_NONBLOCK: the flag belongs to the open file, which the server shares with its
  * parent and with every other program that writes there. A pipe is writable when a page of it is
@@ -18,8 +35,9 @@ enum { LINES_A_SECOND = 10 };
 bool log_can_write_within(int fd, int milliseconds)
 {
     struct pollfd question = {.fd = fd, .events = POLLOUT};
+    int ready = poll(&question, 1, milliseconds);
 
-    return poll(&question, 1, milliseconds) != 0;
+    return ready < 0 ? can_write_by_select(fd, milliseconds) : ready > 0;
 }
 
 bool log_can_write(int fd)
