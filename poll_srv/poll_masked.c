@@ -70,6 +70,19 @@ static int poll_slice(struct pollfd *fds, nfds_t count, const struct timespec *t
 
 #endif
 
+/* Not even a slice of one entry is allowed. Report all that is asked for: to try costs a call each,
+ * and none of them blocks. */
+static int report_all(struct pollfd *fds, nfds_t count)
+{
+    int ready = 0;
+
+    for (nfds_t i = 0; i < count; i++) {
+        fds[i].revents = fds[i].events;
+        ready += fds[i].events != 0;
+    }
+    return ready;
+}
+
 /* The limit on descriptors can be lowered below what is open (prlimit(2)), and poll refuses more
  * entries than it allows. Then ask slice by slice. No slice may sleep, because another one could
  * become ready meanwhile: when nobody is ready, sleep a little and let the caller ask again. */
@@ -86,6 +99,8 @@ static int poll_in_slices(struct pollfd *fds, nfds_t count, nfds_t slice, const 
     }
     if (ready == 0)
         ready = poll_slice(fds, slice, &nap, mask);
+    if (ready == 0 && slice == 0)
+        ready = report_all(fds, count);
     if (ready < 0 && errno == EINVAL)
         errno = EINTR; /* the limit has changed again: let the caller ask again */
     return ready;

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { ACCEPTS_A_TURN = 64 };
@@ -158,6 +159,22 @@ static uint64_t next_deadline(const struct team *team)
     return rested_ns != 0 && rested_ns < restart_ns ? rested_ns : restart_ns;
 }
 
+/* poll(2) refuses more entries than RLIMIT_NOFILE allows (EINVAL), and somebody may lower that to
+ * almost nothing (prlimit(2)). That must not end the server. So sleep a little, and look at each
+ * descriptor as if it were ready: none of them blocks. */
+static int poll_all(struct pollfd *news, nfds_t count)
+{
+    static const struct timespec nap = {.tv_nsec = 10000000};
+    int ready = poll(news, count, -1);
+
+    if (ready >= 0 || errno != EINVAL)
+        return ready;
+    (void)nanosleep(&nap, NULL);
+    for (nfds_t i = 0; i < count; i++)
+        news[i].revents = news[i].fd >= 0 ? news[i].events : 0;
+    return 0;
+}
+
 /* A wait that brought a peer counts: it is a part of what an accept costs. */
 static int wait_for_news(struct team *team, uint64_t *now_ns)
 {
@@ -169,13 +186,12 @@ static int wait_for_news(struct team *team, uint64_t *now_ns)
         {.fd = listener->watch.fd, .events = listener_wants(listener) ? POLLIN : 0},
         {.fd = team->service.restart.watch.fd, .events = POLLIN},
     };
-    /* More than RLIMIT_NOFILE is EINVAL (poll(2)), and somebody may lower that to a few. */
     nfds_t count = sizeof news / sizeof news[0] - !restart_under_way(&team->service.restart);
     uint64_t rings;
 
     if (own_timer_set(&team->own, next_deadline(team)) < 0)
         return -1;
-    if (poll(news, count, -1) < 0)
+    if (poll_all(news, count) < 0)
         return errno == EINTR || errno == EAGAIN ? 0 : -1;
     *now_ns = clock_now();
     team->own.signals.ready |= news[0].revents != 0 ? READABLE : NOTHING;
