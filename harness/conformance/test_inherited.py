@@ -102,13 +102,17 @@ def test_a_log_that_nobody_reads_stops_nobody(server_name, kind, tmp_path):
 @pytest.mark.inside
 @pytest.mark.cause("the end waits for a reader of the log that has stopped reading")
 @pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="makes a pipe small, as Linux can")
-def test_statistics_that_nobody_reads_do_not_hold_up_the_end(server_name):
-    """They cannot be written: exit status 1, as promised."""
+@pytest.mark.parametrize("limit", (None, 0), ids=("usual limit", "no descriptor allowed"))
+def test_statistics_that_nobody_reads_do_not_hold_up_the_end(server_name, limit):
+    """They cannot be written: exit status 1, as promised. Where no descriptor is allowed, poll(2) cannot say so."""
     if servers.absent(server_name):
         pytest.skip(servers.absent(server_name))
     server = Bare(server_name)
     try:
         witness = Peer(server.address, "witness")
+        witness.echo(b"before")
+        if limit is not None:
+            resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (limit, limit))
         for _ in range(30):  # lines of some 700 bytes, into a pipe of 4,096
             server.process.send_signal(signal.SIGUSR1)
             witness.echo(b"still here")
@@ -239,12 +243,13 @@ def test_statistics_into_a_fifo_with_a_reader(start, tmp_path):
 
 @needs_linux
 @pytest.mark.cause("poll(2) refuses more descriptors than the limit allows, also when it is lowered later (EINVAL)")
-def test_a_descriptor_limit_lowered_while_running(start):
+@pytest.mark.parametrize("limit", (20, 1, 0))
+def test_a_descriptor_limit_lowered_while_running(start, limit):
     server = start()
     peers = [server.connect() for _ in range(40)]
     for peer in peers:
         peer.echo(b"before")
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (20, 20))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (limit, limit))
     for peer in peers:
         peer.echo(payload(500))
     peers[3].close()
