@@ -10,6 +10,9 @@
 #include <sys/select.h>
 #include <unistd.h>
 
+/* On some BSDs FD_SET makes the descriptor unsigned, which would be a warning here. */
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+
 enum { LINES_A_SECOND = 10 };
 
 /* When RLIMIT_NOFILE is 0, poll(2) refuses even one descriptor (EINVAL), and somebody may lower the

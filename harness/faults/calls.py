@@ -136,6 +136,8 @@ CANNOT_FAIL: dict[str, tuple[str, ...]] = {
         "strtoull", "getenv", "snprintf", "vsnprintf", "sigaddset", "sigdelset", "sigemptyset", "sigfillset",
         "sigismember", "__ctype_b_loc", "__libc_current_sigrtmax", "__errno_location", "getopt_long", "inet_ntop",
     ),
+    "is asked when poll cannot be, and its failure is an answer: there is no room for the line": ("select",),
+    "sleeps for a while, or for less": ("nanosleep",),
     "always returns a string, for an unknown error too": ("gai_strerror", "strerror"),
     "gives the name of an interface, or none, and then its number is printed": ("if_indextoname",),
     "fails only for a clock that the system lacks": ("clock_gettime", "time"),
