@@ -18,7 +18,7 @@ from suite.server import Server
 StartServer = Callable[..., Server]
 STARTED: pytest.StashKey[list[Server]] = pytest.StashKey()
 
-LONGEST = 120  # seconds: a test that takes longer hangs, and must fail rather than hang the suite (pytest-timeout)
+LONGEST = 300  # seconds: a test that takes longer hangs, and must fail rather than hang the suite (pytest-timeout)
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-timeout reads its settings
