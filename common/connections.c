@@ -85,10 +85,8 @@ void connections_begin_draining(struct connections *connections, const struct co
     if (connection->reason == CLOSE_oversize) {
         char peer[ADDRESS_BYTES];
         log_line(&connections->oversize_log, context->now_ns, context->stats,
-                 "%s: %s above --max-frame %u: closing",
-                 address_of_peer(connection->watch.fd, peer),
-                 context->options->framing == FRAMING_LINE ? "sent a line" : "announced a frame",
-                 context->options->max_frame);
+                 "%s: a message above --max-frame %u: closing",
+                 address_of_peer(connection->watch.fd, peer), context->options->max_frame);
     }
 }
 

@@ -135,7 +135,7 @@ def test_lines_of_one_kind_are_limited_and_counted(start):
     for peer in peers:
         peer.expect_end()
     final = server.stop()
-    lines = [line for line in server.errors() if "announced a frame above" in line]
+    lines = [line for line in server.errors() if "a message above" in line]
     assert final["closed"]["oversize"] == 200
     assert 1 <= len(lines) < 100
     assert final["log_lines_left_out"] == 200 - len(lines)

@@ -87,7 +87,7 @@ def test_a_longer_line_is_refused_after_the_earlier_echoes(start, size, end):
     expect(peer, b"earlier\n")
     peer.expect_end()
     peer.close()
-    server.wait_error("sent a line above --max-frame 16: closing")
+    server.wait_error("a message above --max-frame 16: closing")
     statistics = server.stop()
     assert (statistics["frames"], statistics["closed"]["oversize"]) == (1, 1)
 

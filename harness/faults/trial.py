@@ -15,7 +15,7 @@ from suite import servers, tls
 
 # Log lines that a scenario causes: a refused peer, an oversize announcement.
 USUAL = re.compile(
-    r"\{.*\}$|\w+: \S+: (refused, as more will be until connections end|announced a frame above)|"
+    r"\{.*\}$|\w+: \S+: (refused, as more will be until connections end|a message above)|"
     r"\w+: (no restart: |process \d+ listens now)|\w+: open \S+/stats: Is a directory$|"
     rf"\w+: \S+: handshake: malloc failure$|{tls.READ_AGAIN.pattern}"
 )

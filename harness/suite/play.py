@@ -440,7 +440,7 @@ class Play:
             peer.gone = True
 
     def _oversize_lines(self) -> int:
-        return sum("announced a frame above" in line for line in self.server.errors())
+        return sum("a message above" in line for line in self.server.errors())
 
     def _compare_statistics(self) -> None:
         last = self._last_statistics()

@@ -223,6 +223,7 @@ def test_limit_of_a_body(launch, request_: bytes) -> None:
     refused = peer.ask(request_)
     assert (refused.status, refused.closes) == (413, True)
     peer.expect_end()
+    server.wait_error("a message above --max-frame 100: closing")
 
 
 def test_limits_of_trailers(launch) -> None:
