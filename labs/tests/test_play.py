@@ -209,6 +209,7 @@ def test_a_trace_that_the_disk_had_no_room_for_is_no_servers_fault(server, tmp_p
         played(server("none"), tmp_path, [*ONE, {"do": "expect_calls", "name": "recv", "least": 1}])
 
 
+@needs.to_trace
 def test_who_stops_itself_under_strace_is_found(server, tmp_path):
     outcome = played(server("stops"), tmp_path, [*ONE, {"do": "count"}])
     assert not outcome.passed and "it has stopped itself" in outcome.came and not outcome.noisy, outcome
