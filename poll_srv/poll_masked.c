@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <time.h>
 
 int poll_masked_open(struct error *error)
 {
@@ -27,6 +28,7 @@ static int poll_slice(struct pollfd *fds, nfds_t count, const struct timespec *t
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <time.h>
 
 static int pipe_end = -1;
 
@@ -99,6 +101,10 @@ static int poll_in_slices(struct pollfd *fds, nfds_t count, nfds_t slice, const 
     }
     if (ready == 0)
         ready = poll_slice(fds, slice, &nap, mask);
+    if (slice == 0 && ready < 0 && errno == EINVAL) { /* without ppoll the pipe is an entry, too */
+        (void)nanosleep(&nap, NULL);
+        ready = 0;
+    }
     if (ready == 0 && slice == 0)
         ready = report_all(fds, count);
     if (ready < 0 && errno == EINVAL)
