@@ -20,7 +20,7 @@ from suite import ending, kernel
 
 from grader import gradescope, level, report_csv, report_junit, report_text, scratch, signals
 from grader.host import HostFault
-from grader.result import FILE, Result
+from grader.result import FILE, Result, named
 from grader.session import Order, dies_with, end_cells, run, submission_name
 from grader.submission import ARCHIVES, is_archive
 
@@ -194,7 +194,8 @@ def _collision(orders: Sequence[Order], out: Path) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
+    with named(path):
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")  # a name may be no UTF-8
 
 
 # -- Gradescope ------------------------------------------------------------------------------------------------

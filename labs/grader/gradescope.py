@@ -12,7 +12,7 @@ from pathlib import Path
 from labkit.lab import LABS, ROOT, Lab
 
 from grader import report_gradescope
-from grader.result import Result
+from grader.result import Result, named
 
 # What the grader needs of the project. The pitfalls are named in what a student reads.
 PARTS = ("Makefile", "LICENSE", "common", "harness", "labs", "docs/pitfalls", "docs/protocol.md")
@@ -26,7 +26,8 @@ def write(result: Result, target: Path) -> None:
     target.unlink(missing_ok=True)
     if not result.fault:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(report_gradescope.convert(result), indent=1), encoding="utf-8")
+        with named(target):
+            target.write_text(json.dumps(report_gradescope.convert(result), indent=1), encoding="utf-8")
 
 
 def submitter(root: Path) -> str:
@@ -41,7 +42,7 @@ def submitter(root: Path) -> str:
 def pack(lab: Lab, variant: str, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     settings = f"LAB={lab.number}\nVARIANT={shlex.quote(variant)}\n"
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with named(target), zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in ("setup.sh", "run_autograder"):
             _add(archive, name, (LABS / "gradescope" / name).read_bytes(), 0o755)
         _add(archive, SETTINGS, settings.encode(), 0o644)

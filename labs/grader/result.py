@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,17 @@ from labkit.lab import PARTS
 
 SCHEMA = "lab-result/1"
 FILE = "result.json"
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """An error of write(2) names no file by itself. In here it names this one. An error that has a name keeps it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @dataclass

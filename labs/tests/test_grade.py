@@ -477,6 +477,16 @@ def test_a_place_that_takes_no_result_is_told_without_a_traceback(out, tmp_path)
     assert f"NOT GRADED: {out}: " in done.stdout
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_file_that_the_disk_has_no_room_for_is_named(tmp_path):
+    """write(2) fails without the name of a file."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "junit.xml").symlink_to("/dev/full")
+    done = run("grade", "--lab", "1", "--dir", str(tmp_path / "out"), "--out", str(out))
+    assert (done.returncode, done.stderr) == (1, f"{out}/junit.xml: No space left on device\n")
+
+
 def test_a_class_goes_on_though_one_result_has_no_place(tmp_path, capsys):
     for name in ("alice", "bob"):
         (tmp_path / "class" / name).mkdir(parents=True)
