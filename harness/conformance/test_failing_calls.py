@@ -318,7 +318,7 @@ def test_a_shutdown_that_fails_ends_the_connection(start):
     server = start("--drain-timeout", "3600", wrapper=failing("shutdown", "ENOTCONN", 1))
     peer = server.connect()
     peer.send(header(0xFFFFFFFF))
-    server.wait_statistics(lambda s: s["connections"] == 0, "the connection closed at once")
+    server.wait_statistics(lambda s: s["accepted"] == 1 and s["connections"] == 0, "the connection closed at once")
     assert server.stop()["closed"]["oversize"] == 1
 
 
@@ -636,7 +636,7 @@ def test_without_a_drain_timeout_an_ended_connection_is_closed_at_once(start):
     server = start("--drain-timeout", "0")
     peer = server.connect()
     peer.send(header(0xFFFFFFFF))
-    server.wait_statistics(lambda s: s["connections"] == 0, "the connection closed")
+    server.wait_statistics(lambda s: s["accepted"] == 1 and s["connections"] == 0, "the connection closed")
     assert server.stop()["closed"]["oversize"] == 1
 
 

@@ -162,6 +162,7 @@ def test_no_sigpipe(start):
     server = start()
     for _ in range(10):
         rude = server.connect("rude")
+        rude.echo(b"accepted")
         with server.frozen():
             rude.send(frame(payload(30_000)))
             rude.reset()
