@@ -174,6 +174,15 @@ void mux_remove(struct mux *mux, struct watch *watch)
     (void)session_close_notify(session_of(connection_of(watch)));
 }
 
+/* A turn by readiness, or by the queue. Those that the loop gives by itself, before it ends a
+ * connection, are another matter: see turn.c. */
+static void give_turn(struct mux *mux, struct watch *watch)
+{
+    if (is_connection(mux, watch))
+        session_of(connection_of(watch))->reported = true;
+    loop_ready(mux->loop, watch);
+}
+
 /* [2] Wait: for readiness, or not at all while work is queued: then it only asks. Only what was
  * queued before this wait is served in this turn, so that two busy peers take turns with everybody
  * else. A watch that stands in the queue is not served twice.
@@ -195,11 +204,11 @@ int mux_wait(struct mux *mux, struct loop *loop, uint64_t deadline_ns)
         if (watch == &mux->certificates.hangups)
             certificates_renew(&mux->certificates, loop->context.now_ns, loop->context.stats);
         else if (!own_has(&mux->own, watch) && !watch->queued)
-            loop_ready(loop, watch);
+            give_turn(mux, watch);
     }
     for (struct watch *watch; due > 0 && (watch = TAILQ_FIRST(&mux->again)) != NULL; due--) {
         unqueue(mux, watch);
-        loop_ready(loop, watch);
+        give_turn(mux, watch);
     }
     handshakes_expire(&mux->handshakes, loop);
     return 0;

@@ -18,6 +18,7 @@
 enum {
     RECEIVES_A_TURN = 16, /* a large one ends the turn */
     ANSWERS_A_TURN = 16,
+    ANSWERS_AT_THE_END = 1024,
 };
 
 /* It stands behind its connection, and begins as zeros. */
@@ -29,9 +30,10 @@ struct session {
     uint8_t write_waits; /* readiness that SSL_write waits for */
     uint8_t close_waits; /* readiness that close_notify waits for; NOTHING: it does not wait */
     uint8_t receives;    /* how many recv(2) are left of this turn: see wire.c */
-    uint8_t answers;     /* how many send(2) of SSL_read are left of this turn: likewise */
     bool reads;          /* SSL_read is under way */
+    uint16_t answers;    /* how many send(2) of SSL_read are left of this turn: likewise */
     uint16_t begun;      /* SSL_write has a record of so many bytes that is not sent whole, or 0 */
+    bool reported;       /* the turn is one of many: readiness or the queue has led to it */
     bool shaken;         /* the handshake is over */
     bool touched;        /* a byte of the peer has come */
     bool fin;            /* recv(2) has returned 0 */

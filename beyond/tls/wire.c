@@ -147,7 +147,8 @@ static bool goes_on(const struct session *session)
  * One recv(2) can bring a thousand KeyUpdates, each of which costs new keys and an answer, and all
  * within one SSL_read. So a turn has a number of answers. When it is used up SSL_read is told that
  * the socket is full, and goes on from there in the next turn: watch->ready, or epoll, says that
- * there is room. It would not go on with an alert. So that is kept. */
+ * there is room. It would not go on with an alert. So that is kept. A last turn has many more: no
+ * turn comes behind it. */
 static int transmit(BIO *bio, const char *bytes, size_t size, size_t *sent)
 {
     struct session *session = BIO_get_data(bio);

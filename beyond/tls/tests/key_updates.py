@@ -28,10 +28,11 @@ def _library() -> ctypes.CDLL:
 class Client:
     def __init__(self, address: tuple[str, int], receive_buffer: int, patience: float):
         self._lib = _library()
-        self._plain = socket.socket()
-        self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self._plain.settimeout(patience)
-        self._plain.connect(address)
+        self.plain = socket.socket()
+        self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.plain.settimeout(patience)
+        self.plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.plain.connect(address)
         call = self._call
         self._context = call("SSL_CTX_new", call("TLS_client_method"))
         call("SSL_CTX_ctrl", self._context, SET_MIN_PROTO_VERSION, TLS1_3, None)
@@ -58,10 +59,10 @@ class Client:
     def _flush(self) -> None:
         room = ctypes.create_string_buffer(1 << 16)
         while (count := self._call("BIO_read", self._outgoing, room, len(room))) > 0:
-            self._plain.sendall(room.raw[:count])
+            self.plain.sendall(room.raw[:count])
 
     def _receive(self) -> None:
-        data = self._plain.recv(1 << 16)
+        data = self.plain.recv(1 << 16)
         assert data, "the server has ended the connection"
         self._call("BIO_write", self._incoming, data, len(data))
 
@@ -95,6 +96,6 @@ class Client:
         return bytes(came)
 
     def close(self) -> None:
-        self._plain.close()
+        self.plain.close()
         self._call("SSL_free", self._ssl)
         self._call("SSL_CTX_free", self._context)

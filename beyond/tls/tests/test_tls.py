@@ -420,6 +420,28 @@ def test_a_turn_answers_so_many_key_updates_and_no_more(start, trigger):
     client.close()
 
 
+@pytest.mark.cause("a last turn ends when its answers to KeyUpdates are used up, and what came behind them is lost")
+@pytest.mark.parametrize("trigger", TRIGGERS)
+@pytest.mark.parametrize("count", (100, 1000))
+@pytest.mark.parametrize("end", ("a stop", "max-lifetime"))
+def test_a_frame_behind_key_updates_beats_the_end(start, trigger, count, end):
+    lifetime = 1 if end == "max-lifetime" else 0
+    server = start("--trigger", trigger, "--max-lifetime", str(lifetime))
+    began = time.monotonic()
+    client = Client(server.address, 65536, waiting.PATIENCE)
+    with server.frozen():
+        client.updates_alone(count)
+        client.send(frame(b"behind"))
+        Peer.over(client.plain, "the client").wait_delivered()
+        if end == "a stop":
+            server.signal(signal.SIGTERM)
+        else:
+            time.sleep(max(0, began + lifetime + 0.1 - time.monotonic()))
+    assert client.receive(10) == frame(b"behind")
+    assert client.updates == count
+    client.close()
+
+
 @pytest.mark.cause("renegotiation is let in, or ends the connection")
 @pytest.mark.parametrize("trigger", TRIGGERS)
 def test_renegotiation_is_refused(start, tmp_path, trigger):
