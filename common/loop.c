@@ -61,15 +61,19 @@ void loop_ready(struct loop *loop, struct watch *watch)
 /* The only place that tells the API what a connection waits for, moves it between the queues, and
  * ends it. The order matters: first the bytes, which decide whether FIN is due, then the queues,
  * then the API. If the API cannot go on watching the connection (the kernel has no memory, for
- * instance), no event would ever come for it. So it ends, and no other connection notices. */
+ * instance), no event would ever come for it. So it ends, and no other connection notices.
+ * The queues come before FIN, too: a connection that enters the queue of draining ones may have a
+ * line in the log. Once both sides have sent FIN, the kernel does not know the peer's name. */
 void loop_settle(struct loop *loop, struct connection *connection)
 {
     struct context *context = &loop->context;
 
     connection_settle(connection, context);
-    if (connection_owes_fin(connection))
-        transport_send_fin(connection, context);
     connections_update(&loop->connections, context, connection);
+    if (connection_owes_fin(connection)) {
+        transport_send_fin(connection, context);
+        connections_update(&loop->connections, context, connection);
+    }
     if (connection->state == CONNECTION_CLOSED ||
         mux_update(loop->mux, &connection->watch, connection_wants(connection)) < 0) {
         mux_remove(loop->mux, &connection->watch);

@@ -68,9 +68,9 @@ static void settle(struct worker *worker, struct connection *connection)
     struct context *context = &worker->context;
 
     connection_settle(connection, context);
+    move(worker, connection);
     if (connection_owes_fin(connection))
         transport_send_fin(connection, context);
-    move(worker, connection);
     oneshot_give(&pool->oneshot, &connection->watch, worker);
     if (connection->state == CONNECTION_CLOSED ||
         oneshot_arm(&pool->oneshot, pool->epoll, &connection->watch, connection_wants(connection),

@@ -135,6 +135,22 @@ def test_oversize_is_refused_after_the_earlier_echoes(start, length):
     assert server.stop()["closed"]["oversize"] == 1
 
 
+@pytest.mark.cause("the server asks for the peer's name when both have sent FIN: the kernel does not know it any more")
+def test_who_sends_fin_behind_an_oversize_header_is_named(start):
+    server = start()
+    peers = [server.connect() for _ in range(5)]
+    for peer in peers:
+        peer.echo(b"over TLS, the handshake is over")
+    with server.frozen():
+        for peer in peers:
+            peer.send(header(0xFFFFFFFF))
+            peer.half_close()
+            peer.wait_delivered()
+    for peer in peers:
+        peer.expect_end()
+        server.expect_errors(rf": 127\.0\.0\.1:{peer.port}: a message above --max-frame")
+
+
 @pytest.mark.cause(OVERSIZE)
 def test_input_after_an_oversize_header_is_discarded(start):
     server = start()
