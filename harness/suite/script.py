@@ -194,7 +194,7 @@ def load(
     try:
         if path.stat().st_size > MOST_FILE:
             raise BadScript(f"{path}: larger than {MOST_FILE:,} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # an editor may put a mark first
     except (OSError, ValueError, RecursionError) as error:
         raise BadScript(f"{path}: {_line(error)}") from None
     if not isinstance(content, dict) or content.get("schema") not in accepted:

@@ -32,7 +32,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_FILE:
             raise BadCase(f"{path}: larger than {MOST_FILE:,} bytes")
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))  # an editor may put a mark first
     except (OSError, ValueError, RecursionError) as error:
         raise BadCase(f"{path}: {' '.join(str(error).split())[:200] or type(error).__name__}") from None
     if not isinstance(content, dict):

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -155,24 +154,24 @@ def _still_to_do(kit: Kit) -> list[str]:
     return lines or ["Next: `make hand-in`."]
 
 
-def _answers() -> dict[str, Any]:
-    return tomllib.loads((KIT / "answers.toml").read_text())
+def _answers() -> tuple[dict[str, Any], str]:
+    """As the grader reads them; or why it cannot."""
+    try:
+        return questions.parsed((KIT / "answers.toml").read_bytes())
+    except OSError as error:
+        return {}, str(error.strerror)
 
 
 def _empty_answers(kit: Kit) -> list[str]:
-    try:
-        answers = _answers()
-    except (OSError, ValueError) as error:
-        return [f"all of them: answers.toml: {error}"]
+    answers, why = _answers()
+    if why:
+        return [f"all of them: answers.toml: {why}"]
     return [name for name in kit.questions if answers.get(name, "") == ""]
 
 
 def _unreadable_answers(kit: Kit) -> list[str]:
     """Whether one is right, the grader alone knows. Whether it is a number, anybody can say."""
-    try:
-        answers = _answers()
-    except (OSError, ValueError):
-        return []
+    answers, _ = _answers()
     found = []
     for name, kind in kit.questions.items():
         try:
@@ -242,7 +241,7 @@ def _show(kit: Kit, paths: list[Path]) -> int:
     for path in paths:
         print(f"own/{path.name}: your program prints")
         try:
-            data = module.stdin(json.loads(path.read_text()), kit.protocol)
+            data = module.stdin(cases.load(path), kit.protocol)
             with LocalHost().start(KIT / "build" / kit.program, Launch(stdin=data)) as running:
                 running.wait(60.0)
                 print("".join(f"    {line}\n" for line in running.output()[0].decode(errors="replace").splitlines()))

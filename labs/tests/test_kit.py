@@ -232,6 +232,14 @@ def test_an_answer_that_nobody_can_read_is_named_before_it_is_handed_in(student)
     assert "(that is not read as one number): one number, such as 3" in said
 
 
+def test_a_byte_order_mark_hides_no_answer_from_the_kit(student):
+    """The grader reads them."""
+    answers = student.kit / "answers.toml"
+    answers.write_text("\ufeff" + "".join(f"{each.name} = 3\n" for each in student.lab.questions))
+    said = student.make("hand-in").stdout
+    assert "Without an answer" not in said
+
+
 def test_a_test_that_cannot_be_played_blames_nobody(monkeypatch):
     def play(*_: object) -> Outcome:
         raise HostFault("strace is not installed")

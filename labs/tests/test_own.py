@@ -71,6 +71,13 @@ def test_a_bug_is_caught_by_a_test_that_fails_with_it(grade):
     assert items["silent"].points == 0 and items["silent"].came == "your 2 tests all pass with it"
 
 
+def test_a_byte_order_mark_costs_nothing(grade, tmp_path):
+    """Editors on Windows put it first. In answers.toml it costs nothing either."""
+    assert grade(whole="\ufeff" + json.dumps({"schema": "script/2", "actions": WHOLE}))["silent"].points == 10
+    (tmp_path / "case.json").write_text('\ufeff{"text": "a"}')
+    assert cases.load(tmp_path / "case.json") == {"text": "a"}
+
+
 def test_no_tests_have_no_points(grade):
     items = grade()
     assert [item.points for item in items.values()] == [0, 0] and "no test of your own" in items["early"].came
