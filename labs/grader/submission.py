@@ -4,17 +4,18 @@ up to a size. Nothing else is looked at, so neither a link nor a file that unpac
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import io
+import itertools
 import lzma
 import os
-import re
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -31,8 +32,11 @@ MOST_DATA = 64 << 10  # of answers.toml, and of a script
 MOST_ENTRIES = 20_000  # of an archive or a directory that are looked at: more than the whole project has
 MOST_UNPACKED = 64 << 20  # of a .tar.gz, which has to be unpacked to be read
 MOST_ARCHIVE = 16 << 20
-SCRIPT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.json")
+MOST_NAME = 200  # bytes of a script's name
 ARCHIVES = (".zip", ".tar.gz", ".tgz")  # in capitals, too
+OTHER_ARCHIVES = (".tar", ".tar.bz2", ".tar.xz", ".tar.zst", ".rar", ".7z")
+OF_A_MAC = "__MACOSX"  # it packs a file `._NAME` in there for each NAME
+OF_THE_FILE = (errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # why it cannot be opened, and no right would help
 # RuntimeError: a method that Python does not know, encryption, headers nested too deeply.
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error,
               ValueError, LookupError, OverflowError, RuntimeError)  # fmt: skip
@@ -59,12 +63,13 @@ def take(source: Path, lab: Lab) -> Submission:
         raise HostFault(f"{source}: {error.strerror}") from None
     taken = Submission()
     wanted = {each.path for each in lab.files} | {ANSWERS}
+    seen: list[str] = []
     try:
         if source.is_dir():
-            found = _of_directory(source, wanted, taken.notes)
+            found = _of_directory(source, wanted, taken.notes, seen)
         else:
             with _opened(source) as stream:
-                found = _of_archive(source.name, stream, wanted, taken.notes)
+                found = _of_archive(source.name, stream, wanted, taken.notes, seen)
     except (_Refused, *UNREADABLE) as error:
         taken.notes.append(f"{source.name}: cannot be read: {_line(error)}")
         return taken
@@ -80,7 +85,10 @@ def take(source: Path, lab: Lab) -> Submission:
         taken.notes.append(f"{OWN}/: {len(taken.scripts)} scripts; only the first {MOST_SCRIPTS} by name are taken")
     for name in left:
         del taken.scripts[name]
-    taken.notes += [f"{name}: is missing" for name in sorted(wanted) if name not in found]
+    missing = [name for name in sorted(wanted) if name not in found]
+    if missing and source.is_dir():
+        seen += _below(source)
+    taken.notes += [f"{name}: is missing{_elsewhere(name, seen)}" for name in missing]
     return taken
 
 
@@ -96,9 +104,40 @@ def _most(name: str) -> int:
     return MOST_C if name.endswith((".c", ".h")) else MOST_DATA
 
 
-def _is_script(name: str) -> bool:
-    folder, _, script = name.rpartition("/")
-    return folder == OWN and SCRIPT_NAME.fullmatch(script) is not None
+def _is_script(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return folder == OWN and name.endswith(".json")
+
+
+def _why_not(path: str) -> str:
+    """Why a script with this name is not taken; empty if it is."""
+    name = path.rpartition("/")[2]
+    if name.startswith(".") or not name.isprintable() or len(name.encode()) > MOST_NAME:
+        return f"{OWN}/{_shown(name)}: is not taken: its name begins with '.', is too long, or cannot be shown"
+    return ""
+
+
+def _may_be_around(folder: str) -> bool:
+    """Whoever packs a directory gets its name before each file's: one such name is taken off."""
+    return not folder.startswith(".") and folder != OF_A_MAC
+
+
+# -- what is missing -----------------------------------------------------------------------------------------
+
+
+def _elsewhere(name: str, seen: Iterable[str]) -> str:
+    """Where a file stands that was meant, perhaps: too deep, in capitals, with an ending that Windows does not show."""
+    for path in seen:
+        *folders, last = path.split("/")
+        if last.casefold() in (name, f"{name}.txt") and path != name and all(map(_may_be_around, folders)):
+            return f"; {_shown(path)} is not looked at"
+    return ""
+
+
+def _archives_left(names: Iterable[str]) -> list[str]:
+    left = [_shown(name) for name in names if name.lower().endswith((*ARCHIVES, *OTHER_ARCHIVES)) and name[0] != "."]
+    only = f"only one {', '.join(ARCHIVES[:-1])} or {ARCHIVES[-1]} alone is"
+    return [f"{', '.join(left[:3])}: not looked at: {only}"] if left else []
 
 
 def _bounded(stream: IO[bytes], most: int) -> bytes:
@@ -111,22 +150,47 @@ def _bounded(stream: IO[bytes], most: int) -> bytes:
 # -- a directory ---------------------------------------------------------------------------------------------
 
 
-def _of_directory(source: Path, wanted: set[str], notes: list[str]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
+def _of_directory(source: Path, wanted: set[str], notes: list[str], seen: list[str]) -> dict[str, bytes]:
     folder = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
     try:
         names = _names(folder)
-        archives = [name for name in names if is_archive(name)]
-        if len(archives) == 1 and not wanted & set(names):
+        if wanted & set(names):
+            return _of_folder(folder, wanted, notes)
+        archives = [name for name in names if is_archive(name) and not name.startswith(".")]
+        if len(archives) == 1:
             content = _regular(folder, archives[0], MOST_ARCHIVE)
-            return _of_archive(archives[0], io.BytesIO(content), wanted, notes)
-        _take(folder, "", sorted(wanted & set(names)), found, notes)
-        if OWN in names:
-            with _folder(folder, OWN, notes) as own:
-                _take_scripts(own, found, notes)
+            return _of_archive(archives[0], io.BytesIO(content), wanted, notes, seen)
+        inside = {name: _inside(folder, name, wanted) for name in names if _may_be_around(name)}
+        only = max(inside, key=lambda name: inside[name], default="")
+        if inside.get(only, 0) == 0:
+            notes += _archives_left(names)
+            return _of_folder(folder, wanted, notes)
+        with _folder(folder, only, notes) as around:
+            return _of_folder(around, wanted, notes) if around is not None else {}
     finally:
         os.close(folder)
+
+
+def _of_folder(folder: int, wanted: set[str], notes: list[str]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    names = _names(folder)
+    _take(folder, "", sorted(wanted & set(names)), found, notes)
+    if OWN in names:
+        with _folder(folder, OWN, notes) as own:
+            _take_scripts(own, found, notes)
     return found
+
+
+def _inside(folder: int, name: str, wanted: set[str]) -> int:
+    """How many of the files are in that directory. A link is none."""
+    with _folder(folder, name, []) as inner:
+        return len(wanted & set(os.listdir(inner))) if inner is not None else 0
+
+
+def _below(source: Path) -> list[str]:
+    """Not in the order of the disk: what is said is the same in each run."""
+    paths = (os.path.relpath(os.path.join(at, name), source) for at, _, names in os.walk(source) for name in names)
+    return sorted(itertools.islice(paths, MOST_ENTRIES), key=lambda path: (path.count("/"), path))
 
 
 def _take_scripts(own: int | None, found: dict[str, bytes], notes: list[str]) -> None:
@@ -136,14 +200,13 @@ def _take_scripts(own: int | None, found: dict[str, bytes], notes: list[str]) ->
     except _Refused as error:
         notes.append(f"{OWN}/: is not taken: {_line(error)}")
         return
-    scripts = [name for name in names if name.endswith(".json")]
-    _take(own, f"{OWN}/", [name for name in scripts if _is_script(f"{OWN}/{name}")], found, notes)
-    notes += [f"{OWN}/{_shown(name)}: is not taken: letters, digits, '.', '_' and '-' make a name"
-              for name in scripts if not _is_script(f"{OWN}/{name}")]  # fmt: skip
+    scripts = [name for name in names if _is_script(f"{OWN}/{name}")]
+    _take(own, f"{OWN}/", [name for name in scripts if not _why_not(name)], found, notes)
+    notes += [_why_not(name) for name in scripts if _why_not(name)]
 
 
 def _shown(name: str) -> str:
-    return ascii(name[:40])[1:-1]
+    return ascii(name[:100])[1:-1]
 
 
 def _names(folder: int) -> list[str]:
@@ -156,7 +219,8 @@ def _names(folder: int) -> list[str]:
 @contextlib.contextmanager
 def _folder(parent: int, name: str, notes: list[str]) -> Iterator[int | None]:
     try:
-        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
+        with _rights(name):
+            folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
     except OSError:
         notes.append(f"{name}: is not taken: it is no directory")
         yield None
@@ -176,10 +240,22 @@ def _take(folder: int | None, before: str, names: list[str], found: dict[str, by
 
 
 def _regular(folder: int | None, name: str, most: int) -> bytes:
-    if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-        raise _Refused("it is a symbolic link")
-    with _opened(name, os.O_NOFOLLOW, folder) as stream:
-        return _bounded(stream, most)
+    with _rights(name):
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+            raise _Refused("it is a symbolic link")
+        with _opened(name, os.O_NOFOLLOW, folder) as stream:
+            return _bounded(stream, most)
+
+
+@contextlib.contextmanager
+def _rights(name: str) -> Iterator[None]:
+    """What the grader has no right to, or a disk cannot give, is no 0."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in OF_THE_FILE:
+            raise
+        raise HostFault(f"{name}: {error.strerror}") from None
 
 
 def _opened(path: str | Path, flags: int = 0, folder: int | None = None) -> IO[bytes]:
@@ -194,8 +270,9 @@ def _opened(path: str | Path, flags: int = 0, folder: int | None = None) -> IO[b
 # -- an archive ----------------------------------------------------------------------------------------------
 
 
-def _of_archive(name: str, stream: IO[bytes], wanted: set[str], notes: list[str]) -> dict[str, bytes]:
-    """Whoever packs a directory gets its name before each file's: one such name is taken off."""
+def _of_archive(
+    name: str, stream: IO[bytes], wanted: set[str], notes: list[str], seen: list[str]
+) -> dict[str, bytes]:
     entries = _zipped if name.lower().endswith(".zip") else _tarred
     if not is_archive(name):
         raise _Refused(f"it is neither a directory nor one of {', '.join(ARCHIVES)}")
@@ -205,10 +282,14 @@ def _of_archive(name: str, stream: IO[bytes], wanted: set[str], notes: list[str]
             notes.append(f"{name}: holds more than {MOST_ENTRIES:,} files; only the first of them are looked at")
             break
         path = path.removeprefix("./")
+        seen.append(path)
         folder, rest = "", path
         if rest not in wanted and not _is_script(rest):
             folder, _, rest = path.partition("/")
-        if rest not in wanted and not _is_script(rest):
+        if rest not in wanted and not _is_script(rest) or not _may_be_around(folder):
+            continue
+        if _is_script(rest) and _why_not(rest):
+            notes.append(_why_not(rest))
             continue
         try:
             at.setdefault(folder, {})[rest] = _bounded(reader, _most(rest))
@@ -227,7 +308,7 @@ def _zipped(stream: IO[bytes]) -> Iterator[tuple[str, IO[bytes]]]:
             if entry.flag_bits & 1:
                 raise _Refused("it is encrypted")
             with archive.open(entry) as reader:
-                yield entry.filename, reader
+                yield entry.filename.replace("\\", "/"), reader  # some programs of Windows write them so
 
 
 class _Limited(io.RawIOBase):

@@ -113,11 +113,25 @@ def test_a_file_that_is_too_long_is_not_read(student):
 def test_twelve_scripts_and_plain_names(student):
     for number in range(13):
         (student / "own" / f"s{number:02}.json").write_text("{}")
-    (student / "own" / "a name\x1b.json").write_text("{}")
     taken = take(student)
     assert sorted(taken.scripts) == ["one.json", *(f"s{number:02}.json" for number in range(11))]
-    assert "own/: 14 scripts; only the first 12 by name are taken" in taken.notes
-    assert any(note.startswith(r"own/a name\x1b.json: is not taken") for note in taken.notes)
+    assert taken.notes == ["own/: 14 scripts; only the first 12 by name are taken"]
+
+
+def test_what_a_script_is_called_costs_nothing(student, tmp_path):
+    """Whatever can be shown, as `make own` and `make hand-in` take it. What is not taken is named, in archives, too."""
+    good = [f"own/{name}.json" for name in ("slow reader (1)", "gr\u00f6\u00dfe", "-x", "it's")]
+    bad = [f"own/{name}.json" for name in ("a name\x1b", "._one", "x" * 300)]
+    files = dict.fromkeys([*good, *bad], b"{}")
+    for name in [*good, *bad[:2]]:
+        (student / name).write_text("{}")
+    assert set(take(student).scripts) == {"one.json", *(name.removeprefix("own/") for name in good)}
+    assert len([note for note in take(student).notes if "is not taken: its name" in note]) == 2
+    for path in (zipped(tmp_path / "x.zip", files), tarred(tmp_path / "x.tar.gz", {f"alice/{n}": b"{}" for n in files})):
+        taken = take(path)
+        assert set(taken.scripts) == {name.removeprefix("own/") for name in good}
+        assert len([note for note in taken.notes if "is not taken: its name" in note]) == 3
+        assert any(note.startswith(r"own/a name\x1b.json: is not taken") for note in taken.notes)
 
 
 def zipped(path: Path, files: dict[str, bytes], **more) -> Path:
@@ -154,6 +168,75 @@ def test_archives_with_and_without_the_directory_s_name(pack, name, before, tmp_
         pack(place, files)
         taken = take(place if place.parent == tmp_path else place.parent)
         assert taken.files == {HAND_IN: b"int x;\n"} and set(taken.scripts) == {"a.json"} and not taken.notes
+
+
+def test_a_directory_around_all_is_taken_off_as_in_an_archive(student, tmp_path):
+    """Whoever unpacks what a student has packed gets one."""
+    for name in ("__MACOSX", ".git", "build"):
+        (tmp_path / "alice" / name).mkdir(parents=True)
+    (tmp_path / "alice" / "link").symlink_to(student)
+    assert "frame.c: is missing" in take(tmp_path / "alice").notes
+    student.rename(tmp_path / "alice" / "lab-1 (copy)")
+    taken = take(tmp_path / "alice")
+    assert taken.files and taken.answers and taken.scripts and not taken.notes
+
+
+def test_what_a_mac_and_windows_put_into_an_archive_costs_nothing(tmp_path):
+    files = {f"alice\\{name}": b"{}" for name in (HAND_IN, "answers.toml", "own\\a.json")}
+    (tmp_path / "alice").mkdir()
+    (tmp_path / "alice" / "._x.zip").write_bytes(b"\0\5\x16\7")
+    zipped(tmp_path / "alice" / "x.zip", {"__MACOSX/._frame.c": b"\0\5\x16\7", **files})
+    taken = take(tmp_path / "alice")
+    assert taken.files and taken.answers and taken.scripts and not taken.notes
+
+
+@pytest.mark.parametrize("there, note", (
+    ("a/b/frame.c", "frame.c: is missing; a/b/frame.c is not looked at"),
+    ("Frame.C", "frame.c: is missing; Frame.C is not looked at"),
+    ("frame.c.txt", "frame.c: is missing; frame.c.txt is not looked at"),
+    (".git/frame.c", "frame.c: is missing"),
+    ("__MACOSX/a/frame.c", "frame.c: is missing"),
+))  # fmt: skip
+def test_where_a_file_stands_that_is_missing(there, note, tmp_path):
+    (tmp_path / "alice" / there).parent.mkdir(parents=True)
+    (tmp_path / "alice" / there).write_text("")
+    files = {there: b"", "own/a.json": b"{}"}
+    for path in (tmp_path / "alice", tarred(tmp_path / "x.tgz", files), zipped(tmp_path / "x.zip", files)):
+        assert note in take(path).notes, path
+
+
+@pytest.mark.parametrize("names", (["a.zip", "b.tar.gz"], ["a.rar"], ["a.tar"], ["a.7z"]))
+def test_archives_that_are_not_looked_at_are_named(names, tmp_path):
+    (tmp_path / "alice").mkdir()
+    for name in names:
+        zipped(tmp_path / "alice" / name, {HAND_IN: b""})
+    told = f"{', '.join(names)}: not looked at: only one .zip, .tar.gz or .tgz alone is"
+    assert told in take(tmp_path / "alice").notes
+    zipped(tmp_path / "alice" / "only.zip", {HAND_IN: b""})
+    if len(names) == 1:  # that one is looked at, though answers are missing
+        assert not [note for note in take(tmp_path / "alice").notes if "not looked at" in note]
+
+
+@pytest.mark.parametrize("name", (HAND_IN, "own/one.json", "own", "lab-1"))
+def test_what_the_grader_may_not_read_is_no_0(name, student):
+    """As where it may not read the directory."""
+    if name == "lab-1":
+        (student / name).mkdir()
+        for each in (HAND_IN, "answers.toml"):
+            (student / each).rename(student / name / each)
+    (student / name).chmod(0)
+    student.chmod(0o755)
+    before = os.geteuid()
+    for parent in student.parents:
+        if parent.stat().st_uid == before and parent != Path("/") and not parent.stat().st_mode & 0o001:
+            parent.chmod(0o711)
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(HostFault, match="Permission denied"):
+            take(student)
+    finally:
+        os.seteuid(before)
 
 
 def test_nothing_of_an_archive_is_written_anywhere(tmp_path):
