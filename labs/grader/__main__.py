@@ -4,13 +4,14 @@ the submission's fault; 2: usage; 128 and more: a signal ended it."""
 from __future__ import annotations
 
 import argparse
+import contextlib
 import glob
 import io
 import resource
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
@@ -148,22 +149,39 @@ def _grade_all(options: argparse.Namespace) -> int:
     found = level.find()
     print(f"{len(orders)} submissions, {options.jobs} at a time; sandbox: {found.name}", flush=True)
 
-    def one(order: Order) -> Result:
-        result = run(order, found)
+    begun: dict[str, Result] = {}  # by the name, which is there once
+
+    def one(order: Order) -> None:
+        result = begun[order.name] = run(order, found)
         points = f"not graded: {result.fault}" if result.fault else f"{result.points} of 100"
         print(report_text.in_a_line(f"{order.name}: {points}"), flush=True)
-        return result
 
-    with ThreadPoolExecutor(options.jobs) as pool:
-        results = list(pool.map(one, orders))
+    faults = 0
+    try:
+        try:
+            with ThreadPoolExecutor(options.jobs) as pool:
+                list(pool.map(one, orders))
+        finally:
+            signals.deafen()
+    finally:  # whatever has ended it: what has been graded is not lost
+        if begun:
+            faults = _write_class(out, orders, begun, found)
+    return 1 if faults else 0
+
+
+def _write_class(out: Path, orders: Sequence[Order], begun: Mapping[str, Result], found: level.Level) -> int:
+    """How many have no points. Whose turn has not come is in the tables, so that nobody is missed; what an earlier
+    class has left of it stays."""
+    why = f"not begun: {signals.Ended(signals.came[0])}" if signals.came else "not begun"
+    results = [begun.get(order.name) or order.not_graded(found, why) for order in orders]
     _write(out / "class.csv", report_csv.convert(results))
     _write(out / "junit.xml", report_junit.convert(results))
-    for order, result in zip(orders, results):
-        if order.out.is_dir():  # otherwise its fault says why there is none
-            _write(order.out / "report.txt", report_text.report(result) + "\n")
+    for order in orders:
+        if order.name in begun and order.out.is_dir():  # otherwise its fault says why there is none
+            _write(order.out / "report.txt", report_text.report(begun[order.name]) + "\n")
     faults = sum(bool(result.fault) for result in results)
-    print(f"{out}/class.csv" + (f"; {faults} not graded" if faults else ""))
-    return 1 if faults else 0
+    print(f"{out}/class.csv" + (f"; {faults} not graded" if faults else ""), flush=True)
+    return faults
 
 
 def _sources(pattern: str) -> list[Path]:
@@ -252,6 +270,12 @@ def _graded(options: argparse.Namespace) -> int:
     task = grade.Task(labs.load(int(options.lab)), options.word, Path(options.source), options.name, of, progress)
     try:
         grade.grade(task)
+    except signals.Ended as ended:  # what has been graded so far stays
+        if not task.result.complete:
+            task.result.fault = str(ended)
+            with contextlib.suppress(OSError):
+                task.result.save(out)
+        raise
     except HostFault as fault:
         traceback.print_exc()
         task.result.fault = str(fault)

@@ -35,6 +35,9 @@ class Order:
     def word(self) -> str:
         return self.variant.replace("{}", self.name)
 
+    def not_graded(self, level: Level, fault: str = "") -> Result:
+        return Result(self.lab.number, self.word, self.name, level.name, title=self.lab.title, fault=fault)
+
 
 def submission_name(source: Path) -> str:
     name = source.absolute().name
@@ -49,8 +52,7 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
         order.out.mkdir(parents=True, exist_ok=True)
         (order.out / FILE).unlink(missing_ok=True)
     except OSError as error:  # the others of the class are graded nevertheless
-        fault = f"{error.filename}: {error.strerror}"
-        return Result(order.lab.number, order.word, order.name, level.name, title=order.lab.title, fault=fault)
+        return order.not_graded(level, f"{error.filename}: {error.strerror}")
     command = [
         *level.network, sys.executable, "-m", "grader", "cell", *(["--progress"] if progress else []),
         "--", str(order.lab.number), order.word, str(order.source),  # a name may begin with '-'
@@ -60,11 +62,13 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
     try:
         result = load(order.out / FILE)
     except BadResult:
-        result = Result(order.lab.number, order.word, order.name, level.name, title=order.lab.title)
+        result = order.not_graded(level)
     if not result.complete and not result.fault:
         result.fault = f"the grader ended with status {status}: {lines[-1] if lines else 'it said nothing'}"
+        if signals.came:
+            result.fault = str(signals.Ended(signals.came[0]))
         _save(result, order.out)
-    if result.fault and lines:
+    if result.fault and lines and not signals.came:
         sys.stderr.write("\n".join(lines) + "\n")
         sys.stderr.flush()
     return result
@@ -86,7 +90,7 @@ def _cell(command: list[str]) -> tuple[int, list[str]]:
         _cells.add(cell)
         try:
             if signals.came:
-                cell.terminate()
+                cell.send_signal(signals.came[0])
             _, said = cell.communicate(timeout=LONGEST)
             return cell.returncode, said.strip().splitlines()
         except subprocess.TimeoutExpired:
@@ -98,7 +102,7 @@ def _cell(command: list[str]) -> tuple[int, list[str]]:
 
 def end_cells() -> None:
     for cell in list(_cells):
-        cell.terminate()
+        cell.send_signal(signals.came[0])
 
 
 def dies_with(parent: int) -> None:

@@ -1,5 +1,5 @@
-"""SIGTERM and Ctrl-C end a grader in order: first the processes of the submission, then the directory that the grader
-works in (scratch.py). A second signal is not heard: it would leave what the first one is clearing away."""
+"""SIGTERM, Ctrl-C and a terminal that is closed end a grader in order: first the processes of the submission, then the
+directory that the grader works in (scratch.py). A second signal is not heard: it would leave what the first one is clearing away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import FrameType
 
 from grader.listeners import descendants
 
-HEARD = (signal.SIGTERM, signal.SIGINT)
+HEARD = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ENDS_WITHIN = 10.0  # seconds, for the kernel to end what was killed
 
 

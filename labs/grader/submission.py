@@ -36,7 +36,7 @@ MOST_NAME = 200  # bytes of a script's name
 ARCHIVES = (".zip", ".tar.gz", ".tgz")  # in capitals, too
 OTHER_ARCHIVES = (".tar", ".tar.bz2", ".tar.xz", ".tar.zst", ".rar", ".7z")
 OF_A_MAC = "__MACOSX"  # it packs a file `._NAME` in there for each NAME
-OF_THE_FILE = (errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # why it cannot be opened, and no right would help
+OF_THE_FILE = (errno.EISDIR, errno.ELOOP, errno.ENOTDIR, errno.ENXIO)  # no right would help to open it
 # RuntimeError: a method that Python does not know, encryption, headers nested too deeply.
 UNREADABLE = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, struct.error,
               ValueError, LookupError, OverflowError, RuntimeError)  # fmt: skip

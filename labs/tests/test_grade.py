@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -17,12 +18,13 @@ from types import SimpleNamespace
 import pytest
 
 from grader import __main__ as command
-from grader import build, gradescope, level, noise, sandbox, sandboxed, session, submission
+from grader import build, gradescope, level, noise, sandbox, sandboxed, session, signals, submission
 from grader.host import HostFault, Launch
 from grader.result import FILE, Item, Outcome, Result
 from labkit import lab as labs
 from labkit import tree
 from labkit.protocol import of_word
+from suite import waiting
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the grader is for Linux")
 
@@ -127,7 +129,8 @@ def test_what_a_script_is_called_costs_nothing(student, tmp_path):
         (student / name).write_text("{}")
     assert set(take(student).scripts) == {"one.json", *(name.removeprefix("own/") for name in good)}
     assert len([note for note in take(student).notes if "is not taken: its name" in note]) == 2
-    for path in (zipped(tmp_path / "x.zip", files), tarred(tmp_path / "x.tar.gz", {f"alice/{n}": b"{}" for n in files})):
+    in_a_directory = {f"alice/{name}": b"{}" for name in files}
+    for path in (zipped(tmp_path / "x.zip", files), tarred(tmp_path / "x.tar.gz", in_a_directory)):
         taken = take(path)
         assert set(taken.scripts) == {name.removeprefix("own/") for name in good}
         assert len([note for note in taken.notes if "is not taken: its name" in note]) == 3
@@ -626,6 +629,33 @@ def test_a_class_goes_on_after_a_fault(tmp_path, monkeypatch, capsys):
     rows = (tmp_path / "out" / "class.csv").read_text().splitlines()
     assert len(rows) == 4 and rows[2].startswith("bob,1,v-bob,,,")
     assert (tmp_path / "out" / "carol" / "report.txt").exists() and (tmp_path / "out" / "junit.xml").exists()
+
+
+@pytest.mark.parametrize("name", ("class.csv", "junit.xml"))
+def test_a_class_that_is_ended_has_the_files_of_those_that_were_graded(name, tmp_path, monkeypatch, capsys):
+    """The table of an earlier class would stand beside other results."""
+    for each in ("alice", "bob", "carol"):
+        (tmp_path / "class" / each).mkdir(parents=True)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("of an earlier class")
+
+    def graded(one: session.Order, _: level.Level) -> Result:
+        if one.name == "bob":
+            os.kill(os.getpid(), signal.SIGTERM)
+            waiting.until(lambda: signals.came, "the signal")
+        if signals.came:
+            raise signals.Ended(signals.came[0])
+        one.out.mkdir(parents=True)
+        return Result(1, one.word, one.name, "bubblewrap", [Item("x", "build", "x", 5, 5, True)], complete=True)
+
+    monkeypatch.setattr(command, "run", graded)
+    words = ["--dirs", f"{tmp_path}/class/*", "--out", str(tmp_path / "out"), "--jobs", "1"]
+    assert command.main(["grade-all", "--lab", "1", *words]) == 143
+    said = capsys.readouterr()
+    assert f"{tmp_path}/out/class.csv; 2 not graded\n" in said.out and said.err == "ended by SIGTERM\n"
+    text = (tmp_path / "out" / name).read_text()
+    assert "alice" in text and text.count("not begun: ended by SIGTERM") == 2
+    assert (tmp_path / "out" / "alice" / "report.txt").exists() and not (tmp_path / "out" / "carol").exists()
 
 
 def class_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *names: bytes) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import fcntl
 import os
 import signal
@@ -231,7 +232,7 @@ def cell(of: level.Level, submission: Path, out: Path) -> list[str]:
     return [*of.network, sys.executable, "-m", "grader", *words]
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT), ids=lambda number: number.name)
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGHUP), ids=lambda number: number.name)
 @pytest.mark.parametrize("of", LEVELS)
 def test_a_signal_ends_the_submission_and_clears_away(of, number, temporary, submission, tmp_path):
     (tmp_path / "out").mkdir()
@@ -253,7 +254,9 @@ def test_after_sigkill_the_next_grader_clears_away(of, temporary, submission, tm
             assert there(temporary) == [place.name] != [left]
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT, signal.SIGKILL), ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL), ids=lambda number: number.name
+)
 def test_a_grader_of_a_class_takes_all_its_graders_along(number, temporary, submission, tmp_path):
     """Killed by SIGKILL, it leaves graders that end in order by themselves."""
     for other in ("bob", "carol"):
@@ -265,3 +268,9 @@ def test_a_grader_of_a_class_takes_all_its_graders_along(number, temporary, subm
         assert grader.wait(60) == (-number if number == signal.SIGKILL else 128 + number)
         waiting.until(nothing_is_left(pids, temporary), "nothing is left")
     assert not (tmp_path / "out" / "carol").exists()
+    if number != signal.SIGKILL:
+        why = f"ended by {number.name}"
+        with open(tmp_path / "out" / "class.csv", newline="") as table:
+            rows = [(row["submission"], row["points"], row["fault"]) for row in csv.DictReader(table)]
+        assert rows == [("alice", "", why), ("bob", "", why), ("carol", "", f"not begun: {why}")]
+        assert f"NOT GRADED: {why}" in (tmp_path / "out" / "bob" / "report.txt").read_text()
