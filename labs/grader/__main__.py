@@ -22,7 +22,7 @@ from suite import ending, kernel
 from grader import gradescope, level, report_csv, report_junit, report_text, scratch, signals
 from grader.host import HostFault
 from grader.result import FILE, Result, named
-from grader.session import Order, dies_with, end_cells, run, submission_name
+from grader.session import Order, alone, dies_with, end_cells, run, submission_name
 from grader.submission import ARCHIVES, is_archive
 
 RESULTS = labs.ROOT / "results" / "labs"
@@ -146,6 +146,11 @@ def _grade_all(options: argparse.Namespace) -> int:
     if why:
         print(report_text.in_a_line(f"DIRS={options.dirs}: {why}"), file=sys.stderr)
         return 2
+    with alone(out):
+        return _graded_all(options, orders, out)
+
+
+def _graded_all(options: argparse.Namespace, orders: Sequence[Order], out: Path) -> int:
     found = level.find()
     print(f"{len(orders)} submissions, {options.jobs} at a time; sandbox: {found.name}", flush=True)
 

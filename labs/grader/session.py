@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.lab import Lab
 
 from grader import signals
+from grader.host import HostFault
 from grader.level import Level
 from grader.result import FILE, BadResult, Result, load
 from grader.submission import ARCHIVES
@@ -49,10 +53,32 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
     if signals.came:  # meanwhile, in another thread
         raise signals.Ended(signals.came[0])
     try:
-        order.out.mkdir(parents=True, exist_ok=True)
-        (order.out / FILE).unlink(missing_ok=True)
+        with alone(order.out):
+            (order.out / FILE).unlink(missing_ok=True)
+            return _run(order, level, progress)
     except OSError as error:  # the others of the class are graded nevertheless
         return order.not_graded(level, f"{error.filename}: {error.strerror}")
+    except HostFault as fault:
+        return order.not_graded(level, str(fault))
+
+
+@contextlib.contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Makes it. Two graders at once would remove each other's results."""
+    folder.mkdir(parents=True, exist_ok=True)
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            try:
+                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise HostFault(f"{folder}: another grader works there") from None
+        yield
+    finally:
+        os.close(place)
+
+
+def _run(order: Order, level: Level, progress: bool) -> Result:
     command = [
         *level.network, sys.executable, "-m", "grader", "cell", *(["--progress"] if progress else []),
         "--", str(order.lab.number), order.word, str(order.source),  # a name may begin with '-'

@@ -1,5 +1,6 @@
 """SIGTERM, Ctrl-C and a terminal that is closed end a grader in order: first the processes of the submission, then the
-directory that the grader works in (scratch.py). A second signal is not heard: it would leave what the first one is clearing away."""
+directory that the grader works in (scratch.py). A second signal is not heard: it would leave what the first one is
+clearing away."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import io
 import json
@@ -604,6 +605,22 @@ def test_a_full_disk_leaves_no_part_of_a_result(tmp_path, monkeypatch):
     result = session.run(one, FOUND)
     assert result.fault == "the grader ended with status 1: OSError: No space left on device"
     assert not list(one.out.iterdir())
+
+
+def test_two_graders_do_not_write_to_one_place(tmp_path, capsys):
+    """Each would remove the other's results, and take that for a fault of the machine."""
+    one = order(tmp_path)
+    one.source.mkdir()
+    words = ["grade-all", "--lab", "1", "--dirs", str(one.source), "--out", str(one.out.parent)]
+    one.out.mkdir(parents=True)
+    for place in (one.out, one.out.parent):
+        held = os.open(place, os.O_RDONLY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert command.main(words) == 1
+        said = capsys.readouterr()
+        assert f"not graded: {place}: another grader works there\n" in said.out + said.err
+        os.close(held)
+    assert session.run(one, FOUND).complete
 
 
 def test_what_cannot_be_opened_is_no_0(tmp_path):
