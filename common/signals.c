@@ -18,6 +18,8 @@ static const char *const prevented_names[] = {"SIGPIPE", "SIGXFSZ"};
 static struct sigaction given[PREVENTED];
 static sigset_t given_mask;
 
+static int one_more; /* see signals_block_too(); 0: none */
+
 /* How many events a busy loop handles before it looks for signals. To look costs two system calls.
  */
 enum { EVENTS_UNHEARD = 16 };
@@ -60,10 +62,23 @@ int signals_block(struct error *error)
     return 0;
 }
 
+int signals_block_too(int number, const char *name, struct error *error)
+{
+    sigset_t set;
+
+    one_more = number;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+        return error_set(error, "sigprocmask", name, errno);
+    return 0;
+}
+
 /* The handlers go first: one that runs in the child would take a signal that is meant for the next
- * program, and write to a pipe that is the parent's, too. SIGUSR1 and SIGUSR2 stay blocked. They
- * reach all processes of a service (docs/restart.md), and would end a program that has not begun to
- * look after them. A blocked signal waits, also over execve(2). */
+ * program, and write to a pipe that is the parent's, too. SIGUSR1, SIGUSR2, and what the server
+ * takes besides (tls: SIGHUP) stay blocked. They reach all processes of a service
+ * (docs/restart.md), and would end a program that has not begun to look after them. A blocked
+ * signal waits, also over execve(2). */
 int signals_give_back(void)
 {
     const struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -79,6 +94,8 @@ int signals_give_back(void)
             return -1;
     (void)sigaddset(&mask, SIGUSR1);
     (void)sigaddset(&mask, SIGUSR2);
+    if (one_more != 0)
+        (void)sigaddset(&mask, one_more);
     return sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 

@@ -23,9 +23,14 @@ int signals_pop(sigset_t *set);
  * with error filled. */
 int signals_block(struct error *error);
 
+/* For a server that takes one signal more: blocks it, and signals_give_back leaves it blocked. Call
+ * signals_block first. Returns 0, or -1 with error filled. */
+int signals_block_too(int number, const char *name, struct error *error);
+
 /* For a child between fork(2) and execve(2): sets actions and mask as they were before
- * signals_block, because the next program inherits both. But SIGUSR1 and SIGUSR2 are blocked. Only
- * async-signal-safe calls. Returns 0, or -1 with errno set. */
+ * signals_block, because the next program inherits both. But SIGUSR1, SIGUSR2, and what
+ * signals_block_too has added, are blocked. Only async-signal-safe calls. Returns 0, or -1 with
+ * errno set. */
 int signals_give_back(void);
 
 /* For an API whose wait takes a signal mask: catches the wanted signals, and fills mask with the

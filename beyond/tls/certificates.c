@@ -1,6 +1,7 @@
 #include "certificates.h"
 
 #include "../../common/log.h"
+#include "../../common/signals.h"
 #include "tls_options.h"
 
 #include <errno.h>
@@ -122,8 +123,9 @@ static int replace(bool again, struct error *error)
     return 0;
 }
 
-/* SIGHUP ends a program by default. From here on it is blocked, and waits in the descriptor. A
- * server that began with SIGHUP ignored (nohup(1)) never hears of it: the kernel drops it. */
+/* SIGHUP ends a program by default. From here on it is blocked, and waits in the descriptor, also
+ * for the program that a restart begins: whoever renews certificates tells all processes. A server
+ * that began with SIGHUP ignored (nohup(1)) never hears of it: the kernel drops it. */
 int certificates_open(struct certificates *certificates, struct error *error)
 {
     sigset_t hangup;
@@ -133,8 +135,8 @@ int certificates_open(struct certificates *certificates, struct error *error)
         return -1;
     (void)sigemptyset(&hangup);
     (void)sigaddset(&hangup, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &hangup, NULL) < 0)
-        return error_set(error, "sigprocmask", "SIGHUP", errno);
+    if (signals_block_too(SIGHUP, "SIGHUP", error) < 0)
+        return -1;
     certificates->hangups.fd = signalfd(-1, &hangup, SFD_NONBLOCK | SFD_CLOEXEC);
     if (certificates->hangups.fd < 0)
         return error_set(error, "signalfd", "SIGHUP", errno);

@@ -549,6 +549,16 @@ def test_a_signal_for_all_processes_reaches_the_new_program_early(start, server_
     server.connect().echo(b"of the third one")
 
 
+@pytest.mark.only(restarts=True, transport="tls")
+@pytest.mark.cause("SIGHUP, which makes a server read its certificates again, ends the one that begins")
+def test_a_hangup_for_all_processes_waits_too(start, server_name, tmp_path):
+    server, child, gate = restarting(start, server_name, tmp_path)
+    os.kill(child, signal.SIGHUP)
+    gate.write_text("go on\n")
+    assert server.wait_successor() == child
+    server.connect().echo(b"of the new one")
+
+
 @pytest.mark.only(restarts=True)
 @pytest.mark.cause("the exit status of a child that nobody can ask for is said to be 0")
 def test_a_restart_that_fails_where_sigchld_is_ignored(start, server_name, tmp_path):
