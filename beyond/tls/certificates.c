@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,13 +79,31 @@ static int set_ciphers(SSL_CTX *context, struct error *error)
     return 0;
 }
 
+/* Of a file that holds something else, OpenSSL says "no start line" or "unsupported". Of a key that
+ * no_password() does not open it says "interrupted or cancelled". */
+static int file_error(struct error *error, const char *option, const char *path, const char *kind)
+{
+    unsigned long number = ERR_peek_error();
+    int reason = ERR_GET_REASON(number);
+
+    if (reason == ERR_R_UNSUPPORTED ||
+        (ERR_GET_LIB(number) == ERR_LIB_PEM && reason == PEM_R_NO_START_LINE))
+        (void)snprintf(error->text, sizeof error->text, "%s %s: no %s in PEM format", option, path,
+                       kind);
+    else if (reason == ERR_R_INTERRUPTED_OR_CANCELLED)
+        (void)snprintf(error->text, sizeof error->text, "%s %s: needs a password", option, path);
+    else
+        (void)certificates_error(error, option, path);
+    return -1;
+}
+
 static int read_files(SSL_CTX *context, struct error *error)
 {
     if (SSL_CTX_use_certificate_chain_file(context, tls_options.certificate) != 1)
-        return certificates_error(error, "--cert", tls_options.certificate);
+        return file_error(error, "--cert", tls_options.certificate, "certificate");
     if (SSL_CTX_use_PrivateKey_file(context, tls_options.key, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(context) != 1)
-        return certificates_error(error, "--key", tls_options.key);
+        return file_error(error, "--key", tls_options.key, "private key");
     return 0;
 }
 
