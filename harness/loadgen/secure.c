@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/time.h>
 
 /* A handshake that takes longer has failed. */
@@ -33,7 +34,9 @@ int secure_open(const char *ca, struct error *error)
     SSL_CTX_set_verify(shared, SSL_VERIFY_PEER, NULL);
     if (SSL_CTX_load_verify_locations(shared, ca, NULL) == 1)
         return 0;
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    unsigned long number = ERR_peek_error(); /* the oldest is the cause (ERR_get_error(3)) */
+    const char *reason = ERR_SYSTEM_ERROR(number) ? strerror(ERR_GET_REASON(number))
+                                                  : ERR_reason_error_string(number);
     (void)snprintf(error->text, sizeof error->text, "--tls-ca %s: %s", ca,
                    reason != NULL ? reason : "cannot be read");
     return -1;

@@ -113,3 +113,13 @@ def test_a_piece_after_one_that_found_no_room():
     assert outcome.json["counts"]["blocked_sends"] >= 8, "no send was short: the test proves nothing"
     assert not outcome.wrong(), outcome.json["error_examples"]
     assert outcome.json["counts"]["unanswered"] == 0
+
+
+@pytest.mark.parametrize("path, says", (
+    ("/nowhere", "No such file or directory"),
+    ("/dev/null", "no certificate or crl found"),
+))  # fmt: skip
+def test_why_a_file_of_certificates_cannot_be_used(path, says):
+    result = generator.run_plain("--tls", "--tls-ca", path)
+    assert (result.returncode, result.stdout) == (1, ""), result
+    assert result.stderr == f"loadgen: --tls-ca {path}: {says}\n"
