@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import wrong_server
 
-from grader import cases, own
+from grader import cases, own, stillness
 from grader.local import LocalHost
 from labkit import tree
 from labkit.lab import Bug, Lab
@@ -203,6 +203,7 @@ def test_a_program_is_wrong_when_its_output_is(tmp_path, name, expected, came):
 
 def test_output_without_end_is_read_and_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(cases, "COMPUTES", 0.3)
+    monkeypatch.setattr(stillness, "WAKES", 1_000_000)  # where we read slowly, it sleeps often, and that is noticed first
     outcome = run_case(tmp_path, "loud")
     assert not outcome.passed and "processor time" in outcome.came
 
