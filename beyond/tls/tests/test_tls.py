@@ -9,6 +9,7 @@ import socket
 import ssl
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -312,6 +313,7 @@ def test_a_new_program_that_cannot_begin_is_heard_out(start, tmp_path):
     ("no such file", ("--cert", "/nowhere", "--key", "{k}"), "--cert /nowhere: No such file or directory"),
     ("no certificate", ("--cert", "{k}", "--key", "{k}"), "--cert {k}: no certificate in PEM format"),
     ("nothing in it", ("--cert", "/dev/null", "--key", "{k}"), "--cert /dev/null: no certificate in PEM format"),
+    ("half of one", ("--cert", "{h}", "--key", "{k}"), "--cert {h}: bad end line"),
     ("no key in it", ("--cert", "{c}", "--key", "{c}"), "--key {c}: no private key in PEM format"),
     ("no key at all", ("--cert", "{c}", "--key", "/dev/null"), "--key /dev/null: no private key in PEM format"),
     ("an encrypted key", ("--cert", "{c}", "--key", "{e}"), "--key {e}: needs a password"),
@@ -320,11 +322,13 @@ def test_bad_files(server_name, tmp_path, what, words, says):
     certificate, key = tls.pair()
     encrypted = tmp_path / "encrypted"
     subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:word", "-out", encrypted], check=True)
-    filled = [word.format(c=certificate, k=key, e=encrypted) for word in words]
+    half = tmp_path / "half"
+    half.write_text(Path(certificate).read_text()[:300])
+    filled = [word.format(c=certificate, k=key, e=encrypted, h=half) for word in words]
     result = subprocess.run([servers.program(server_name), "--port", "0", *filled], capture_output=True, text=True)
     lines = [line for line in result.stderr.splitlines() if not line.startswith("{")]
     assert result.returncode == (2 if what == "no key" else 1) and result.stdout == ""
-    assert len(lines) == 1 and says.format(c=certificate, k=key, e=encrypted) in lines[0], result.stderr
+    assert len(lines) == 1 and says.format(c=certificate, k=key, e=encrypted, h=half) in lines[0], result.stderr
 
 
 @pytest.mark.cause("a KeyUpdate is taken for data, or its answer is not sent")
