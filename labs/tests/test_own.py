@@ -203,7 +203,7 @@ def test_a_program_is_wrong_when_its_output_is(tmp_path, name, expected, came):
 
 def test_output_without_end_is_read_and_dropped(tmp_path, monkeypatch):
     monkeypatch.setattr(cases, "COMPUTES", 0.3)
-    monkeypatch.setattr(stillness, "WAKES", 1_000_000)  # where we read slowly, it sleeps often, and that is noticed first
+    monkeypatch.setattr(stillness, "WAKES", 1_000_000)  # on a busy machine it sleeps often: noticed first
     outcome = run_case(tmp_path, "loud")
     assert not outcome.passed and "processor time" in outcome.came
 
