@@ -1,5 +1,5 @@
-"""Shorter pages that say the same: without the tags and the quotes of attributes that HTML lets one leave out, and with
-quotes and ">" as they are in text.
+"""Shorter pages that say the same: without the tags and the quotes of attributes that HTML lets one leave out, without
+empty lines outside code, and with quotes and ">" as they are in text.
 
 A table cell and an item of a list end where the next one begins, or their parent ends; so does a paragraph where any
 block begins, and a caption where the rows begin. Behind a caption, the first row begins the body of the table (HTML
@@ -21,6 +21,8 @@ _PARAGRAPH = re.compile(rf"\s*</p>(\s*)(?=<(?:{_BLOCKS}\b|/{_AROUND}>))")
 _TAG = re.compile(r"<[a-z][^<>]*>")
 _QUOTED = re.compile(r'="([\w.,/#:%-]+)"(?=[\s>])')
 _TEXT = re.compile(r">[^<>]*&(?:#3[49]|gt);[^<>]*<")
+_CODE = re.compile(r"(<pre\b.*?</pre>)", re.DOTALL)
+_EMPTY_LINES = re.compile(r"\n\s*\n(?=<)")
 
 
 def brief(html: str) -> str:
@@ -30,7 +32,10 @@ def brief(html: str) -> str:
     html = _BODY.sub(r"\1", html)
     html = _PARAGRAPH.sub(lambda end: "\n" if end[1] else "", html)
     html = _TAG.sub(lambda tag: _QUOTED.sub(r"=\1", tag[0]), html)
-    return _TEXT.sub(_as_in_text, html)
+    html = _TEXT.sub(_as_in_text, html)
+    parts = _CODE.split(html)
+    parts[::2] = [_EMPTY_LINES.sub("\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _as_in_text(text: re.Match[str]) -> str:

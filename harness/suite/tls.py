@@ -22,6 +22,7 @@ from suite import servers, waiting
 # What a server says after SIGHUP.
 READ_AGAIN = re.compile(r"\w+: (read .+ again|.*: keeping the old certificate)$")
 RECORD = 16384  # bytes: the most that one record holds
+AT_ONCE = 256 << 10  # bytes: on a busy machine, to encrypt more at once takes as long as an idle timeout
 # Nothing is protected by this key: it is made for the tests of one build, and stays in its directory.
 MAKE = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -subj /CN=localhost"
 
@@ -198,6 +199,8 @@ class Stream:
             return
         for start in range(0, len(data), RECORD):
             self.session.write(data[start : start + RECORD])
+            if self._outgoing.pending >= AT_ONCE:
+                self.flush(wait=True)
         self.flush(wait=True)
 
     def send(self, data: bytes, flags: int = 0) -> int:
