@@ -24,6 +24,7 @@ from grader.profile import SERVER, Profile
 from grader.sandboxed import ENDS_WITHIN, Sandboxed
 
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # at the weak level everybody writes there
+LOOKS_WITHIN = 600.0  # seconds: there may be a million files of others
 LAUNCH = "/launch"
 SEES = "/lab"  # in the sandbox: the program, or what the compiler works on
 
@@ -94,16 +95,14 @@ class SandboxHost:
             return []
         return ["setpriv", f"--reuid={self.level.user}", f"--regid={self.level.user}", "--clear-groups"]
 
-    def as_user(self, command: Sequence[str]) -> None:
-        subprocess.run(
-            [*self.user_prefix(), *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=ENDS_WITHIN
-        )
+    def as_user(self, command: Sequence[str], within: float = ENDS_WITHIN) -> None:
+        subprocess.run([*self.user_prefix(), *command], stdin=subprocess.DEVNULL, capture_output=True, timeout=within)
 
     def forget(self) -> None:
         """Nothing that one program leaves reaches the next."""
         if self.level.user is not None:
             places = [path for path in SHARED if Path(path).is_dir()]
-            self.as_user(["find", *places, "-xdev", "-user", str(self.level.user), "-delete"])
+            self.as_user(["find", *places, "-xdev", "-user", str(self.level.user), "-delete"], LOOKS_WITHIN)
 
     def kill_all(self, first: int) -> None:
         """kill(2) of -1 ends all processes of a user at once, so that none can be made meanwhile. Without a user of its
