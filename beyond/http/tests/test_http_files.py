@@ -270,4 +270,5 @@ def test_a_stop_sends_the_rest_of_a_file(launch, root: Path) -> None:
     server.signal(signal.SIGTERM)
     assert peer.reply().body == data
     peer.expect_end()
+    peer.close()
     assert server.wait_exit() == 0
