@@ -155,6 +155,17 @@ static void write_number(char *text, pid_t number)
     *text = '\0';
 }
 
+/* Out of the way of the numbers that the new program expects. If it fails, the old number stays. */
+static bool move_up(int *fd)
+{
+    int moved = fcntl(*fd, F_DUPFD_CLOEXEC, ABOVE);
+
+    if (moved < 0)
+        return false;
+    *fd = moved;
+    return true;
+}
+
 /* The child: becomes the new program, or writes the number of an error and ends. LISTEN_PID must be
  * its own process id, which nobody knows before fork(2): this is why posix_spawn(3) does not do. */
 static _Noreturn void become(struct command *command, int listener, int word, int failure)
@@ -162,13 +173,9 @@ static _Noreturn void become(struct command *command, int listener, int word, in
     int result = -1;
 
     write_number(command->pid + sizeof "LISTEN_PID=" - 1, getpid());
-    int moved = fcntl(failure, F_DUPFD_CLOEXEC, ABOVE);
-    if (moved >= 0)
-        failure = moved;
-    listener = fcntl(listener, F_DUPFD_CLOEXEC, ABOVE);
-    word = fcntl(word, F_DUPFD_CLOEXEC, ABOVE);
-    if (moved >= 0 && listener >= 0 && word >= 0 && dup2(listener, INHERITED_LISTENER) >= 0 &&
-        dup2(word, READY_NUMBER) >= 0 && signals_give_back() == 0)
+    if (move_up(&failure) && move_up(&listener) && move_up(&word) &&
+        dup2(listener, INHERITED_LISTENER) >= 0 && dup2(word, READY_NUMBER) >= 0 &&
+        signals_give_back() == 0)
         result = execve(command->path, command->arguments, command->environment);
     int number = result < 0 ? errno : 0;
     (void)!write(failure, &number, sizeof number);

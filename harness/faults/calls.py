@@ -184,7 +184,7 @@ OF_A_RESTART = {
     ("close_pipe", "close"), ("open_pipe", "pipe"), ("open_pipe", "fcntl"), ("restart_open", "fcntl"),
     ("restart_start", "close"), ("restart_close", "close"), ("read_word", "read"), ("start_child", "fork"),
     ("start_child", "close"), ("failure_of", "read"), ("wait_for", "waitpid"), ("environment_with", "malloc"),
-    ("become", "fcntl"), ("become", "dup2"), ("become", "execve"), ("become", "write"),
+    ("move_up", "fcntl"), ("become", "dup2"), ("become", "execve"), ("become", "write"),
     ("signals_give_back", "sigaction"), ("signals_give_back", "sigprocmask"),
 }  # fmt: skip
 # What only one server does not reach.
