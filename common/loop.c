@@ -63,7 +63,8 @@ void loop_ready(struct loop *loop, struct watch *watch)
  * then the API. If the API cannot go on watching the connection (the kernel has no memory, for
  * instance), no event would ever come for it. So it ends, and no other connection notices.
  * The queues come before FIN, too: a connection that enters the queue of draining ones may have a
- * line in the log. Once both sides have sent FIN, the kernel does not know the peer's name. */
+ * line in the log. Once both sides have sent FIN, the kernel does not know the peer's name. They
+ * come again behind it, because some transports begin to drain there. */
 void loop_settle(struct loop *loop, struct connection *connection)
 {
     struct context *context = &loop->context;

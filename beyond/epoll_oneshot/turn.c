@@ -59,9 +59,10 @@ static void move(struct worker *worker, struct connection *connection)
         bell_ring(pool->bell);
 }
 
-/* The order is that of loop_settle() in common/loop.c. The re-arming is the last thing: from then
- * on the connection may be in another worker's hands. If it fails, the connection is not armed, and
- * still in ours. */
+/* The order is that of loop_settle() in common/loop.c. That one looks at the queues again behind
+ * FIN, for transports that begin to drain there: this one does not. The re-arming is the last
+ * thing: from then on the connection may be in another worker's hands. If it fails, the connection
+ * is not armed, and still in ours. */
 static void settle(struct worker *worker, struct connection *connection)
 {
     struct pool *pool = worker->pool;

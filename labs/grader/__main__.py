@@ -168,7 +168,7 @@ def _graded_all(options: argparse.Namespace, orders: Sequence[Order], out: Path)
                 list(pool.map(one, orders))
         finally:
             signals.deafen()
-    finally:  # whatever has ended it: what has been graded is not lost
+    finally:  # whatever has ended it, also a signal that came before deafen(): what has been graded is not lost
         if begun:
             faults = _write_class(out, orders, begun, found)
     return 1 if faults else 0
