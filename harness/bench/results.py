@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
 import shutil
 import socket
@@ -26,6 +24,7 @@ from bench import files
 from bench import fingerprint as fingerprints
 from bench import rows as table
 from bench.rows import BROKEN, Row
+from suite import locks
 
 SCHEMA = "results/2"
 MODES = ("quick", "full", "smoke")
@@ -50,16 +49,11 @@ def hold(path: Path) -> None:
     other's files away. Raises BadResults if another process has it. Where a file system knows no locks, nobody is
     refused; what is wrong with the path is told by whoever opens it."""
     try:
-        directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError:
-        return
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        locks.take(path)
     except BlockingIOError:
-        os.close(directory)
         raise BadResults(f"{path}: another process is adding runs to these results; wait until it ends") from None
     except OSError:
-        os.close(directory)
+        return
 
 
 def needs_another(attempts: list[Row], mode: str) -> bool:

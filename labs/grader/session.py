@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.lab import Lab
+from suite import locks
 
 from grader import signals
 from grader.host import HostFault
@@ -66,13 +66,11 @@ def run(order: Order, level: Level, progress: bool = False) -> Result:
 def alone(folder: Path) -> Iterator[None]:
     """Makes it. Two graders at once would remove each other's results."""
     folder.mkdir(parents=True, exist_ok=True)
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        with contextlib.suppress(OSError):  # some file systems have no locks
-            try:
-                fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise HostFault(f"{folder}: another grader works there") from None
+        place = locks.take(folder)
+    except BlockingIOError:
+        raise HostFault(f"{folder}: another grader works there") from None
+    try:
         yield
     finally:
         os.close(place)
